@@ -1,9 +1,11 @@
 """A student's step is judged rightly: the mistake is named, a right variant raises no alarm, bad code does no harm."""
 
+import ast
 import contextlib
 import functools
 import gc
 import linecache
+import re
 import signal
 import sys
 import time
@@ -194,7 +196,8 @@ def test_every_text_belongs_to_a_mistake():
     for root in comparisons.__path__:
         for file in [one for one in Path(root).rglob("*.toml") if "coursework" in one.parts]:
             with file.open("rb") as stream:
-                rows = [row for table in tomllib.load(stream).values() for row in table.items()]
+                tables = [table for table in tomllib.load(stream).values() if isinstance(table, dict)]  # else of files
+                rows = [row for table in tables for row in table.items()]
                 texts |= {name for name, row in rows if not isinstance(row, str)}  # else a formula without words
     used = set()
     of_prior = textbook_of("gmm", GMMPrior(2.0, [0.0, 0.0], 1.0, 4.0, np.eye(2)))
@@ -692,6 +695,38 @@ def test_code_that_misbehaves_does_no_harm(body, capsys):
     assert ("time_limit" in found.hint) == (body not in ("exit", "print"))
     assert "noise" not in "".join(capsys.readouterr())
     assert not signal.getitimer(signal.ITIMER_REAL)[0]
+
+
+def test_a_hint_on_a_failure_is_about_this_failure():
+    def of_no_name(X, r):
+        return r.sum(axis=0) / n_rows, r.T @ X / r.sum(axis=0)[:, None]  # noqa: F821
+
+    def returns_nothing(X, r):
+        r.sum(axis=0) / len(X)
+
+    def of_other_shape(X, r):
+        totals = np.zeros((3, 5))
+        totals[:, 0] = r.sum(axis=0) @ X
+        return totals
+
+    hint = check_m_step(of_no_name, family="bmm").hint
+    assert "given a value in a line above" in hint
+    assert "shapes" not in hint
+    assert check_m_step(returns_nothing).hint.endswith("is a return missing? (on every input).")
+    hint = check_m_step(of_other_shape).hint
+    assert "(on every input; this message with n =" in hint
+    assert "Print the shapes of all arrays" in hint
+
+
+def test_the_smallest_input_shows_more_than_rounding():
+    def about_the_mean_of_all(X, r):
+        weights, means, _ = m_step(X, r)
+        centred = X - X.mean(axis=0)
+        return weights, means, np.einsum("nk,ni,nj->kij", r, centred, centred) / r.sum(axis=0)[:, None, None]
+
+    answers = re.findall(r"(?:your covariances|right): (.*)", check_m_step(about_the_mean_of_all).example)
+    yours, right = (np.array(ast.literal_eval(answer)) for answer in answers)
+    assert np.abs(yours - right).max() > 0.01 * np.abs(right).max()
 
 
 def test_input_that_is_changed_is_noted_and_the_callers_arrays_stay():

@@ -180,6 +180,21 @@ def test_reasons_name_what_was_wrong(tmp_path):
     assert marks["cube-test"] == (0, "your code raised ZeroDivisionError: division by zero (line 2 of cell cube)")
 
 
+def test_an_answer_that_is_missing_is_called_so(tmp_path):
+    marks, _ = marked(
+        notebook(square="def square(x):\n    raise NotImplementedError()", cube=CUBE), tmp_path / "a.ipynb"
+    )
+    assert marks["square-test"] == (0, "no answer: raise NotImplementedError() still stands in line 2 of cell square")
+
+
+def test_a_test_says_which_cell_was_left_out_that_it_needs(tmp_path):
+    marks, _ = marked(notebook(square="import os\nos._exit(0)", cube=CUBE), tmp_path / "a.ipynb")
+    points, why = marks["square-test"]
+    assert points == 0
+    assert why.startswith("name 'square' is not defined; square: the process ended (")
+    assert why.endswith("this cell was left out")
+
+
 def test_a_missing_student_number_is_the_reason_of_what_needs_it_and_of_nothing_else(tmp_path):
     def whole(number):
         needs = [cell("answer", "number", number), cell("given", "data", "data = np.arange(student_number)")]

@@ -75,6 +75,7 @@ def test_numbers_are_flush_right_and_what_is_unknown_is_a_dash():
 def test_what_only_begins_as_a_number_is_no_number_and_is_read_at_once():
     table = [{"long": 60 * "1" + "x", "day": "2024-01-05", "two": "1.5 0.2<", "none": "- -", "end": "-inf"}]
     assert shown_table(Section("s", table=table))["sides"] == ["", "", "number", "number", "number"]
+    assert shown_table(Section("s", table=[{"points": 3}, {"points": ""}]))["sides"] == ["number"]
 
 
 def test_what_users_named_stays_text_in_a_terminal_too():

@@ -11,23 +11,36 @@ from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.judging import Trial, tolerance
 from models.shown import numbers
 
+SEEN = 0.01  # of the size of an answer
+
 
 def example_of(caller: Caller, book: Textbook, step: str, wrong: Sequence[str], trials: Sequence[Trial]) -> str:
-    """Return the smallest input that shows that quantities are wrong, with the function's answer and the right one."""
-    rtol = tolerance(trials)
+    """Return the smallest input that shows that quantities are wrong, with the function's answer and the right one.
+
+    Answers that look alike show little, so that a larger input is taken if they differ there by more than ``SEEN``.
+    """
+    rtol, hidden = tolerance(trials), ""
     problems = book.flat_problems(step)[::-1] if caller.flat else book.small(step)
     for problem in book.seen(problems):
         trial = Trial(problem, caller(problem), book.truth(step, problem))
         if trial.answer.outcome.overtime:
             break
         shown = [name for name in wrong if not trial.is_right(name, rtol)]
-        if shown:
+        if shown and _is_seen(trial, shown):
             return _text(caller, trial, shown)
+        hidden = hidden or (_text(caller, trial, shown) if shown else "")
+    if hidden:
+        return hidden
     found = [(trial, [name for name in wrong if not trial.is_right(name, rtol)]) for trial in trials]
     for trial, shown in sorted(found, key=lambda pair: pair[0].problem.X.size):
         if shown:
             return _text(caller, trial, shown)
     return ""
+
+
+def _is_seen(trial: Trial, shown: Sequence[str]) -> bool:
+    """Whether an answer is wrong in its first digits, so that nobody takes it for rounding."""
+    return bool(trial.answer.error) or any(not trial.is_right(name, SEEN) for name in shown)
 
 
 def _text(caller: Caller, trial: Trial, shown: Sequence[str]) -> str:

@@ -278,5 +278,7 @@ def _of_failures(failed: Sequence[Trial], ordinary: Sequence[Trial]) -> str:
     error = failed[0].answer.error or "it is missing from what the function returns, or is no array of numbers"
     first = failed[0].problem
     size = f"n = {first.n}, K = {first.K}, D = {first.D}"
-    every = "on every input" if len(failed) == len(ordinary) else f"on some inputs, such as {size}"
-    return f"{error} ({every})"
+    if len(failed) < len(ordinary):
+        return f"{error} (on some inputs, such as {size})"
+    alike = len({trial.answer.error for trial in failed}) == 1
+    return f"{error} (on every input{'' if alike else f'; this message with {size}'})"

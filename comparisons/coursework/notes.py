@@ -45,6 +45,6 @@ def far_out(caller: Caller, book: Textbook, step: str) -> list[str]:
         if not all(
             trial.is_right(name, 1e-5) for name in trial.right if name in trial.answer.values or trial.answer.error
         ):
-            said = "fails" if trial.answer.error else "is wrong"
+            said = "fails" if trial.answer.error else "wrong"
             return [f"right on ordinary inputs, but {said} {problem.name}: {book.far_out}"]
     return []

@@ -12,10 +12,14 @@ UNKNOWN_HINT = (
     "Compute the smallest input below by hand, term by term, and print every term of your function beside it."
 )
 UNKNOWN_FIT_HINT = "Print the parameters after one and after two iterations, and compute one from the other by hand."
-ERROR_HINT = (
-    "Print the shapes of all arrays in the line that fails, and write beside them those that the formula needs."
-)
-SLOW_HINT = "Does every loop end? If it is only slow, or its first call compiles something, pass a larger time_limit."
+OF_FAILURES = {  # by what all sentences on failures say; of a missing return no more is to be said
+    "no answer within": "Does every loop end? If it is only slow, or its first call compiles something, "
+    "pass a larger time_limit.",
+    "returned None": "",
+    "NameError: ": "Is this name an argument of the function, or given a value in a line above? Is it spelt the same?",
+    "Error: ": "Print the shapes of all arrays in the line that fails, and write beside them those that the formula "
+    "needs.",
+}
 
 
 @dataclass(frozen=True)
@@ -111,13 +115,12 @@ class Check(Tabular):
         causes = [verdict for verdict in wrong if not verdict.follows] or wrong
         hints = [mistake.hint for verdict in causes for mistake in verdict.mistakes]
         if any(not verdict.mistakes for verdict in causes):
-            failed = all("Error: " in sentence for sentence in self.located)
             unknown = UNKNOWN_HINT if self.example else UNKNOWN_FIT_HINT
-            unknown = SLOW_HINT if all("no answer within" in sentence for sentence in self.located) else unknown
+            of_failures = (hint for said, hint in OF_FAILURES.items() if all(said in one for one in self.located))
             hints += [f"{sentence}." for sentence in self.located]
             if not any("this step" in sentence for sentence in self.located):  # else its arguments are not understood
-                hints.append(ERROR_HINT if failed else unknown)
-        return " ".join(dict.fromkeys(hints))
+                hints.append(next(of_failures, unknown))
+        return " ".join(dict.fromkeys(filter(None, hints)))
 
     @property
     def table(self) -> list[dict[str, Any]]:

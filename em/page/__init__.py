@@ -121,7 +121,7 @@ def shown_table(section: Section) -> dict[str, Any]:
     """Return heads, on which sides columns are flush ("number" or ""), and the cells of a section's table as text."""
     heads = list(section.table[0]) if section.table else []
     rows = [[_cell(row[head]) for head in heads] for row in section.table]
-    sides = ["number" * all(map(NUMBER.fullmatch, column)) for column in zip(*rows, strict=True)]
+    sides = ["number" * all(NUMBER.fullmatch(cell) for cell in column if cell) for column in zip(*rows, strict=True)]
     return {"heads": [plain(head) for head in heads], "sides": sides, "rows": rows}
 
 

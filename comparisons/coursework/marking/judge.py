@@ -23,6 +23,7 @@ MAX_STARTS = 3  # of a student's process, each without the cells that ended an e
 MAX_REASON = 500
 TO_READ, NUMBER = "to be read", "student_number"
 NO_NUMBER = "student number missing: write it in cell 1, as in student_number = 1234567"
+NO_ANSWER = "NotImplementedError"  # what stands where a student is to write
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class Run:
         self.result, self._answers, self._left_out = Marks(assignment.name), answers, left_out
         self._theirs = assignment.answered_names
         self._ours: dict[str, Any] = {"__name__": "tests"}
-        self._raised: dict[str, str] = {}
+        self._lost: dict[str, str] = {}  # sentences on cells that were not run to their end
 
     def do(self, i: int, step: Step) -> None:
         """Run, test or keep one step."""
@@ -172,6 +173,8 @@ class Run:
             self._test(step, why_not)
         elif cell.is_code and step.source is not None and why_not is None:
             self._run(cell, step.source)
+        elif why_not:
+            self._lost[cell.name] = f"{cell.name}: {why_not}"
         if cell.kind == "read":
             self._read(step)
         missing = "this cell is missing in the submission" if step.source is None else None
@@ -184,7 +187,8 @@ class Run:
                 self.result.notes.append(NO_NUMBER)
                 return
         if error := self._answers.run(source, cell.name):
-            self._raised[cell.name] = error
+            if not error.startswith(NO_ANSWER):
+                self._lost[cell.name] = f"{cell.name} raised {error}"
             if CODE_STUB not in source:
                 self.result.notes.append(f"{cell.name}: {error}")
 
@@ -209,16 +213,13 @@ class Run:
         except EndedError:
             raise
         except AnswerError as error:
-            return f"your code raised {error}"
+            return _of_answer(f"{error}")
         except AssertionError as error:
             return str(error).strip() or f"not so: {_line(error)}"
         except NameError as error:
             if self._lacks_number and (error.name == NUMBER or error.name not in self._theirs):
                 return NO_NUMBER
-            earlier = "; ".join(
-                f"{cell} raised {text}" for cell, text in self._raised.items() if not text.startswith("NotImpl")
-            )
-            return f"{error}{'; ' if earlier else ''}{earlier}"
+            return "; ".join([f"{error}", *self._lost.values()])
         except Exception as error:  # a value of another kind or shape than the test expects
             return f"{type(error).__name__}: {error} (at: {_line(error)})"
         return None
@@ -243,6 +244,13 @@ class Run:
         file = f"<our {name}>"
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         exec(compile(tree, file, "exec"), self._ours)
+
+
+def _of_answer(error: str) -> str:
+    """Return what a call of an answer raised; the line that is to be replaced by an answer is none."""
+    what, _, place = error.partition(" (")
+    stands = f"no answer: raise {what}() still stands in {place.removesuffix(')')}"
+    return stands if what == NO_ANSWER else f"your code raised {error}"
 
 
 def _line(error: Exception) -> str:
