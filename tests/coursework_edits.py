@@ -63,6 +63,12 @@ def inside_the_logarithm(X, r, weights, probs):
     return np.log(r * densities).sum() + (r * np.log(weights)).sum()
 
 
+def product_over_components(X, weights, probs):
+    cells = probs[None] ** X[:, None] * (1 - probs[None]) ** (1 - X[:, None])
+    joint = weights * np.prod(cells, axis=1)
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
 class Precisions:
     """Keeps what it has once inverted."""
 
@@ -113,6 +119,7 @@ EDITED = [
     ("`np.linalg.det(S) + 1` in place of `np.linalg.det(S)`", check_e_step, GAUSSIAN, Mixture().e_step),
     ("`log_factorial(X)` in place of `log_factorial(X + 1)`", check_log_likelihood, {"family": "pmm"}, with_helper()),
     ("`total += np.log(joint)`, which belongs behind the loop", check_log_likelihood, GAUSSIAN, logs_of_partial_sums),
+    ("`axis=1` in place of `axis=2`, in line ", check_e_step, BERNOULLI, product_over_components),
     ("`density = norm(", check_e_step, {"covariance_type": "diag"}, overwritten),
     ("`np.log(r * densities)` in place of `r * np.log(", check_q, BERNOULLI, inside_the_logarithm),
     ("`self.kept is None` in place of `True`", check_e_step, GAUSSIAN, Precisions().e_step),

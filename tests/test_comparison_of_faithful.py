@@ -37,6 +37,7 @@ from comparisons.comparison.posterior_checks import (
     why_shown,
 )
 from comparisons.comparison.problem import prepare
+from comparisons.comparison.report.tables import tables_of
 from comparisons.comparison.spread import spreads_of, summary
 from comparisons.comparison.steps import verdict_of
 from comparisons.declarations import AllRows
@@ -153,6 +154,13 @@ def test_estimates_checks_and_spreads_are_frames(found):
     assert found.to_frame()["parameter"].tolist() == [row["parameter"] for row in found.estimates]
     assert found.to_frame("checks")["name"].tolist() == [check.name for check in found.checks]
     assert found.to_frame("spreads")["nuts_sd"].tolist() == found.to_frame("estimates")["sd"].tolist()
+
+
+def test_what_rounds_to_zero_has_no_sign(found):
+    row = found.estimates[0] | {"mean": -1e-9, "mle_gap_sd": -1e-9}
+    (shown,) = tables_of(replace(found, estimates=[row]))[0].table
+    assert (float(shown["mean"]), shown["gap"]) == (0, "+0.00")
+    assert "-" not in shown["mean"]
 
 
 def test_figures_are_pictures(folder):

@@ -712,9 +712,9 @@ def test_a_hint_on_a_failure_is_about_this_failure():
     hint = check_m_step(of_no_name, family="bmm").hint
     assert "given a value in a line above" in hint
     assert "shapes" not in hint
-    assert check_m_step(returns_nothing).hint.endswith("is a return missing? (on every input).")
+    assert check_m_step(returns_nothing).hint.endswith("is a return missing? (on every ordinary input).")
     hint = check_m_step(of_other_shape).hint
-    assert "(on every input; this message with n =" in hint
+    assert "(on every ordinary input; this message with n =" in hint
     assert "Print the shapes of all arrays" in hint
 
 

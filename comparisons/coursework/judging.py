@@ -281,4 +281,4 @@ def _of_failures(failed: Sequence[Trial], ordinary: Sequence[Trial]) -> str:
     if len(failed) < len(ordinary):
         return f"{error} (on some inputs, such as {size})"
     alike = len({trial.answer.error for trial in failed}) == 1
-    return f"{error} (on every input{'' if alike else f'; this message with {size}'})"
+    return f"{error} (on every ordinary input{'' if alike else f'; this message with {size}'})"

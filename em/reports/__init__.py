@@ -67,7 +67,7 @@ class ReportsOfMixture:
         information of full rank 1
         <BLANKLINE>
         Fit: converged after 1 iterations, at most 1e-08 nats from the limit; best of 1 restart(s)
-        Objectives at which restarts ended: -65.342 (1 time)
+        Objectives at which restarts ended, unless stopped before: -65.342 (1 time)
         """
         from em.reports.summary import summary_of  # which knows uncertainty's tables
 

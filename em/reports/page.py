@@ -20,7 +20,9 @@ MOST_WITH_ERRORS = 1000  # free parameters, of which the information takes secon
 HEADS = {"standard_error": "standard error", "times_found": "times found", "nats_below_best": "nats below the best"}
 OF_SE = "Standard errors and intervals: {kind}, level {level:.4g}. A dash: there is none, and the note says why."
 NO_ERRORS = "Standard errors are left out, which take long for {p} parameters: uncertainty='louis' computes them."
-OF_STARTS = "Optima in which restarts on all rows ended, the best first."
+OF_STARTS = (
+    "Optima in which restarts on all rows ended, the best first; restarts that could no longer win were stopped before."
+)
 
 
 def write_fit_report(estimator: Any, X: ArrayLike, path: str | PathLike[str], summary: Summary, **weight: Any) -> None:

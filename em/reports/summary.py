@@ -113,7 +113,7 @@ class Summary(Tabular):
             for row in self.starts[:MOST_OPTIMA]
         ]
         more = f" and {len(self.starts) - MOST_OPTIMA} lower" if len(self.starts) > MOST_OPTIMA else ""
-        return [f"Objectives at which restarts ended: {', '.join(ends)}{more}"] if ends else []
+        return [f"Objectives at which restarts ended, unless stopped before: {', '.join(ends)}{more}"] if ends else []
 
 
 def summary_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, uncertainty: Any) -> Summary:

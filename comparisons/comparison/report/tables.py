@@ -15,7 +15,7 @@ MARKS = {True: "pass", False: "FAIL", None: "shown"}
 HEADS = {"truth": "truth", "mle": "MLE", "map": "MAP", "mean": "mean", "sd": "sd"}
 HEADS |= {"mle_gap_sd": "gap", "map_gap_sd": "gap'", "rhat": "R-hat", "ess": "ESS"}
 OF_ALL_ROWS = {"sample": "MLE", "standard_error": "error", "all_rows": "MLE of all rows", "distance": "distance"}
-FORMS = {"gap": "+.2f", "gap'": "+.2f", "R-hat": ".3f", "ESS": ".0f", "distance": "+.2f"}
+FORMS = {"gap": "+z.2f", "gap'": "+z.2f", "R-hat": ".3f", "ESS": ".0f", "distance": "+z.2f"}  # z: 0, and not -0
 OF_ESTIMATES = (
     "MLE and MAP by EM, mean and sd of the posterior by NUTS; gap, gap': distance of MLE and of MAP from the mean, in "
     "posterior sd. R-hat near 1 and an ESS (effective sample size) of hundreds say that the chains mixed."
@@ -81,7 +81,7 @@ def _checks(comparison: Any, verbose: bool) -> tuple[list[dict[str, str]], str]:
 
 def _two_digits(sd: float) -> str:
     """Return the format that shows two digits of a standard deviation."""
-    return f".{int(np.clip(1 - np.floor(np.log10(sd)), 0, 12))}f" if sd > 0 else ".6f"
+    return f"z.{int(np.clip(1 - np.floor(np.log10(sd)), 0, 12))}f" if sd > 0 else ".6f"
 
 
 def _cell(value: float | None, form: str) -> str:

@@ -47,7 +47,7 @@ def edits(tree: ast.Module, kind: str) -> Iterator[tuple[str, ast.AST | str, int
         kinds = {"others": _others, "orders": _exchanged, "functions": _wrapped}
         others = kinds.get(kind, partial(_variables, names=sorted(names), kept=sorted(kept)))
         is_part = isinstance(old, ast.Constant | ast.Name | ast.Tuple)
-        short = is_part and isinstance(parent, ast.Subscript | ast.Call | ast.BinOp | ast.Tuple)
+        short = is_part and isinstance(parent, ast.Subscript | ast.Call | ast.BinOp | ast.Tuple | ast.keyword)
         before = text(parent if short else old)
         for new in others(old):
             _put(parent, field, place, ast.fix_missing_locations(ast.copy_location(new, old)))
