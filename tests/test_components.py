@@ -71,6 +71,7 @@ def test_differences_are_measured_row_by_row(found):
 def test_the_table_and_the_figure_show_every_column(found):
     printed = repr(found)
     assert all(word in printed for word in ("BIC", "elpd", "Chib", "k > .7"))
+    assert "k > .7: samples whose elpd is rough" in printed
     assert len(found.plot().axes) == 3
 
 

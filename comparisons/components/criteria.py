@@ -86,7 +86,7 @@ def compare_components(
     problems = [prepare(X, family, K, prior, needs_map=needs_map, **settings) for K in numbers]
     first, progress = problems[0], progress or Progress()
     if sampler == "gibbs" and not first.conjugate:
-        where = "where the prior is not conjugate or a Gaussian cell missing"
+        where = "where the prior is not conjugate or a Gaussian cell is missing"
         raise ValueError(f"sampler must be 'nuts' {where}, got 'gibbs'")
     rows, pointwise, density = [], [], log_joint(first.X, first.family)
     with one_blas_thread():

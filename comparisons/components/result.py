@@ -21,6 +21,10 @@ PANELS = {
     "Leave-one-out: larger is better": {"elpd_difference": "elpd - the best's ± its se"},
     "log p(X): larger is better": {"log_evidence": "SMC", "chib": "Chib, from Gibbs draws"},
 }
+OF_COLUMNS = (
+    "smaller is better: BIC, ICL; larger is better: elpd, the log density of each sample given the others, and in the",
+    "last columns the log evidence; p: effective number of parameters; k > .7: samples whose elpd is rough",
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,7 +63,7 @@ class ByComponents(Tabular):
         notes = ["* best by this column", *unmixed_note(numbers, rhats, "K = ", "elpd is")]
         caution = [f"Caution: {self.caution}"] if self.caution else []
         lines = table_lines([[head for head, *_ in columns], *rows], "r" * len(columns))
-        return "\n".join([*lines, "; ".join(notes), *caution])
+        return "\n".join([*lines, "; ".join(notes), *OF_COLUMNS, *caution])
 
     def best(self, criterion: str) -> int | None:
         """Return the number of components that is best by bic, icl, elpd, log_evidence or chib; None where none is."""
