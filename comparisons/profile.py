@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from comparisons.output.figures import DATA_COLOUR, EM_COLOUR, POSTERIOR_COLOUR
 from em.plots.colours import component_colours
+from em.plots.profiles import blocks_of, name_places
 from models.labels import label
 from models.validation import Array
 
@@ -55,18 +56,18 @@ def draw_profile(ax: Axes, comparison: Any) -> None:
         return
     family, quantity = comparison.family, comparison.family.quantities[1]
     draws, best = comparison.stacked[quantity.name], getattr(comparison.reference, quantity.name)
-    at = np.arange(best.shape[1])
+    at, blocks = np.arange(best.shape[1]), blocks_of(comparison.reference.quantities[1], best.shape[1])
     low, mid, high = np.quantile(draws, [0.025, 0.5, 0.975], axis=0)
     for k, colour in enumerate(component_colours(comparison.n_components)):
-        ax.plot(at, best[k], "x-", color=colour, linewidth=0.8, label=f"component {k}")
+        for number, block in enumerate(blocks):
+            name = None if number else f"component {k}"
+            ax.plot(block, best[k, block], "x-", color=colour, linewidth=0.8, label=name)
         errors, style = [mid[k] - low[k], high[k] - mid[k]], {"fmt": ".", "color": colour, "capsize": 2}
         ax.errorbar(at + 0.06 * (k + 1), mid[k], errors, **style)
     ax.set(xlabel="feature", ylabel=family.quantity_label)
     if quantity.support.bounded:
         ax.set_ylim(-0.02, 1.02)
-    if len(at) <= 12:
-        names = family.labels(comparison.feature_names)[quantity.dims[-1]]
-        ax.set_xticks(at, [label(name) for name in names], rotation=20)
+    name_places(ax, list(map(str, family.labels(comparison.feature_names)[quantity.dims[-1]])), blocks)
     ax.plot([], [], "kx-", linewidth=0.8, label=comparison.reference_name)
     ax.errorbar([], [], [], fmt="k.", capsize=2, label="posterior median, 95 %")
 

@@ -1,6 +1,7 @@
 """`plot` draws what a fit says of its data: points, ellipses, densities and profiles, with names and notes."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -15,6 +16,7 @@ from scipy.sparse import csr_array
 from scipy.stats import norm
 
 import em
+from comparisons.profile import draw_profile
 from em import BinomialMixtureEM, GaussianMixtureEM, KMeans, PoissonMixtureEM
 from em.plots import (
     component_colours,
@@ -27,6 +29,7 @@ from em.plots import (
 )
 from em.process.process_wide import without_expected_warnings
 from em.status import FigureWarning, left_to_the_status
+from models.cmm import CMMParameters
 from models.gmm import GMMPrior
 from models.pmm import PMMPrior
 
@@ -259,6 +262,19 @@ def test_a_component_without_weight_is_not_drawn(faithful, ax):
 
 
 # One feature, and profiles --------------------------------------------------------------------------------------------
+
+
+def test_a_comparison_of_many_levels_names_them_and_joins_none_of_two_items(ax):
+    levels, rng = (3, 34), np.random.RandomState(0)
+    theta = CMMParameters([0.4, 0.6], np.hstack([rng.dirichlet(np.ones(L), 2) for L in levels]), levels)
+    labels = {"cell": [f"item {d} {level}" for d, L in enumerate(levels) for level in range(L)]}
+    family = SimpleNamespace(quantities=theta.quantities, quantity_label="probability", labels=lambda names: labels)
+    settings = {"X": np.zeros((5, 2)), "stacked": {"probs": theta.probs[None]}, "n_components": 2}
+    names = {"feature_names": ("a", "b"), "reference_name": "MLE (EM)"}
+    draw_profile(ax, SimpleNamespace(family=family, reference=theta, **settings, **names))
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == labels["cell"]
+    joined = [line.get_xdata() for line in ax.lines if line.get_marker() == "x" and len(line.get_xdata())]
+    assert {(min(at), max(at)) for at in joined} == {(0, 2), (3, 36)}
 
 
 def test_counts_have_bars_of_their_shares(ax):

@@ -36,7 +36,7 @@ def profile_picture(estimator: Any, ax: Any, names: list[str], pooled: Any) -> N
     """
     theta = estimator.parameters_
     quantity = theta.quantities[1]
-    values, blocks = getattr(theta, quantity.name), _blocks(quantity, len(names))
+    values, blocks = getattr(theta, quantity.name), blocks_of(quantity, len(names))
     of_all: Any = None if pooled is None else getattr(pooled, quantity.name)[0]
     logarithmic = of_all is not None and _is_wide(of_all, quantity)
     if logarithmic:
@@ -51,7 +51,7 @@ def profile_picture(estimator: Any, ax: Any, names: list[str], pooled: Any) -> N
         elif logarithmic:
             ax.set_yscale("log")
         legend(ax, **{} if len(names) <= 3 else {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)})
-    _name_places(ax, names, blocks)
+    name_places(ax, names, blocks)
 
 
 def _title(theta: Any, quantity: Quantity) -> str:
@@ -59,7 +59,7 @@ def _title(theta: Any, quantity: Quantity) -> str:
     return quantity.name if quantity.support.bounded or not size else f"{quantity.name} per unit of {size}"
 
 
-def _blocks(quantity: Quantity, n_places: int) -> list[np.ndarray]:
+def blocks_of(quantity: Quantity, n_places: int) -> list[np.ndarray]:
     """Return the places that belong together: the levels of an item, or all features."""
     sizes = getattr(quantity.support, "sizes", None) or (n_places,)
     return np.split(np.arange(n_places), np.cumsum(sizes)[:-1])
@@ -99,7 +99,8 @@ def _shortened(name: str) -> str:
     return name if len(name) <= SHORT else f"{name[: SHORT // 2]}...{name[3 - SHORT // 2 :]}"
 
 
-def _name_places(ax: Any, names: list[str], blocks: list[np.ndarray]) -> None:
+def name_places(ax: Any, names: list[str], blocks: list[np.ndarray]) -> None:
+    """Write names below the axis, of many every second or third, with a line between blocks."""
     every = max(1, -(-len(names) // MOST_NAMES))
     shown = [label(_shortened(plain(name))) for name in names[::every]]
     crowded = max(map(len, shown)) * len(shown) * INCHES_OF_LETTER > 0.8 * ax.figure.get_figwidth()
