@@ -116,7 +116,7 @@ def by_constants(
             parts += [f"{_ruled(*best[0])} to the divisor"] if below else []
             named = f"adds {' and '.join(parts)}"
             hint = f"Numerator and divisor of the {quantity}: has one of them something that does not belong there?"
-            return Mistake(named, hint, f"The {quantity} are the right ratio, but it {named}.")
+            return Mistake(named, hint, f"Your function {named}; without that its {quantity} are right.")
     return None
 
 
