@@ -235,7 +235,7 @@ def test_more_than_two_features_are_pairs_of_the_first_six():
     note = axes[0, 0].figure.get_suptitle()
     assert note == "the first 6 of 7 features; ticks at the edge: the other feature is missing"
     for column in axes.T:
-        np.testing.assert_array_equal([panel.get_xlim() for panel in column[1:]], [column[0].get_xlim()] * 5)
+        np.testing.assert_allclose([panel.get_xlim() for panel in column[1:]], [column[0].get_xlim()] * 5, rtol=1e-9)
     diagonal = lines(axes[2, 2])
     at = diagonal["mixture"].get_xdata()
     density = norm.pdf(at[:, None], fit.means_[:, 2], np.sqrt(fit.covariances_[:, 2])) @ fit.weights_
