@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from random_mixtures import all_labellings, declared_density, joint_density_of_labels
+from scipy.special import logsumexp
 
 import comparisons
 import em
@@ -74,6 +76,14 @@ def toy(name, files):
         removed(name, folder)
 
     return fixture
+
+
+def log_densities(modules, rows, theta, prior):
+    """Return log p(X) by the model with labels, all of which are summed, by the one without, and by the E-step."""
+    density = joint_density_of_labels(modules["models"].build_model(rows, 2, prior))
+    enumerated = logsumexp(density(theta, all_labellings(2, len(rows)))) - prior.log_prob(theta)
+    marginal = declared_density(modules["models"].build_marginal_model(rows, 2, prior), ["x"])(theta.arrays())
+    return [enumerated, marginal, modules["em"].e_step(rows, theta)[1]]
 
 
 def recipe():

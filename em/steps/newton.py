@@ -115,14 +115,8 @@ class NewtonSteps[P: Parameters](Steps[P]):
         variances = np.diagonal(np.linalg.inv(curvature), axis1=-2, axis2=-1)
         return theta, {name: variances[..., a] for a, name in enumerate(theta)}
 
-    def draw(self, hyper: Parts, rng: np.random.RandomState) -> NoReturn:
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         """Raise an error: no prior of these families is conjugate."""
         raise NotImplementedError(f"a {self.prior_type.__name__} is not conjugate")
 
-    def log_normaliser(self, hyper: Parts) -> NoReturn:
-        """Raise an error, as `draw` does."""
-        raise NotImplementedError(f"a {self.prior_type.__name__} is not conjugate")
-
-    def mean_natural(self, hyper: Parts) -> NoReturn:
-        """Raise an error, as `draw` does."""
-        raise NotImplementedError(f"a {self.prior_type.__name__} is not conjugate")
+    draw = log_normaliser = mean_natural = _refuse
