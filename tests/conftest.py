@@ -112,7 +112,7 @@ def dask_in_one_thread():
 @pytest.fixture
 def chunks_that_matter(dask_in_one_thread, monkeypatch):
     """Take chunks as chunks although all would fit: a sketch has at most 30 rows."""
-    monkeypatch.setattr("em.chunked.samples.MOST_SKETCHED", 30)
+    monkeypatch.setattr("em.samples.sketch.MOST_SKETCHED", 30)
 
 
 @pytest.fixture

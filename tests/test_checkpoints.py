@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from families import FAILINGS, each_family_once
 
-import em.chunked.samples
 import em.engine
+import em.samples.sketch
 from em import BinomialMixtureEM, GaussianMixtureEM, PoissonMixtureEM
 from em.saving.checkpoints import VERSION, parameters_of
 
@@ -76,7 +76,7 @@ def clouds(n=600, seed=0):
 
 
 def test_a_fit_of_chunks_goes_on_on_the_same_path(tmp_path, monkeypatch):
-    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", 30)
+    monkeypatch.setattr(em.samples.sketch, "MOST_SKETCHED", 30)
     X, settings = da.from_array(clouds(), chunks=(130, -1)), {"n_init": 2, "random_state": 1, "max_iter": 40}
     with dask.config.set(scheduler="synchronous"):
         whole = fitted(GaussianMixtureEM(2, **settings), X)
@@ -119,7 +119,7 @@ CHANGED[17, 1] += 1e-12
 )
 @pytest.mark.parametrize("chunked", [False, True], ids=["memory", "chunks"])
 def test_the_checkpoint_of_another_fit_is_refused(settings, X, weights, names, chunked, tmp_path, monkeypatch):
-    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", 30)
+    monkeypatch.setattr(em.samples.sketch, "MOST_SKETCHED", 30)
     before, own = (da.from_array(rows, chunks=(200, -1)) if chunked else rows for rows in (clouds(), X))
     with dask.config.set(scheduler="synchronous"):
         with pytest.raises(KeyboardInterrupt) as interrupt:
@@ -192,7 +192,7 @@ def test_the_parameters_of_the_last_whole_iteration_can_be_read(family, tmp_path
 
 
 def test_chunks_with_other_borders_are_another_fit(tmp_path, monkeypatch):
-    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", 30)
+    monkeypatch.setattr(em.samples.sketch, "MOST_SKETCHED", 30)
     one, other = (da.from_array(clouds(), chunks=(sizes, 2)) for sizes in ((200, 200, 200), (150, 250, 200)))
     with dask.config.set(scheduler="synchronous"):
         fitted(GaussianMixtureEM(2, random_state=1, max_iter=3), one, checkpoint=tmp_path / "fit")
@@ -201,7 +201,7 @@ def test_chunks_with_other_borders_are_another_fit(tmp_path, monkeypatch):
 
 
 def test_chunks_and_their_rows_in_another_order_are_the_same_fit_up_to_rounding(tmp_path, monkeypatch):
-    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", 30)
+    monkeypatch.setattr(em.samples.sketch, "MOST_SKETCHED", 30)
     X, sizes = clouds(), (150, 250, 200)
     reordered = np.concatenate([part[::-1] for part in np.split(X, np.cumsum(sizes)[:-1])[::-1]])
     one, other = da.from_array(X, chunks=(sizes, 2)), da.from_array(reordered, chunks=(sizes[::-1], 2))

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from families import FAILINGS, FAMILIES, each_family, largest_relative_gap
 
-import em.chunked.samples
+import em.samples.sketch
 import em.starts.newton
 from em import BernoulliMixtureEM, BinomialMixtureEM, CategoricalMixtureEM, GaussianMixtureEM, PoissonMixtureEM
 from em.chunked.chunks import Chunks
@@ -33,7 +33,7 @@ def holed(X, share, seed=0):
 
 @each_family
 def test_from_the_same_start_the_fit_is_that_of_the_rows_in_memory(family, monkeypatch):
-    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", 3)  # so that sums are over chunks where few rows differ
+    monkeypatch.setattr(em.samples.sketch, "MOST_SKETCHED", 3)  # so that sums are over chunks where few rows differ
     X, start, _ = family.problem(5, 2, 2, 150)
     X, weights = holed(X, 0.2), np.random.RandomState(1).randint(0, 4, size=150)
     weights[60:120] = 0  # a chunk of which no row counts
@@ -49,7 +49,7 @@ def test_from_the_same_start_the_fit_is_that_of_the_rows_in_memory(family, monke
 
 @each_family
 def test_one_e_step_is_the_sum_of_those_of_the_chunks(family, monkeypatch):
-    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", 3)
+    monkeypatch.setattr(em.samples.sketch, "MOST_SKETCHED", 3)
     X, start, _ = family.problem(5, 2, 3, 150)
     settings = {"init": start, "max_iter": 1, "quiet": FAILINGS, "acceleration": None}
     whole, parts = (family.fit(rows, 2, **settings) for rows in (X, da.from_array(X, chunks=(17, -1))))
@@ -153,7 +153,7 @@ def test_a_column_that_hardly_varies_does_so_in_every_start():
     X[:, 3] = np.arange(500) == shown
     samples = chunked_samples(PoissonMixtureEM(2), da.from_array(X, chunks=(100, -1)))
     assert samples.summary.sketch.rows[:, 3].max() == 0
-    assert samples.at_hand.X[:, 3].max() == samples.some(10, np.random.RandomState(0)).X[:, 3].max() == 1
+    assert samples.at_hand.X[:, 3].max() == samples.at_hand.some(10, np.random.RandomState(0)).X[:, 3].max() == 1
 
 
 BAD = clouds()
@@ -180,7 +180,7 @@ COUNTS[250, 1] = 2
 )
 @pytest.mark.parametrize("most", [FEW, 2**16], ids=["many", "few"])
 def test_bad_input_is_refused_the_same_however_many_rows_differ(estimator, X, message, most, monkeypatch):
-    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", most)
+    monkeypatch.setattr(em.samples.sketch, "MOST_SKETCHED", most)
     with pytest.raises(ValueError, match=message):
         estimator.fit(da.from_array(X, chunks=(100, -1)[: X.ndim]))
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
 
-import em.chunked.samples
+import em.samples.sketch
 from em import GaussianMixtureEM, KMeans
 from em.chunked.chunks import Chunks
 from em.chunked.groups import MOST_CHUNKS, Recipe, add, grouped
@@ -31,7 +31,7 @@ def client(cluster):
 
 @pytest.fixture(autouse=True)
 def chunks_that_matter(monkeypatch):
-    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", 30)
+    monkeypatch.setattr(em.samples.sketch, "MOST_SKETCHED", 30)
 
 
 def clouds(n=640, seed=0):

@@ -74,7 +74,7 @@ def test_an_e_step_of_all_restarts_adds_up_over_chunks(family):
 
 
 def test_many_rows_lead_to_the_same_posterior(monkeypatch):
-    monkeypatch.setattr("em.chunked.samples.MOST_SKETCHED", 100)
+    monkeypatch.setattr("em.samples.sketch.MOST_SKETCHED", 100)
     rng = np.random.RandomState(0)
     X = np.concatenate([rng.normal(size=(200, 2)), rng.normal([6, 6], 1, size=(300, 2))])
     estimator = VariationalMixture(2, prior=GMMPrior.weakly_informative(X, 2), n_init=2, random_state=0, tol=1e-10)

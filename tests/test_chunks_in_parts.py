@@ -22,7 +22,7 @@ FIT = GaussianMixtureEM(2, random_state=0, n_init=1).fit(X)
 @pytest.fixture
 def few_rows_at_hand(monkeypatch):
     """Let more than 500 distinct rows be too many."""
-    monkeypatch.setattr("em.chunked.samples.MOST_SKETCHED", 500)
+    monkeypatch.setattr("em.samples.sketch.MOST_SKETCHED", 500)
 
 
 @each_family_once
@@ -68,8 +68,8 @@ def test_latent_classes_of_chunks_are_those_of_the_rows_in_memory(covered, monke
     rows, weights = words[np.arange(3), codes.astype(int)], RNG.randint(3, size=600).astype(float)
     fit = CategoricalMixtureEM(2, random_state=0, n_init=2).fit(rows, sample_weight=weights)
     if covered == "some":
-        monkeypatch.setattr("em.chunked.samples.MOST_SKETCHED", 8)
-        monkeypatch.setattr("em.chunked.samples.FEWEST_SKETCHED", 8)
+        monkeypatch.setattr("em.samples.sketch.MOST_SKETCHED", 8)
+        monkeypatch.setattr("em.samples.sketch.FEWEST_SKETCHED", 8)
     found = latent_classes(fit, da.from_array(rows, chunks=(250, -1)), weights)
     wanted = latent_classes(fit, rows, weights)
     same = ["entropy_r_squared", "relative_entropy", "modal_sizes", "degrees_of_freedom"]

@@ -5,8 +5,9 @@ import dask.array as da
 import numpy as np
 import pytest
 from families import FAILINGS, each_family, largest_relative_gap
+from sklearn.base import clone
 
-from em import KMeans, StreamSettings
+from em import GaussianMixtureEM, KMeans, StreamSettings
 
 N = 120
 
@@ -59,8 +60,28 @@ def test_memory_file_chunks_and_stream_give_one_fit(family, tmp_path):
     assert stream.n_samples_seen_ == 2 * n
 
 
+@pytest.mark.filterwarnings("ignore::em.NotIdentifiableWarning")
+@each_family
+def test_default_starts_are_drawn_from_the_same_rows_in_memory_and_in_chunks(family, monkeypatch):
+    monkeypatch.setattr("em.samples.sketch.MOST_SKETCHED", 40)
+    X, weights, _ = problem(family)
+    settings = {"sample_weight": weights, "random_state": 0, "quiet": FAILINGS}
+    memory, chunks = (family.fit(rows, 2, **settings) for rows in (X, da.from_array(X, chunks=(35, -1))))
+    assert largest_relative_gap(chunks.parameters_.arrays(), memory.parameters_.arrays()) < 1e-10
+
+
+@pytest.mark.parametrize("estimator", [GaussianMixtureEM(3, random_state=0), KMeans(3, random_state=0)])
+def test_fits_of_many_rows_are_the_same_in_memory_and_in_chunks_in_any_order(estimator):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(3, 4))[rng.randint(3, size=70_000)] * 3 + rng.normal(size=(70_000, 4))
+    fits = [clone(estimator).fit(rows) for rows in (X, X[::-1].copy(), da.from_array(X, chunks=(20_000, -1)))]
+    one, *others = [fit.means_ if hasattr(fit, "means_") else fit.cluster_centers_ for fit in fits]
+    for other in others:
+        np.testing.assert_allclose(other, one, rtol=0, atol=1e-10)
+
+
 def test_memory_file_and_chunks_give_one_set_of_clusters(tmp_path, monkeypatch):
-    monkeypatch.setattr("em.chunked.samples.MOST_SKETCHED", 30)
+    monkeypatch.setattr("em.samples.sketch.MOST_SKETCHED", 30)
     rng = np.random.RandomState(0)
     X, weights = rng.normal(size=(N, 3)), rng.randint(0, 4, size=N).astype(float)
     memory = KMeans(4, init=X[:4]).fit(X, sample_weight=weights)

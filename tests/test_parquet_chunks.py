@@ -10,7 +10,7 @@ import pytest
 from families import FAILINGS
 
 import em.chunked.files
-import em.chunked.samples
+import em.samples.sketch
 from em import CategoricalMixtureEM, GaussianMixtureEM, open_parquet
 
 pytestmark = pytest.mark.usefixtures("chunks_that_matter")

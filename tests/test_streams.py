@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from families import FAILINGS, each_family, each_family_once, largest_relative_gap
 
-import em.chunked.samples
+import em.samples.sketch
 import em.streams.state
 from em import (
     BernoulliMixtureEM,

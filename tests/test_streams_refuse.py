@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import em.chunked.samples
+import em.samples.sketch
 from em import CategoricalMixtureEM, GaussianMixtureEM, PoissonMixtureEM, StreamSettings, merge
 from em.estimator import MixtureEM
 from em.status import NoMaximumWarning
@@ -125,8 +125,8 @@ def interrupted(*_):
 
 def test_the_sample_of_a_stream_begun_by_chunks_is_one_of_all_rows(monkeypatch):
     monkeypatch.setattr("em.streams.state.MOST_SKETCHED", 2048)
-    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", 100)
-    monkeypatch.setattr(em.chunked.samples, "FEWEST_SKETCHED", 50)
+    monkeypatch.setattr(em.samples.sketch, "MOST_SKETCHED", 100)
+    monkeypatch.setattr(em.samples.sketch, "FEWEST_SKETCHED", 50)
     X, _ = simulate(TRUTH, 3000, 0)
     chunked = da.from_array(X, chunks=(1000, 2))
     part, whole = (copy.copy(FIT).begin_stream(chunked, settings=StreamSettings(first_rows=n)) for n in (60, 2000))

@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from typing import Any, Self
 
 import numpy as np
@@ -13,14 +13,13 @@ from sklearn.utils.validation import validate_data
 
 from em.chunked.chunks import Chunks, check_matrix
 from em.chunked.expectation import Expectation
-from em.chunked.summary import LAST, Ends, Summary, bound_of, summary_of
+from em.chunked.summary import Summary, bound_of, summary_of
 from em.engine.blocks import blocks
 from em.samples import Samples, encoded, kept_samples, sums_of_products
+from em.samples.sketch import LAST, Sketch, most_sketched
 from models.frames import column_names, real_numbers
 from models.validation import Array, check_columns, data_matrix
 
-MOST_SKETCHED, FEWEST_SKETCHED = 2**16, 2**10  # rows that a fit looks at as a whole, for its starts
-MOST_CELLS_SKETCHED = 2**22
 CELLS_AT_A_TIME = 2**20  # of a chunk that is summarised
 
 
@@ -81,7 +80,7 @@ class ChunkedSamples(Samples):
     reader: Reader = field(kw_only=True)
     summary: Summary = field(kw_only=True)
 
-    in_memory = False
+    in_memory, few = False, False
 
     @property
     def n_parts(self) -> int:  # type: ignore[override]
@@ -105,27 +104,17 @@ class ChunkedSamples(Samples):
 
     def in_units(self, units: Any) -> Self:
         """Return the samples in other units."""
-        return replace(self, reader=replace(self.reader, units=units), summary=self.summary.in_units(units))
-
-    def some(self, n_rows: int, rng: np.random.RandomState, *, hashed: bool = False) -> Samples:
-        """Return about so many rows of the sketch, each sample of which is as likely as another."""
-        return self.at_hand.some(n_rows, rng, hashed=hashed)
+        hand = partial(units.samples, self.at_hand)
+        return replace(self, reader=replace(self.reader, units=units), summary=self.summary.in_units(units), hand=hand)
 
     def distinct(self, beside: Array | None = None, *, hashed: bool = False) -> Samples:
         """Return the distinct rows, in memory, where they are so few that the sketch holds them all."""
-        sketch = self.summary.sketch
-        return self.at_hand.distinct(beside, hashed=hashed) if len(sketch.rows) < sketch.most else self
+        return self.at_hand.distinct(beside, hashed=hashed) if len(self.sketch.rows) < self.sketch.most else self
 
-    @cached_property
-    def at_hand(self) -> Samples:
-        """The sketch, and rows of the ends of columns that vary, but not there: a start without variance is none."""
-        rows, weights, D = self.summary.sketch.rows, self.summary.sketch.weights, self.X.shape[1]
-        hidden = np.flatnonzero(~self.constant & ~(np.fmax.reduce(rows) > np.fmin.reduce(rows)))
-        if len(hidden := hidden[: MOST_CELLS_SKETCHED // (2 * D)]):
-            ends = self.sum_of(lambda part: Ends.of(part.X, hidden)).rows
-            rows, weights = np.concatenate([rows, ends]), np.concatenate([weights, np.ones(len(ends))])
-        counts = None if (weights == 1).all() else weights
-        return Samples(rows, counts, np.arange(len(rows)), len(rows), self.names)
+    @property
+    def sketch(self) -> Sketch:
+        """A sample of the rows of all chunks."""
+        return self.summary.sketch
 
     @cached_property
     def total(self) -> float:
@@ -204,7 +193,7 @@ def chunked_samples(
     D = X.shape[1]
     encodes = hasattr(estimator, "_encoded")
     reader = Reader(estimator if encodes else None, D, names, missing)
-    most = min(MOST_SKETCHED, max(MOST_CELLS_SKETCHED // max(D, 1), FEWEST_SKETCHED))
+    most = most_sketched(D)
     summary: Summary | None = chunks.sum(_summarised, reader, most, len(chunks.rows))
     if summary is not None and not summary.sketch.whole:
         summary = chunks.sum(_summarised, reader, most, 0)

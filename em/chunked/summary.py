@@ -5,10 +5,9 @@ far from the origin:
 
     M = M_a + M_b + n_a n_b / (n_a + n_b) (mean_a - mean_b)²
 
-The sample is the m distinct rows of smallest hash, with the sums of their weights over all chunks. Which they are
-depends on the rows alone, not on their order or on the chunks; of data with few distinct rows it is the data. Of rows
-that hardly repeat, a chunk gives those below a bound only, that about as many rows of all chunks as are wanted have;
-if they turn out to be fewer, a second pass takes them all.
+The sample is the sketch of :mod:`em.samples.sketch`. Of rows that hardly repeat, a chunk gives those below a bound
+only, that about as many rows of all chunks as are wanted have; if they turn out to be fewer, a second pass takes them
+all.
 
 References
 ----------
@@ -24,56 +23,13 @@ import numpy as np
 
 from em.engine.blocks import blocks
 from em.samples import Samples
-from em.samples.distinct import CELLS_AT_A_TIME, distinct_rows, hashes, order_of_values
+from em.samples.distinct import CELLS_AT_A_TIME, hashes
+from em.samples.sketch import LAST, Sketch, distinct_hashes, sketched
 from models.validation import Array
 
 MOST_PATTERNS = 4096
 LOOKED_AT = 4096  # rows of smallest hash that tell whether rows repeat
 MARGIN = 1.5  # of chunks of other sizes
-LAST = 2**64 - 1  # hash
-
-
-@dataclass(frozen=True)
-class Sketch:
-    """The distinct rows (m, D) of smallest hash and how often each occurs (m,).
-
-    There are at most so many (``most``), and none has a hash above ``bound``.
-    """
-
-    rows: Array
-    weights: Array
-    most: int
-    bound: int = LAST
-
-    def __add__(self, other: "Sketch") -> "Sketch":
-        both = np.concatenate([self.rows, other.rows])
-        weights = np.concatenate([self.weights, other.weights])
-        return _sketched(both, weights, hashes(both), self.most, min(self.bound, other.bound))
-
-    @property
-    def whole(self) -> bool:
-        """Whether these are as many rows as there may be, or all."""
-        return self.bound == LAST or len(self.rows) == self.most
-
-
-@dataclass(frozen=True)
-class Ends:
-    """For each of some columns a row (D,) where it is largest, then for each one where it is smallest, (2 H, D)."""
-
-    rows: Array
-    columns: np.ndarray
-
-    @classmethod
-    def of(cls, X: Array, columns: np.ndarray) -> Self:
-        """Return those of some rows; of several such rows the first in the order of their values."""
-        order = order_of_values(X)
-        cells = [X[order, d] for d in columns]
-        highest = [np.where(np.isnan(x), -np.inf, x).argmax() for x in cells]
-        lowest = [np.where(np.isnan(x), np.inf, x).argmin() for x in cells]
-        return cls(X[order[highest + lowest]], columns)
-
-    def __add__(self, other: Self) -> Self:
-        return self.of(np.concatenate([self.rows, other.rows]), self.columns)
 
 
 @dataclass(frozen=True)
@@ -130,11 +86,10 @@ class Summary:
         )
 
     def in_units(self, units: Any) -> Self:
-        """Return the summary of the same rows in other units: the sketch has the same rows."""
-        sketch = replace(self.sketch, rows=units.rows(self.sketch.rows))
+        """Return the summary of the same rows in other units, but for the sketch."""
         mean, highest, lowest = map(units.rows, (self.mean, self.highest, self.lowest))
         moment = self.moment / units.scale**2
-        return replace(self, mean=mean, moment=moment, highest=highest, lowest=lowest, sketch=sketch)
+        return replace(self, mean=mean, moment=moment, highest=highest, lowest=lowest)
 
 
 def bound_of(most: int, n_rows: int) -> int:
@@ -157,7 +112,7 @@ def summary_of(part: Samples, most: int, bound: int = LAST) -> Summary:
     counts, mean, moment = _moments(part, weights)
     patterns = np.ones((1, D), dtype=bool) if part.complete else _patterns(~np.isnan(part.X))
     h = hashes(part.X)
-    sketch = _sketched(part.X, weights, h, most, bound if bound < LAST and _hardly_repeat(h) else LAST)
+    sketch = sketched(part.X, weights, h, most, bound if bound < LAST and _hardly_repeat(h) else LAST)
     return Summary(n, n_left_out, part.total, counts, mean, moment, *part._ends, part.complete, patterns, sketch)
 
 
@@ -185,25 +140,7 @@ def _patterns(seen: np.ndarray) -> np.ndarray:
     return np.unique(seen, axis=0)[-MOST_PATTERNS:]
 
 
-def _sketched(X: Array, weights: Array, h: np.ndarray, most: int, bound: int) -> Sketch:
-    """Return the sketch of rows that occur so often and have these hashes."""
-    kept = h <= np.uint64(bound)
-    if kept.sum() > most:  # equal rows have equal hashes: none of those that are left out belongs to one that is kept
-        distinct = _distinct(h[kept])
-        kept = h <= distinct[min(most, len(distinct)) - 1]
-    if not kept.all():
-        X, weights = X[kept], weights[kept]
-    chosen, counts = distinct_rows(X, weights, hashed=True) if len(X) else (np.empty(0, dtype=int), weights)
-    return Sketch(X[chosen][:most], counts[:most], most, bound)
-
-
 def _hardly_repeat(h: np.ndarray) -> bool:
     """Whether nine in ten of the rows of smallest hash are distinct."""
     first = h if len(h) <= LOOKED_AT else np.partition(h, LOOKED_AT)[:LOOKED_AT]
-    return len(_distinct(first)) >= 0.9 * len(first)
-
-
-def _distinct(h: np.ndarray) -> np.ndarray:
-    """Return the distinct hashes, sorted; ten times as fast as np.unique."""
-    ordered = np.sort(h)
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    return len(distinct_hashes(first)) >= 0.9 * len(first)

@@ -185,37 +185,44 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         """Return the best run, how many starts there were, and the location and the scale of the run's units."""
         location, scale = _location_and_scale(rows)
         settings: dict[str, Any] = {"tol": self.tol / scale**2, "max_iter": self.max_iter}
-        hand = rows.at_hand
-        hand = replace(hand, X=hand.X / scale if issparse(hand.X) else (hand.X - location) / scale)
-        seeds = list[int]()
+
+        def standard(some: Samples) -> Samples:
+            return replace(some, X=some.X / scale if issparse(some.X) else (some.X - location) / scale)
+
+        whole, seeds = standard(rows) if rows.in_memory else rows, list[int]()
         if not isinstance(self.init, str):
             starts, n_starts = [(np.asarray(self.init, dtype=np.float64) - location) / scale], 1
         else:
             seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init).tolist()
-            starts, n_starts = self._leading(hand, seeds, settings), self.n_init
+            hand = whole if rows.few else standard(rows.at_hand)
+            starts, n_starts = self._leading(hand, seeds, settings, few=rows.few), self.n_init
         if isinstance(rows, ChunkedSamples):
-            starts = starts or leading(hand, self._runs(hand, [], seeds, settings))
             runs = lloyds_of_chunks(rows, starts, X, location=location, scale=scale, **settings)
         elif len(starts) == 1:
-            runs = [lloyd(hand.X, hand.weights, starts[0], **settings)]
+            runs = [lloyd(whole.X, whole.weights, starts[0], **settings)]
         else:
-            runs = self._runs(hand, starts, seeds, settings)
+            runs = self._runs(whole, starts, seeds, settings)
         best = best_of(runs)
-        if n_starts > 1 and not starts and hand.X.shape[0] * self.n_clusters <= MOST_DISTANCES:
-            best = exchanged(hand, best, partial(together, hand, **settings), SAME, self.max_iter)
+        if n_starts > 1 and not starts and whole.X.shape[0] * self.n_clusters <= MOST_DISTANCES:
+            best = exchanged(whole, best, partial(together, whole, **settings), SAME, self.max_iter)
         if not best.status:
             path = (-best.history[:-1]).tolist()
-            best = lloyd(hand.X, hand.weights, best.centers, **settings, path=path)
+            best = lloyd(whole.X, whole.weights, best.centers, **settings, path=path)
         return best, n_starts, location, scale
 
-    def _leading(self, samples: Samples, seeds: list[int], settings: dict[str, Any]) -> list[Array]:
-        """Return the starts that lead on a part of many rows, then on four times as many, and so on; none of few."""
+    def _leading(self, samples: Samples, seeds: list[int], settings: dict[str, Any], *, few: bool) -> list[Array]:
+        """Return the starts that lead on a part of the samples, then on four times as many, and so on.
+
+        Last come the samples themselves, unless they are all that there are (``few``).
+        """
         enough = max(FEWEST_IN_PART, ROWS_PER_NUMBER * self.n_clusters * samples.X.shape[1])
         quarter = 0 if issparse(samples.X) else len(samples.X) // WORTH_A_PART
         rng, starts, n_rows = check_random_state(seeds[0]), list[Array](), min(enough, quarter)
         while enough <= 2 * n_rows <= 2 * quarter and len(starts) != 1:
             part = samples.some(n_rows, rng)
             starts, n_rows = leading(part, self._runs(part, starts, seeds, settings)), n_rows * WORTH_A_PART
+        if len(starts) != 1 and not few:
+            starts = leading(samples, self._runs(samples, starts, seeds, settings))
         return starts
 
     def _runs(self, samples: Samples, led: list[Array], seeds: list[int], settings: dict[str, Any]) -> list[LloydRun]:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from em.engine.blocks import blocks
 from em.samples.distinct import CELLS_AT_A_TIME, distinct_rows, hashes, order_of_values
+from em.samples.sketch import MOST_CELLS_SKETCHED, Ends, Sketch, most_sketched, sketched
 from models.validation import Array, check_columns, check_sample_weight, column_names, data_matrix, sparse_matrix
 
 PART_ROWS = 65_536  # at the least, of a part in which distinct rows are looked for
@@ -38,6 +39,8 @@ class Samples:
         Names of the columns, where they are known.
     lasting : bool, default True
         Whether more than one pass will be made over these rows while they are in memory; not over those of a chunk.
+    hand : callable or None
+        What returns ``at_hand`` where these rows carry a rounding, so that their own bits cannot choose.
     """
 
     X: Array
@@ -46,6 +49,7 @@ class Samples:
     n_rows: int
     names: Sequence[str] | None = None
     lasting: bool = True
+    hand: "Callable[[], Samples] | None" = None
 
     in_memory, n_parts = True, 1
 
@@ -106,9 +110,34 @@ class Samples:
         return None if issparse(self.X) or self.complete else np.unique(~np.isnan(self.X), axis=0)
 
     @property
+    def few(self) -> bool:
+        """Whether starts look at all rows."""
+        return issparse(self.X) or len(self.X) <= most_sketched(self.X.shape[1])
+
+    @cached_property
+    def sketch(self) -> Sketch:
+        """A sample of the rows, in which distinct ones are as likely as one another."""
+        weights = np.ones(len(self.X)) if self.weights is None else self.weights
+        return sketched(self.X, weights, hashes(self.X), most_sketched(self.X.shape[1]))
+
+    @cached_property
     def at_hand(self) -> "Samples":
-        """The rows that can be looked at: all of them, of chunks a sample."""
-        return self
+        """The rows that starts look at: all, of many those of the sketch.
+
+        Rows of the ends of columns that vary, but not there, are added: a start without variance is none.
+        """
+        if self.few:
+            return self
+        if self.hand is not None:
+            return self.hand()
+        D = self.X.shape[1]
+        rows, weights = self.sketch.rows, self.sketch.weights
+        hidden = np.flatnonzero(~self.constant & ~(np.fmax.reduce(rows) > np.fmin.reduce(rows)))
+        if len(hidden := hidden[: MOST_CELLS_SKETCHED // (2 * D)]):
+            ends = self.sum_of(lambda part: Ends.of(part.X, hidden)).rows
+            rows, weights = np.concatenate([rows, ends]), np.concatenate([weights, np.ones(len(ends))])
+        counts = None if (weights == 1).all() else weights
+        return Samples(rows, counts, np.arange(len(rows)), len(rows), self.names)
 
     def sum_of(self, function: "Callable[[Samples], Any]") -> Any:
         """Return a function of the samples that adds up over rows."""
@@ -155,7 +184,7 @@ class Samples:
 
     def _these(self, chosen: np.ndarray, weights: Array) -> "Samples":
         counts = None if (weights == 1).all() else weights
-        return replace(self, X=self.X[chosen], weights=counts, kept=self.numbers[chosen])
+        return replace(self, X=self.X[chosen], weights=counts, kept=self.numbers[chosen], hand=None)
 
     def some(self, n_rows: int, rng: np.random.RandomState, *, hashed: bool = False) -> "Samples":
         """Return about so many rows: all of them, or a random part in which each sample is as likely as another.
@@ -176,7 +205,7 @@ class Samples:
             columns = self.X[:, hidden][order]
             ends = np.concatenate([np.nanargmax(columns, axis=0), np.nanargmin(columns, axis=0)])
             chosen = np.concatenate([chosen, order[ends]])
-        return replace(self, X=self.X[chosen], weights=None, kept=self.numbers[chosen]).distinct()
+        return replace(self, X=self.X[chosen], weights=None, kept=self.numbers[chosen], hand=None).distinct()
 
     @cached_property
     def _order(self) -> np.ndarray:

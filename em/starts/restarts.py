@@ -1,7 +1,8 @@
 """Restarts: which starts there are, which of their runs go to the end, and which is the best.
 
 Of many rows restarts run on a random part first. Where runs end there, those that may lead on all rows go on with four
-times as many, and so on.
+times as many, and so on. Parts come from a sample that depends on the rows' values alone (:mod:`em.samples.sketch`), so
+that a fit is the same in memory and in chunks.
 """
 
 from abc import abstractmethod
@@ -149,8 +150,9 @@ class Restarts[P: Parameters](FittedMixture[P]):
         if not (n_rows := self._rows_of_part(samples)):
             return None
         rng, led = check_random_state(int(self._seeds()[0])), None
-        while len(samples.X) >= WORTH_A_PART * n_rows and n_rows <= len(samples.at_hand.X):
-            led = self._leading_on(samples.some(n_rows, rng, hashed=self._hashed), led)
+        hand = samples.at_hand
+        while len(samples.X) >= WORTH_A_PART * n_rows and n_rows <= len(hand.X):
+            led = self._leading_on(hand.some(n_rows, rng, hashed=self._hashed), led)
             if len(led.starts) <= 1:
                 break
             n_rows *= WORTH_A_PART
@@ -265,7 +267,8 @@ class Restarts[P: Parameters](FittedMixture[P]):
 
     def _start(self, samples: Samples, view: str, rng: np.random.RandomState) -> P:
         n_rows = max(START_CELLS // samples.X.shape[1], START_ROWS * self.n_components)
-        samples = samples.some(n_rows, rng, hashed=self._hashed)
+        hand = samples if self._beside(samples) else samples.at_hand  # equal rows of a sketch are one
+        samples = hand.some(n_rows, rng, hashed=self._hashed)
         D, method = samples.X.shape[1], self.init if isinstance(self.init, str) else STARTS[0]
         centers = self._centers(samples, {**self._known_from_init(D), **self._frozen(D)})
         r = start_responsibilities(samples, self.n_components, method, rng, view, centers)
