@@ -1,7 +1,8 @@
 """A sample of many rows that depends on their values alone: not on their order, and not on the chunks they are in.
 
 It is the m distinct rows of smallest hash, with the sums of their weights over all rows. Parts of the rows have
-sketches that add up. Of data with few distinct rows the sketch is the data.
+sketches that add up. Of data with few distinct rows the sketch is the data. In other units other rows have the smallest
+hashes.
 """
 
 from dataclasses import dataclass
