@@ -189,15 +189,16 @@ class Samples:
     def some(self, n_rows: int, rng: np.random.RandomState, *, hashed: bool = False) -> "Samples":
         """Return about so many rows: all of them, or a random part in which each sample is as likely as another.
 
-        Of a column that varies, but not in that part, rows of its largest and its smallest value are added: a start
-        in which a variance or a prob is 0 is none. Sparse rows are all kept. Draws follow the order of the rows'
-        values, or that of their hashes.
+        Rows that occur once each are drawn without replacement, others with it, by their weights. Of a column that
+        varies, but not in that part, rows of its largest and its smallest value are added: a start in which a variance
+        or a prob is 0 is none. Sparse rows are all kept. Draws follow the order of the rows' values, or that of their
+        hashes.
         """
         if issparse(self.X) or len(self.X) <= n_rows:
             return self
         order = np.argsort(hashes(self.X)) if hashed else self._order
         if self.weights is None:
-            chosen = order[rng.randint(len(order), size=n_rows)]
+            chosen = order[rng.permutation(len(order))[:n_rows]]
         else:
             chosen = order[rng.choice(len(order), n_rows, p=self.weights[order] / self.total)]
         part = self.X[chosen]
