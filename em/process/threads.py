@@ -5,8 +5,7 @@ While BLAS is held to one thread (:mod:`em.process.blas`), NumPy's calls on bloc
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache
 
@@ -14,7 +13,7 @@ from em.process.blas import no_other_thread, one_blas_thread, threads_allowed
 
 
 def mapped[T, S](function: Callable[[T], S], items: Iterable[T]) -> Iterator[S]:
-    """Yield what a function gives for each item, in their order; threads that are allowed share the items.
+    """Return what a function gives for each item, in their order; threads that are allowed share the items.
 
     Examples
     --------
@@ -23,25 +22,17 @@ def mapped[T, S](function: Callable[[T], S], items: Iterable[T]) -> Iterator[S]:
     [1, 2]
     """
     if (n_threads := threads_allowed()) == 1:
-        yield from map(function, items)
-        return
+        return map(function, items)
+    items, here = list(items), copy_context()  # in which NumPy handles its floating-point errors as it does here
 
     def held(item: T) -> S:
         with one_blas_thread(), no_other_thread():  # which would wait for a thread that waits for it
             return function(item)
 
-    items, waiting = list(items), list[Future[S]]()
     try:
-        with suppress(RuntimeError):  # no thread begins any more where the interpreter ends
-            for item in items:
-                # in a copy of this thread's context, so that NumPy handles its floating-point errors as it does here
-                waiting.append(_threads(n_threads).submit(copy_context().run, held, item))
-        for future in waiting:
-            yield future.result()
-        yield from map(function, items[len(waiting) :])
-    finally:
-        for future in waiting:
-            future.cancel()
+        return _threads(n_threads).map(lambda item: here.copy().run(held, item), items)
+    except RuntimeError:  # no thread begins any more where the interpreter ends
+        return map(function, items)
 
 
 @cache
