@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from copy import copy
-from typing import Any, overload, override
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ LEAST_GAIN = 1e-4  # nats: less is seen in no picture
 MOST_ITERATIONS = 1000
 
 
-class EMPath[P: Parameters](Sequence[P]):
+class EMPath[P: Parameters]:
     """Parameters at a start and after each iteration of plain EM.
 
     Parameters
@@ -37,16 +37,10 @@ class EMPath[P: Parameters](Sequence[P]):
     def __init__(self, estimator: Any, parameters: Sequence[P]) -> None:
         self._estimator, self._parameters = estimator, list(parameters)
 
-    @override
     def __len__(self) -> int:
         return len(self._parameters)
 
-    @overload
-    def __getitem__(self, i: int) -> P: ...
-    @overload
-    def __getitem__(self, i: slice) -> Sequence[P]: ...
-    @override
-    def __getitem__(self, i: int | slice) -> P | Sequence[P]:
+    def __getitem__(self, i: int) -> P:
         """Return the parameters after i iterations."""
         return self._parameters[i]
 
