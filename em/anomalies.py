@@ -15,8 +15,6 @@ from em.chunked.chunks import Chunks
 from em.chunked.predictions import lazily
 from em.chunked.quantiles import quantile_of_chunks
 from em.estimator import MixtureEM
-from em.predictions import has_observed
-from em.samples import encoded
 from models.shown import shown
 from models.validation import Array, number_between
 
@@ -130,8 +128,7 @@ def is_anomaly(
     if is_chunked(X):
         t = threshold_of_chunks(estimator, X, threshold, quantile, sample_weight, **size)
         return lazily(partial(is_anomaly, estimator._for_chunks(X), threshold=t, **size), X, dtype=bool)
-    log_density, seen = estimator.score_samples(X, **size), has_observed(encoded(estimator, X))
-    return anomalies_among(log_density, seen, estimator._counted(X, sample_weight), threshold, quantile)
+    return anomalies_among(estimator, X, sample_weight, estimator.score_samples(X, **size), threshold, quantile)
 
 
 def threshold_of_chunks(
@@ -145,18 +142,11 @@ def threshold_of_chunks(
 
 
 def anomalies_among(
-    log_density: Array, seen: np.ndarray, weights: Array, threshold: float | None, quantile: float
+    estimator: Any, X: Any, sample_weight: Any, log_density: Array, threshold: float | None, quantile: float
 ) -> np.ndarray:
-    """Return which rows are anomalies, (n,), as `is_anomaly` does, given their log densities.
-
-    Parameters
-    ----------
-    log_density, seen, weights : ndarray, shape (n,)
-        Of each row: log p(x_i), whether it has an observed cell, and how often it counts for the threshold.
-    threshold, quantile
-        As in `is_anomaly`.
-    """
-    t = _threshold(log_density, weights, quantile) if threshold is None else checked_threshold(threshold)
+    """Return which rows are anomalies, (n,), as `is_anomaly` does, given their log densities (n,)."""
+    seen, counted = estimator._counted(X, None) > 0, estimator._counted(X, sample_weight)
+    t = _threshold(log_density, counted, quantile) if threshold is None else checked_threshold(threshold)
     return np.asarray((log_density < t) & seen)
 
 

@@ -40,11 +40,9 @@ def _columns_of_mixture(
     estimator: Any, threshold: float | None, quantile: float, sample_weight: ArrayLike | None, X: ArrayLike
 ) -> dict[str, np.ndarray]:
     responsibilities, log_density = estimator._normalised(X)
-    names, counted = estimator.component_names, estimator._counted(X, sample_weight)
-    seen = estimator._counted(X, None) > 0
-    columns = {"label": responsibilities.argmax(axis=1)} | dict(zip(names, responsibilities.T, strict=True))
-    columns |= {"log_density": log_density}
-    return columns | {"anomaly": anomalies_among(log_density, seen, counted, threshold, quantile)}
+    anomaly = anomalies_among(estimator, X, sample_weight, log_density, threshold, quantile)
+    probabilities = dict(zip(estimator.component_names, responsibilities.T, strict=True))
+    return {"label": responsibilities.argmax(axis=1), **probabilities, "log_density": log_density, "anomaly": anomaly}
 
 
 def _columns_of_clusters(estimator: Any, X: ArrayLike) -> dict[str, np.ndarray]:
