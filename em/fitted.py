@@ -13,11 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 from em.bound import normalise
 from em.chunked import is_chunked
 from em.chunked.frames import filled_chunks
-from em.chunked.predictions import sums_of
 from em.chunked.samples import chunked_samples
 from em.engine.blocks import each_block
 from em.identifiability import Identifiability
-from em.predictions import NOBODY, Predictions, has_observed, sums_of_rows
+from em.predictions import Predictions, has_observed
 from em.samples import Samples, samples_to_use
 from em.uncertainty import KINDS, Uncertainty, from_information, from_replicates
 from em.uncertainty.bootstrap import resampled, simulated
@@ -118,15 +117,10 @@ class FittedMixture[P: Parameters](Predictions, ABC):
 
     def _criteria(self, X: ArrayLike, sample_weight: ArrayLike | None) -> dict[str, float]:
         """Return all three information criteria from one E-step."""
-        return self._criteria_from(*sums_of(type(self)._sums_for_criteria, self, X, sample_weight).tolist())
-
-    def _sums_for_criteria(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
-        return sums_of_rows(*self._normalised(X), self._counted(X, sample_weight))
+        return self._criteria_from(*self._sums(X, sample_weight))
 
     def _criteria_from(self, log_likelihood: float, certainty: float, n: float) -> dict[str, float]:
         """Return the criteria of so many samples."""
-        if not n > 0:
-            raise ValueError(NOBODY)
         p, deviance = self.n_free_parameters_, -2 * log_likelihood
         bic = float(deviance + p * np.log(n))
         return {"aic": deviance + 2 * p, "bic": bic, "icl": bic - 2 * certainty}

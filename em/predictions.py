@@ -102,19 +102,18 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the mean of log p(x_i) over samples with an observed cell, in nats, as scikit-learn's users expect."""
-        log_likelihood, n = self._log_likelihood_of(X, sample_weight)
+        log_likelihood, _, n = self._sums(X, sample_weight)
         return log_likelihood / n
 
-    def _log_likelihood_of(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        """Return the log-likelihood of X, and the number of samples that it is of."""
-        log_likelihood, n = sums_of(type(self)._log_likelihood_and_number, self, X, sample_weight).tolist()
+    def _sums(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float, float]:
+        """Return log-likelihood, Σ_i log max_k r_ik, and the number of samples that they are of, from one E-step."""
+        log_likelihood, certainty, n = sums_of(type(self)._sums_of_rows, self, X, sample_weight).tolist()
         if not n > 0:
             raise ValueError(NOBODY)
-        return log_likelihood, n
+        return log_likelihood, certainty, n
 
-    def _log_likelihood_and_number(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
-        log_prob, counted = self.score_samples(X), self._counted(X, sample_weight)
-        return np.array([weighted_sum(log_prob, counted), counted.sum()])
+    def _sums_of_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
+        return sums_of_rows(*self._normalised(X), self._counted(X, sample_weight))
 
     def _counted(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
         """Return how often each row counts, shape (n,): its weight, and 0 for a row without an observed cell."""

@@ -103,7 +103,7 @@ def _frame(path: EMPath[Any], i: int, X: ArrayLike, sample_weight: ArrayLike | N
 
     mixture, image = path.at(i), io.BytesIO()
     with without_expected_warnings:
-        log_likelihood, _ = mixture._log_likelihood_of(X, sample_weight)
+        log_likelihood, *_ = mixture._sums(X, sample_weight)
         caption = f"iteration {i} of {len(path) - 1}: log-likelihood {log_likelihood:.3f}"
         figure = np.ravel(draw(mixture, X, sample_weight=sample_weight))[0].figure
         try:
