@@ -95,7 +95,7 @@ class IndependentFamily(Family):
         expected = self.steps.expected(theta, size)[1]
         chi = self.steps.updated(prior, Statistics(counts, tuple(counts[:, None] * part for part in expected)))
         usual = self._usual(chi)
-        mean, variance = self.steps.mean(usual), self.steps.variance(usual)
+        mean, variance = self.steps.moments(usual)
         mode = self.steps.mode(chi, self.steps.chi(prior))
         of_weights = conjugate_gaps_of_weights(parameters.weights, n_samples, float(prior.concentration.max()))
         mle, at_mode = (
@@ -121,10 +121,10 @@ class IndependentFamily(Family):
         size = self.mean_size(X.shape[1])
         flat = tuple(np.zeros((1, part.shape[-1])) for part in self.steps.rows(X, *self.of_data.values()).statistics)
         before = self.steps.updated(prior, Statistics(np.zeros(1), flat))
-        theta = self.steps.mean(self._usual(before))
+        theta, _ = self.steps.moments(self._usual(before))
         seen_at = {name: np.where(values == 0, 1.0, values / 2) for name, values in theta.items()}
         seen = Statistics(np.ones(1), self.steps.expected(seen_at, size)[1])
-        after = self.steps.mean(self._usual(self.steps.updated(prior, seen)))
+        after, _ = self.steps.moments(self._usual(self.steps.updated(prior, seen)))
         name = self.parameter_names[1]
         weight = (seen_at[name] - after[name]) / (after[name] - theta[name])
         return float(np.max(weight * size)), theta[name][0]

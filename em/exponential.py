@@ -26,6 +26,7 @@ from em.uncertainty.entries import Entries
 from em.uncertainty.independent import complete_data, log_prior_slopes, whitened
 from em.uncertainty.louis import Information, labelled_sums, louis
 from models.parameters import Parameters
+from models.simulation import simulate
 from models.validation import Array, count_at_least_one, real_numbers
 
 EMPTIED = 1e-8  # samples
@@ -115,9 +116,9 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     def _size_of(self, samples: Samples) -> Any:
         """Return the sizes of the rows that take part, where they differ between rows."""
         size = self._size()
-        if not self._steps.size_name or real_numbers(self._steps.size_name, size).ndim < 2:
+        if not self._steps.cells.size_name or real_numbers(self._steps.cells.size_name, size).ndim < 2:
             return size
-        whole = self._steps.sizes(size, (samples.n_rows, samples.X.shape[1]))
+        whole = self._steps.cells.sizes(size, (samples.n_rows, samples.X.shape[1]))
         return whole[samples.numbers]
 
     def _shapes(self, K: int, D: int) -> dict[str, tuple[int, ...]]:
@@ -149,7 +150,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     def _refuse_sizes_of_rows(self, size: Any) -> None:
         """Raise a ValueError if sizes of cells differ between rows: chunks do not know which rows are theirs."""
         if np.ndim(size) == 2:
-            name = self._steps.size_name
+            name = self._steps.cells.size_name
             raise ValueError(f"{name} must be a number or one for each column where X comes in parts, got a matrix")
 
     def _check_cells(self, samples: Samples) -> int:
@@ -252,7 +253,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
         theta, steps = self.parameters_.arrays(), self._steps
-        size = steps.sizes(self._size_for(X.shape), X.shape) if steps.size_name else np.ones(X.shape[1])
+        size = steps.cells.sizes(self._size_for(X.shape), X.shape) if steps.cells.size_name else np.ones(X.shape[1])
         return steps.means_given(theta, responsibilities, size)
 
     def _pooled(self, X: ArrayLike, sample_weight: ArrayLike | None) -> P:
@@ -269,7 +270,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
         shape = (count_at_least_one("n_samples", n_samples), self.parameters_.n_features)
-        return self._steps.simulate(self.parameters_, n_samples, self._size_for(shape), random_state)
+        return simulate(self.parameters_, n_samples, self._size_for(shape), random_state)
 
     def _information_of(self, samples: Samples) -> Information:
         entries, steps = self._entries(samples.total), self._steps

@@ -69,7 +69,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
     def __init_subclass__(cls, **named: Any) -> None:
         """Tell scikit-learn's metadata routing which argument the methods take."""
         steps: Any = cls._steps
-        cls._size_name = steps.size_name
+        cls._size_name = steps.cells.size_name
         for method in ROUTED:
             setattr(cls, f"__metadata_request__{method}", {cls._size_name: None})
         super().__init_subclass__(**named)
@@ -146,7 +146,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
         of_fit = np.shape(size)
         if len(of_fit) != 2 or of_fit == shape or of_fit[1:] != shape[1:]:
             return size
-        rows = self._steps.sizes(size, of_fit)
+        rows = self._steps.cells.sizes(size, of_fit)
         if (rows == rows[0]).all():
             return rows[0]
         n, D = shape

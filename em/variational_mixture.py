@@ -191,8 +191,8 @@ class VariationalMixture(Predictions):
         parts: Any = self.posterior_
         mixture = conjugate_mixture(parts["rows"], self.prior, **parts["size"])
         run = self.lower_bound_, self.history_, self.converged_, self.status_
-        q = mixture.distribution(parts["q"])
-        self.posterior_ = VariationalPosterior(q, parts["responsibilities"], *run, mixture)
+        q = mixture.posterior(np.zeros((len(mixture.X), self.n_components)))
+        self.posterior_ = VariationalPosterior(q.with_arrays(parts["q"]), parts["responsibilities"], *run, mixture)
 
     def _with(self, size: dict[str, Any]) -> Self:
         """Return this mixture for one call about rows with cells of these sizes."""

@@ -50,10 +50,6 @@ class GaussianConjugate:
         """Return a row from which `em.families.conjugate_mixture` makes one that takes new rows as this does."""
         return np.zeros((1, self.X.shape[-1])), {}
 
-    def distribution(self, arrays: dict[str, Array]) -> GaussianPosterior:
-        """Return the posterior of these numbers, as it gave them by `arrays`."""
-        return GaussianPosterior(**arrays, covariance_type=self.prior.covariance_type)
-
     def encode(self, X: Any) -> Array:
         """Return a user's X as numbers."""
         return data_matrix(X, missing=True)

@@ -35,6 +35,7 @@ from em.uncertainty.entries import entries_of
 from em.uncertainty.independent import INTERIOR
 from em.uncertainty.louis import largest_parts
 from models.parameters import NO_LABELS, Labels, Parameters
+from models.simulation import simulate
 from models.validation import Array
 
 RELATIVE_RANK_TOLERANCE = 1e-8
@@ -224,7 +225,7 @@ def _typical_cells(parameters: Parameters, question: _Question) -> Array:
     cells = []
     for k in range(K):
         alone = question.steps.parameters({**parameters.arrays(), "weights": np.eye(K)[k]})
-        X = question.steps.simulate(alone, n, np.broadcast_to(question.sizes, (n, D)), rng)[0]
+        X = simulate(alone, n, np.broadcast_to(question.sizes, (n, D)), rng)[0]
         moved = question.steps.neighbours(X, np.broadcast_to(question.sizes, (n, D)))
         X[np.arange(D), np.arange(D)] = moved[np.arange(D), np.arange(D)]
         cells.append(X)

@@ -35,7 +35,6 @@ from em.samples import weighted
 from em.steps.rows import Parts, Rows, Shifted, Statistics, Theta, products
 from em.steps.stated import Stated
 from models.parameters import Parameters
-from models.simulation import simulate
 from models.validation import Array, check_sample_weight
 
 
@@ -133,14 +132,6 @@ class Steps[P: Parameters](Stated[P]):
             raise ValueError(f"prior must be None or a {self.prior_type.__name__}, got {type(prior).__name__}")
         prior.check_fits(n_components, n_features, *self.options.values())
 
-    def sizes(self, size: ArrayLike, shape: tuple[int, ...]) -> Array:
-        """Return checked sizes of cells, broadcast to the shape (n, D) of the data."""
-        return self.cells.sizes(size, shape)
-
-    def simulate(self, parameters: P, n_samples: int, size: Any, random_state: Any) -> tuple[Array, np.ndarray]:
-        """Draw samples (n, D) with cells of these sizes, and their labels (n,)."""
-        return simulate(parameters, n_samples, size, random_state)
-
     def values(self, theta: Theta, size: Array) -> list[range] | None:
         """Return the values that the cell of each feature takes, all but improbable ones, or None if uncountable."""
         return None
@@ -158,14 +149,6 @@ class Steps[P: Parameters](Stated[P]):
         weights = rng.dirichlet(np.full(like.n_components, 5.0))
         own = {q.name: q.support.random(getattr(like, q.name), rng) for q in like.quantities[1:]}
         return self.parameters({"weights": weights / weights.sum(), **own})
-
-    def mean(self, hyper: Parts) -> dict[str, Array]:
-        """Return E[θ]."""
-        return self.moments(hyper)[0]
-
-    def variance(self, hyper: Parts) -> dict[str, Array]:
-        """Return the variance of each number in θ."""
-        return self.moments(hyper)[1]
 
     @property
     def own(self) -> str:

@@ -70,11 +70,11 @@ class ConjugatePosterior:
 
     def mean(self) -> dict[str, Array]:
         """Return the mean of each parameter by name."""
-        return {"weights": mean_weights(self.concentration), **self.steps.mean(self.hyper)}
+        return {"weights": mean_weights(self.concentration), **self.steps.moments(self.hyper)[0]}
 
     def standard_deviation(self) -> dict[str, Array]:
         """Return the standard deviation of each parameter by name."""
-        of_components = {name: np.sqrt(variance) for name, variance in self.steps.variance(self.hyper).items()}
+        of_components = {name: np.sqrt(variance) for name, variance in self.steps.moments(self.hyper)[1].items()}
         return {"weights": sd_weights(self.concentration), **of_components}
 
     def log_normaliser(self) -> Array:
@@ -146,7 +146,7 @@ class ConjugateMixture:
         """Return the same for other rows, of the sizes given or those that all rows had."""
         sizes = self.steps.cells.size_of(None, size)
         if sizes is None:
-            sizes = common_sizes(self.rows.size, self.steps.size_name)
+            sizes = common_sizes(self.rows.size, self.steps.cells.size_name)
         return replace(self, rows=self.steps.rows(X, sizes))
 
     def part(self, rows: Any) -> "ConjugateMixture":
@@ -161,12 +161,8 @@ class ConjugateMixture:
         sizes = self.rows.size
         largest, least = sizes.max(axis=0), np.where(sizes > 0, sizes, np.inf).min(axis=0)
         both = np.where(largest > 0, [largest, np.minimum(least, largest)], 1.0)
-        return np.ones(both.shape), {self.steps.size_name: both} if self.steps.size_name else {}
-
-    def distribution(self, arrays: dict[str, Array]) -> ConjugatePosterior:
-        """Return the posterior of these numbers, as it gave them by `arrays`."""
-        hyper = tuple(arrays[name] for name in self.steps.hyper_names)
-        return ConjugatePosterior(self.steps, arrays["concentration"], hyper)
+        name = self.steps.cells.size_name
+        return np.ones(both.shape), {name: both} if name else {}
 
     def with_each_of(self, X: Any, **size: Any) -> Iterator["ConjugateMixture"]:
         """Yield the same for the samples and one row more, for each of other rows; see `for_rows` for their sizes."""

@@ -53,14 +53,9 @@ class Stated[P: Parameters](ABC):
 
     @property
     def cells(self) -> Cells:
-        """Which data are legal, and what sizes of cells are called."""
+        """Which data are legal, and what sizes of cells are called, such as "n_trials"."""
         cells: Cells = self.parameters_type.cells
         return cells
-
-    @property
-    def size_name(self) -> str:
-        """What the size of a cell is called, "n_trials" or "exposure"; "" where cells have none."""
-        return self.cells.size_name
 
     def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
         """Return X with 0 in missing cells, and sizes with 0 there, (n, D) each; a ValueError if they are not legal."""
