@@ -5,8 +5,8 @@ vector, a density of y is that of x times |∂x/∂y|.
 """
 
 import numpy as np
-from scipy.special import expit
 
+from models.scales import SCALES
 from models.supports import Covariance, Simplex, Support
 from models.validation import Array
 
@@ -35,8 +35,7 @@ def constrained(support: Support, vectors: Array, shape: tuple[int, ...]) -> Arr
             chol[..., range(D), range(D)] = np.exp(vectors[:, : K * D].reshape(S, K, D))
             chol[(..., *np.tril_indices(D, -1))] = vectors[:, K * D :].reshape(S, K, -1)
             return (chol @ chol.mT).reshape(S, *shape)
-    y = vectors.reshape(S, *shape)
-    return {"identity": lambda: y, "log": lambda: np.exp(y), "logit": lambda: expit(y)}[support.scale]()
+    return np.asarray(SCALES[support.scale].back(vectors.reshape(S, *shape)))
 
 
 def log_volume_slopes(support: Support, array: Array) -> tuple[Array, Array]:
@@ -58,9 +57,5 @@ def log_volume_slopes(support: Support, array: Array) -> tuple[Array, Array]:
             D, K = array.shape[-1], int(np.prod(array.shape[:-2]))
             gradient = np.concatenate([np.tile(D + 1.0 - np.arange(D), K), np.zeros(K * D * (D - 1) // 2)])
             return gradient, np.zeros((len(gradient), len(gradient)))
-    gradient, curvature = {
-        "identity": lambda: (0 * x, 0 * x),
-        "log": lambda: (0 * x + 1, 0 * x),
-        "logit": lambda: (1 - 2 * x, 2 * x * (1 - x)),
-    }[support.scale]()
-    return gradient, np.diag(curvature)
+    scale = SCALES[support.scale]
+    return scale.bend(x), np.diag(scale.curvature(x))

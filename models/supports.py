@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from models.scales import SCALES
 from models.validation import Array, are_positive_definite, positive_definite
 
 EDGE = 1e-8  # an estimate this near to the boundary is on it
@@ -107,10 +108,7 @@ class Support(ABC):
 
     def unconstrained(self, draws: Array) -> Array:
         """Map draws (S, ...) one to one to real vectors (S, p): each number on its scale."""
-        x = draws.reshape(len(draws), -1)
-        return {"identity": lambda: x, "log": lambda: np.log(x), "logit": lambda: np.log(x) - np.log1p(-x)}[
-            self.scale
-        ]()
+        return np.asarray(SCALES[self.scale].line(draws.reshape(len(draws), -1)))
 
 
 class Real(Support):

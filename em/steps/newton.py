@@ -9,7 +9,6 @@ support, where θ = exp u, 1 / (1 + exp -u) or u; a step on which the objective 
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -17,20 +16,11 @@ import numpy as np
 from em.steps import Steps
 from em.steps.rows import Parts, Theta
 from models.parameters import Parameters
+from models.scales import SCALES, Scale
 from models.validation import Array
 
 MOST_STEPS, MOST_HALVINGS, FARTHEST = 100, 30, 2.0
 SMALL = 1e-13  # a step, on the scale of its support
-SLOPES: dict[str, Callable[[Array], tuple[Array, Array]]] = {  # of θ by u
-    "identity": lambda x: (np.ones_like(x), np.zeros_like(x)),
-    "log": lambda x: (x, x),
-    "logit": lambda x: (x * (1 - x), x * (1 - x) * (1 - 2 * x)),
-}
-MOVED: dict[str, Callable[[Array, Array], Array]] = {
-    "identity": lambda x, du: x + du,
-    "log": lambda x, du: x * np.exp(du),
-    "logit": lambda x, du: 1 / (1 + (1 - x) / x * np.exp(-du)),
-}
 
 
 class NewtonSteps[P: Parameters](Steps[P]):
@@ -84,8 +74,9 @@ class NewtonSteps[P: Parameters](Steps[P]):
         """Return Newton's step (q, ..., K, p) on the scales of the free arrays; uphill, concave or not."""
         gradient, hessian = self._slopes(chi, theta)
         which = [a for a, name in enumerate(theta) if name in free]
-        by_scale = [SLOPES[self._scale(name)](theta[name]) for name in free]
-        first, second = (np.array(part) for part in zip(*by_scale, strict=True))
+        scales = [(self._scale(name), theta[name]) for name in free]
+        first = np.array([scale.slope(x) for scale, x in scales])
+        second = first * [scale.bend(x) for scale, x in scales]
         g = gradient[which] * first
         H = hessian[np.ix_(which, which)] * first * first[:, None]
         H[range(len(free)), range(len(free))] += gradient[which] * second
@@ -102,11 +93,12 @@ class NewtonSteps[P: Parameters](Steps[P]):
         gradient, hessian = sum(part * one for part, (one, _) in terms), sum(part * two for part, (_, two) in terms)
         return np.asarray(gradient), np.asarray(hessian)
 
-    def _scale(self, name: str) -> str:
-        return next(quantity.support.scale for quantity in self.quantities if quantity.name == name)
+    def _scale(self, name: str) -> Scale:
+        return next(SCALES[quantity.support.scale] for quantity in self.quantities if quantity.name == name)
 
     def _moved(self, name: str, array: Array, step: Array) -> Array:
-        return MOVED[self._scale(name)](array, step)
+        scale = self._scale(name)
+        return np.asarray(scale.back(scale.line(array) + step))
 
     def moments(self, hyper: Parts) -> tuple[dict[str, Array], dict[str, Array]]:
         """Return mode and inverse curvature there, which are about mean and variance (Laplace)."""

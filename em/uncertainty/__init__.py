@@ -19,21 +19,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit
 from scipy.stats import norm
 
 from em.uncertainty.entries import Entries
 from em.uncertainty.louis import Information
+from models.scales import SCALES
 from models.shown import shown
 from models.tables import Tabular, rows_of, table_lines
 from models.validation import Array
 
 KINDS = ("louis", "bootstrap", "parametric bootstrap")
-SCALES: dict[str, tuple[Any, Any, Any]] = {  # g, g', the inverse of g
-    "identity": (lambda x: x, np.ones_like, lambda y: y),
-    "log": (np.log, lambda x: 1 / x, np.exp),
-    "logit": (logit, lambda x: 1 / (x * (1 - x)), expit),
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,9 +118,9 @@ def normal_intervals(entries: Entries, values: Array, errors: Array, level: floa
     """Return the ends (2, p) of intervals that are normal on the scale of each parameter; NaN without an error."""
     ends, around = np.full((2, len(errors)), np.nan), norm.ppf((1 + level) / 2) * np.array([-1, 1])
     for j in np.flatnonzero(errors > 0):
-        g, slope, inverse = SCALES[entries.entries[j].scale]
+        scale = SCALES[entries.entries[j].scale]
         with np.errstate(over="ignore"):  # an end beyond all floats is infinite
-            ends[:, j] = inverse(g(values[j]) + around * slope(values[j]) * errors[j])
+            ends[:, j] = scale.back(scale.line(values[j]) + around * errors[j] / scale.slope(values[j]))
     return ends
 
 
