@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Tags
 
 from em.chunked import is_chunked
-from em.chunked.samples import chunked_to_fit
+from em.chunked.samples import check_header, chunked_samples
 from em.engine.leaps import ACCELERATIONS
 from em.engine.path import EMPath, plain_path
 from em.engine.problem import Arrays, Problem
@@ -175,7 +175,8 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
     def _samples(self, X: ArrayLike, sample_weight: ArrayLike | None, names: Sequence[str] | None = None) -> Samples:
         samples: Samples
         if is_chunked(X):
-            samples = chunked_to_fit(self, X, sample_weight, names)
+            samples = chunked_samples(self, X, sample_weight, names)
+            check_header(self, X, reset=True)
         else:
             samples = samples_to_fit(self, X, sample_weight, missing=True, names=names)
         self._check_settings(samples)

@@ -160,20 +160,6 @@ class ChunkedSamples(Samples):
         return None if self.complete else self.summary.patterns
 
 
-def chunked_to_fit(
-    estimator: BaseEstimator,
-    X: Any,
-    sample_weight: Any = None,
-    names: Sequence[str] | None = None,
-    *,
-    missing: bool = True,
-) -> ChunkedSamples:
-    """Return `chunked_samples`; the estimator remembers the number of features and any names."""
-    samples = chunked_samples(estimator, X, sample_weight, names, missing=missing)
-    check_header(estimator, X, reset=True)
-    return samples
-
-
 def chunked_samples(
     estimator: BaseEstimator,
     X: Any,

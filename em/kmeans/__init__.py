@@ -21,7 +21,7 @@ from sklearn.utils import Tags, check_random_state
 
 from em.chunked import is_chunked
 from em.chunked.predictions import for_chunks, lazily, sums_of
-from em.chunked.samples import ChunkedSamples, chunked_to_fit
+from em.chunked.samples import ChunkedSamples, check_header, chunked_samples
 from em.kmeans.chunks import lloyds_of_chunks
 from em.kmeans.exchanges import MOST_DISTANCES, exchanged
 from em.kmeans.lloyd import LloydRun, lloyd, nearest, squared_distances
@@ -128,7 +128,8 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         """
         samples: Samples
         if is_chunked(X):
-            samples = chunked_to_fit(self, X, sample_weight, missing=False)
+            samples = chunked_samples(self, X, sample_weight, missing=False)
+            check_header(self, X, reset=True)
         else:
             samples = samples_to_fit(self, X, sample_weight)
         self._check_settings(samples)
