@@ -185,7 +185,7 @@ def test_a_narrow_component_among_others_has_the_sums_of_the_definition(kind):
     rows = GaussianRows(X, kind, rng.randint(0, 3, size=320).astype(float))
     expected, exact = rows.centred(theta)
     (log_likelihood,), arrays = rows.expect({name: array[None] for name, array in theta.arrays().items()}, np.arange(1))
-    found = GaussianStatistics.of(kind, {name: array[0] for name, array in arrays.items()})
+    found = GaussianStatistics(kind, **{name: array[0] for name, array in arrays.items()})
     assert log_likelihood == pytest.approx(expected, rel=1e-13)
     for name, array in found.about(theta.means).arrays().items():
         np.testing.assert_allclose(array, getattr(exact, name), rtol=1e-10, atol=1e-10 * np.abs(array).max())
@@ -203,7 +203,7 @@ def test_runs_with_rows_and_weights_of_their_own_are_runs_alone(kind):
     log_likelihood, statistics = GaussianRows(X, kind, weights).expect(theta, np.arange(3))
     for r, parameters in enumerate(mixtures):
         wanted = gaussian_pass(X[r], parameters, weights[r])
-        found = GaussianStatistics.of(kind, {name: array[r] for name, array in statistics.items()})
+        found = GaussianStatistics(kind, **{name: array[r] for name, array in statistics.items()})
         assert_same_sums((log_likelihood[r], found), wanted, 20)
 
 

@@ -205,7 +205,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return e_step_at(theta, runs, self.covariance_type)  # no part has a missing cell
 
     def _about(self, statistics: Arrays, arrays: Arrays) -> dict[str, Array]:
-        return GaussianStatistics.of(self.covariance_type, statistics).about(arrays["means"]).arrays()
+        return GaussianStatistics(self.covariance_type, **statistics).about(arrays["means"]).arrays()
 
     def _of_other_units(self, statistics: Arrays, there: Self) -> dict[str, Array]:
         return there._units.statistics(statistics, self._units)

@@ -151,7 +151,7 @@ class GaussianRows:
         statistics = self.form.moments(sums.pop("sums")).arrays()
         for name, array in {"centers": means, **sums}.items():
             statistics[name][narrow] = array
-        return float(log_likelihood[0]), GaussianStatistics.of(self._kind, statistics)
+        return float(log_likelihood[0]), GaussianStatistics(self._kind, **statistics)
 
     def centred(self, parameters: GMMParameters, run: int = 0) -> tuple[float, GaussianStatistics]:
         """Return log-likelihood and statistics of one run by the definition, with moments about the means."""
@@ -166,7 +166,7 @@ class GaussianRows:
 
         K, D = parameters.means.shape
         log_likelihood, sums = sum_over_chunks(self.n_rows, K * D, step)
-        return float(log_likelihood[0]), GaussianStatistics.of(self._kind, {"centers": parameters.means, **sums})
+        return float(log_likelihood[0]), GaussianStatistics(self._kind, centers=parameters.means, **sums)
 
     def _of_run(self, run: int) -> tuple[Any, Weights, Array | None]:
         """Return the rows of a run, their weights, and their statistics where these are kept."""
@@ -204,7 +204,7 @@ def gaussian_pass(X: Any, parameters: GMMParameters, sample_weight: Weights = No
     """
     kind, theta = parameters.covariance_type, {name: array[None] for name, array in parameters.arrays().items()}
     log_likelihood, statistics = GaussianRows(X, kind, sample_weight, keep=False).expect(theta, np.zeros(1, dtype=int))
-    return float(log_likelihood[0]), GaussianStatistics.of(kind, {name: array[0] for name, array in statistics.items()})
+    return float(log_likelihood[0]), GaussianStatistics(kind, **{name: array[0] for name, array in statistics.items()})
 
 
 _of_thread = local()

@@ -57,7 +57,7 @@ class MStep:
     def __call__(self, statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, list[str]]:
         """Return weights, means and covariances by name, and sentences, "" where a run goes on."""
         kind, counts = self.covariance_type, statistics["counts"]
-        theta = modes(GaussianStatistics.of(kind, statistics), self.prior, self.frozen)
+        theta = modes(GaussianStatistics(kind, **statistics), self.prior, self.frozen)
         flat = self._flat[runs] if len(self._flat) > 1 else self._flat.repeat(len(runs))
         if self.sizes is not None:
             unused = np.arange(counts.shape[1]) >= self.sizes[runs][:, None]

@@ -1,6 +1,5 @@
 """Responsibility-weighted moments of Gaussian samples: all that the M-step asks of them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -47,11 +46,6 @@ class GaussianStatistics:
     def arrays(self) -> dict[str, Array]:
         """Return the arrays by name."""
         return {name: getattr(self, name) for name in ("centers", "counts", "first", "second")}
-
-    @classmethod
-    def of(cls, covariance_type: str, arrays: Mapping[str, Array]) -> Self:
-        """Return the statistics of arrays by name."""
-        return cls(covariance_type, **arrays)
 
 
 def sufficient_statistics(

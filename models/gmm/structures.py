@@ -13,7 +13,6 @@ Variances are declared, never standard deviations.
 """
 
 from functools import cache
-from typing import Literal, get_args
 
 import numpy as np
 
@@ -22,8 +21,7 @@ from models.shown import shown
 from models.supports import COVARIANCE, REAL, VARIANCE, Support
 from models.validation import Array, positive_definite
 
-CovarianceType = Literal["full", "tied", "diag", "spherical"]
-COVARIANCE_TYPES: tuple[str, ...] = get_args(CovarianceType)
+COVARIANCE_TYPES = "full", "tied", "diag", "spherical"
 MATRICES = "full", "tied"  # the others declare variances
 DIMS = {"full": ("component", "feature", "feature_bis"), "tied": ("feature", "feature_bis")}
 DIMS |= {"diag": ("component", "feature"), "spherical": ("component",)}
