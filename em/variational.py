@@ -128,8 +128,7 @@ class VariationalPosterior:
         """
         rng, n = random_source(random_state), count_at_least_one("n_draws", n_draws)
         copies = {name: np.broadcast_to(a, (n, *a.shape)) for name, a in self.distribution.arrays().items()}
-        draws: dict[str, Array] = self.distribution.with_arrays(copies).draw(rng)
-        return draws
+        return self.distribution.with_arrays(copies).draw(rng)
 
 
 def variational(

@@ -206,8 +206,7 @@ class VariationalMixture(Predictions):
         return np.asarray(self.posterior_._mixture.encode(X))
 
     def _labels_for(self, names: Sequence[str] | None) -> Labels:
-        labels: Labels = self.posterior_._mixture.labels(names)
-        return labels
+        return self.posterior_._mixture.labels(names)
 
     def _entries(self, n_samples: float) -> Entries:
         return entries_of(self.parameters_, n_samples, labels=self._labels)

@@ -69,8 +69,7 @@ class Story(ABC):
 
     @cached_property
     def cells(self) -> Cells:  # noqa: D102 - among the attributes
-        cells: Cells = self.prior_types[0].parameters_type.cells
-        return cells
+        return self.prior_types[0].parameters_type.cells
 
     def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
         """Return x, checked, with any legal value where a cell is missing, and s."""

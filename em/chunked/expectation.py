@@ -50,8 +50,7 @@ class Expectation:
 
     @cached_property
     def _of_part(self) -> Callable[[Samples], tuple[Array, Mapping[str, Array]]]:
-        found: Callable[..., Any] = self.estimator._e_step_at(self.theta, self.runs, as_holed=self.as_holed)
-        return found
+        return self.estimator._e_step_at(self.theta, self.runs, as_holed=self.as_holed)
 
     def __call__(self, part: Samples) -> Pass:
         """Return one chunk's part."""

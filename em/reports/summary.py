@@ -201,8 +201,7 @@ def _asked(
     if kind not in KINDS:
         wanted = f"an Uncertainty, True, None or one of {', '.join(KINDS)}"
         raise ValueError(f"uncertainty must be {wanted}, got {shown(uncertainty)}")
-    table: Uncertainty = estimator.uncertainty(X, kind=kind, sample_weight=sample_weight)
-    return table
+    return estimator.uncertainty(X, kind=kind, sample_weight=sample_weight)
 
 
 def _model(estimator: Any) -> str:

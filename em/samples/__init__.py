@@ -145,8 +145,7 @@ class Samples:
 
     def e_step(self, estimator: Any) -> Callable[..., Any]:
         """Return the E-step of an estimator's runs on these samples."""
-        expect: Callable[..., Any] = estimator._e_step_of(self)
-        return expect
+        return estimator._e_step_of(self)
 
     @cached_property
     def filled(self) -> Array:

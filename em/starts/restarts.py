@@ -262,8 +262,7 @@ class Restarts[P: Parameters](FittedMixture[P]):
     def _seeds(self) -> list[int]:
         """Return the seed of each start."""
         n_starts = self.n_init if self.n_starts is None else self.n_starts
-        seeds: list[int] = check_random_state(self.random_state).randint(2**31 - 1, size=n_starts).tolist()
-        return seeds
+        return check_random_state(self.random_state).randint(2**31 - 1, size=n_starts).tolist()
 
     def _start(self, samples: Samples, view: str, rng: np.random.RandomState) -> P:
         n_rows = max(START_CELLS // samples.X.shape[1], START_ROWS * self.n_components)

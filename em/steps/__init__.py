@@ -158,8 +158,7 @@ class Steps[P: Parameters](Stated[P]):
     @property
     def hyper_names(self) -> tuple[str, ...]:
         """Names of the usual parameters of the conjugate prior."""
-        names: tuple[str, ...] = self.prior_type.hyperparameters
-        return names
+        return self.prior_type.hyperparameters
 
     # The textbook's steps ---------------------------------------------------------------------------------------------
     # `size` may also be given by the family's own name for it, such as ``n_trials``.

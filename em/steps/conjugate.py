@@ -184,8 +184,7 @@ class ConjugateMixture:
 
     def parameters(self, arrays: dict[str, Array]) -> Parameters:
         """Return the parameters of these arrays."""
-        parameters: Parameters = self.steps.parameters(arrays)
-        return parameters
+        return self.steps.parameters(arrays)
 
     def log_joint(self, theta: dict[str, Array]) -> Array:
         """Return log p(x_i, z_i = k), shape (..., n, K), of parameters with leading axes."""

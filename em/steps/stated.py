@@ -44,8 +44,7 @@ class Stated[P: Parameters](ABC):
     @property
     def parameters_type(self) -> type[Any]:
         """Class of the parameters."""
-        kind: type[Any] = self.prior_type.parameters_type
-        return kind
+        return self.prior_type.parameters_type
 
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:  # noqa: D102 - among the attributes
@@ -54,8 +53,7 @@ class Stated[P: Parameters](ABC):
     @property
     def cells(self) -> Cells:
         """Which data are legal, and what sizes of cells are called, such as "n_trials"."""
-        cells: Cells = self.parameters_type.cells
-        return cells
+        return self.parameters_type.cells
 
     def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
         """Return X with 0 in missing cells, and sizes with 0 there, (n, D) each; a ValueError if they are not legal."""

@@ -104,8 +104,7 @@ def simulated(
     fit, holes, entries = estimator.at_estimate(rows), np.isnan(matrix[rows]), estimator._entries(len(rows))
 
     def draw(rng: np.random.RandomState) -> Samples:
-        samples: Samples = fit._samples(np.where(holes, np.nan, fit.sample(len(rows), rng)[0]), None)
-        return samples
+        return fit._samples(np.where(holes, np.nan, fit.sample(len(rows), rng)[0]), None)
 
     return entries, *_fitted(estimator, fit, draw, entries, seeds, progress)
 
