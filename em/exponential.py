@@ -215,8 +215,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     def _sums_of(self, samples: Samples) -> Sums:
         """Return the sizes of cells (D,), and the statistics as if all rows were of one component."""
-        rows = self._rows(samples, lean=True)
-        w = np.ones(len(rows)) if samples.weights is None else samples.weights
+        rows, w = self._rows(samples, lean=True), samples.frequencies
         size = w.sum() * rows.size[0] if rows.size.strides[0] == 0 else w @ rows.size
         return Sums((size, self._steps.sums(rows, weighted(np.ones((len(rows), 1)), samples.weights))))
 
@@ -278,8 +277,8 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         return louis(entries, samples.sum_of(partial(self._labelled, entries=entries)), slopes)
 
     def _labelled(self, samples: Samples, entries: Entries) -> Sums:
-        w = np.ones(samples.X.shape[0]) if samples.weights is None else samples.weights
-        return labelled_sums(entries, complete_data(self._steps, self._rows(samples), self.parameters_, w))
+        rows = self._rows(samples)
+        return labelled_sums(entries, complete_data(self._steps, rows, self.parameters_, samples.frequencies))
 
     def _remarks(self, samples: Samples) -> list[str]:
         remarks: list[str] = []

@@ -243,8 +243,7 @@ def _of_chunks(X: Any, prior: Any, sample_weight: Any, size: dict[str, Any]) -> 
     if rows.in_memory:
         return _Data(mixture, mixture.for_rows(rows.X), rows.weights, None, None)
     hand = samples.at_hand
-    weights = np.ones(len(hand.X)) if hand.weights is None else hand.weights
-    return _Data(mixture, mixture.for_rows(hand.X), weights * (samples.total / hand.total), None, samples)
+    return _Data(mixture, mixture.for_rows(hand.X), hand.frequencies * (samples.total / hand.total), None, samples)
 
 
 def _check_cells(part: Samples, mixture: Any) -> int:

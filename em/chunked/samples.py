@@ -15,7 +15,7 @@ from em.chunked.chunks import Chunks, check_matrix
 from em.chunked.expectation import Expectation
 from em.chunked.summary import Summary, bound_of, summary_of
 from em.engine.blocks import blocks
-from em.samples import Samples, encoded, kept_samples, sums_of_products
+from em.samples import Samples, encoded, kept_samples
 from em.samples.sketch import LAST, Sketch, most_sketched
 from models.frames import column_names, real_numbers
 from models.validation import Array, check_columns, data_matrix
@@ -151,7 +151,7 @@ class ChunkedSamples(Samples):
         if not self.complete:
             return np.diag(self.deviation**2)
         mean = self.mean
-        total: Array = self.sum_of(lambda part: sums_of_products(part.X, mean, part.weights))
+        total: Array = self.sum_of(lambda part: part.products_about(mean))
         return total / self.total
 
     @cached_property
@@ -222,9 +222,8 @@ def _summarised(rows: Any, weights: Array | None, reader: Reader, most: int, n_a
     bound = bound_of(most, n * n_alike) if n * n_alike else LAST
 
     def of_block(at: slice) -> Summary:
-        own = None if part.weights is None else part.weights[at]
-        n_rows = len(part.X[at]) + (0 if at.start else n_left_out)
-        return summary_of(replace(part, X=part.X[at], weights=own, n_rows=n_rows), most, bound)
+        some = part.part(at)
+        return summary_of(replace(some, n_rows=len(some.X) + (0 if at.start else n_left_out)), most, bound)
 
     some_rows = max(CELLS_AT_A_TIME // part.X.shape[1], 1)
     return reduce(operator.add, map(of_block, list(blocks(n, some_rows)) or [slice(0, 0)]))

@@ -1,7 +1,6 @@
 """Random rows of chunks, in memory: for what needs rows at hand, such as a prior's scales, a picture or NUTS."""
 
 import operator
-from dataclasses import replace
 from functools import partial, reduce
 from typing import Any
 
@@ -11,7 +10,6 @@ from sklearn.utils.random import sample_without_replacement
 from em.chunked import is_chunked
 from em.chunked.chunks import rows_of
 from em.chunked.samples import CELLS_AT_A_TIME, ChunkedSamples
-from em.engine.blocks import blocks
 from em.samples import Samples
 from em.streams.row_sample import RowSample, samples_of
 from models.shown import shown
@@ -72,12 +70,8 @@ def in_memory(samples: ChunkedSamples, n_samples: int) -> Samples:
 
 def _part_of_chunk(chunk: Samples, most: int, share: float) -> RowSample:
     """Return the part of a chunk, of few cells at a time: nothing of its size is held beside it."""
-
-    def of_block(at: slice) -> RowSample:
-        weights = None if chunk.weights is None else chunk.weights[at]
-        return RowSample.of(replace(chunk, X=chunk.X[at], weights=weights), most, share)
-
-    return reduce(operator.add, map(of_block, blocks(len(chunk.X), max(CELLS_AT_A_TIME // chunk.X.shape[1], 1))))
+    parts = chunk.parts(max(CELLS_AT_A_TIME // chunk.X.shape[1], 1))
+    return reduce(operator.add, (RowSample.of(part, most, share) for part in parts))
 
 
 def row_numbers(n: int, n_rows: int, random_state: Any) -> np.ndarray:

@@ -16,12 +16,10 @@ Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, The 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
-from em.engine.blocks import blocks
 from em.samples import Samples
 from em.samples.distinct import CELLS_AT_A_TIME, hashes
 from em.samples.sketch import LAST, Sketch, distinct_hashes, sketched
@@ -108,24 +106,24 @@ def summary_of(part: Samples, most: int, bound: int = LAST) -> Summary:
         zero, nowhere, nothing = np.zeros(D), np.full(D, np.nan), np.empty((0, D))
         sketch, patterns = Sketch(nothing, np.empty(0), most), nothing.astype(bool)
         return Summary(0, n_left_out, 0.0, zero, zero, zero, nowhere, nowhere, True, patterns, sketch)
-    weights = np.ones(n) if part.weights is None else part.weights
-    counts, mean, moment = _moments(part, weights)
+    counts, mean, moment = _moments(part)
     patterns = np.ones((1, D), dtype=bool) if part.complete else _patterns(~np.isnan(part.X))
     h = hashes(part.X)
-    sketch = sketched(part.X, weights, h, most, bound if bound < LAST and _hardly_repeat(h) else LAST)
+    sketch = sketched(part.X, part.frequencies, h, most, bound if bound < LAST and _hardly_repeat(h) else LAST)
     return Summary(n, n_left_out, part.total, counts, mean, moment, *part._ends, part.complete, patterns, sketch)
 
 
 @np.errstate(invalid="ignore", over="ignore")  # of columns that no row of this chunk shows
-def _moments(part: Samples, weights: Array) -> tuple[Array, Array, Array]:
+def _moments(part: Samples) -> tuple[Array, Array, Array]:
     """Return the weight of the observed cells of each column, their mean, and the sum of squares about it, (D,) each.
 
     Of a first mean c that is rounded, M = Σ w (x - c)² - (Σ w (x - c))² / Σ w.
     """
-    D, step = part.X.shape[1], partial(blocks, len(part.X), max(CELLS_AT_A_TIME // part.X.shape[1], 1))
+    D = part.X.shape[1]
 
     def sums(function: Callable[[Array], Array]) -> Array:
-        return sum((weights[rows] @ function(part.X[rows]) for rows in step()), np.zeros(D))
+        some_rows = part.parts(max(CELLS_AT_A_TIME // D, 1))
+        return sum((some.frequencies @ function(some.X) for some in some_rows), np.zeros(D))
 
     def filled(x: Array) -> Array:
         return x if part.complete else np.where(np.isnan(x), 0.0, x)

@@ -162,7 +162,7 @@ def _distances(fit: CategoricalMixtureEM, patterns: Samples | None) -> tuple[flo
     """Return G² and X² between the observed patterns and those expected."""
     if patterns is None or not patterns.complete:
         return np.nan, np.nan
-    f = np.ones(len(patterns.X)) if patterns.weights is None else patterns.weights
+    f = patterns.frequencies
     expected = patterns.total * np.exp(normalise(fit._log_joint_at(patterns, fit.parameters_))[1])
     unseen = max(patterns.total - float(expected.sum()), 0.0)  # (0 - f̂)² / f̂ of the patterns that nobody gave
     return float(2 * (f @ np.log(f / expected))), float(((f - expected) ** 2 / expected).sum()) + unseen

@@ -17,10 +17,9 @@ from functools import partial
 
 import numpy as np
 
-from em.engine.blocks import blocks
 from em.gmm import e_step
 from em.identifiability import Identifiability
-from em.samples import Samples
+from em.samples import Samples, weighted
 from models.gmm import GMMParameters
 from models.gmm.structures import declared_covariances
 from models.parameters import NO_LABELS, Labels
@@ -41,11 +40,9 @@ def coverage(samples: Samples, parameters: GMMParameters) -> Array:
         The mixture.
     """
     C = np.zeros((parameters.n_components, parameters.n_features, parameters.n_features))
-    for rows in blocks(len(samples.X)):
-        X = samples.X[rows]
-        seen, r = (~np.isnan(X)).astype(np.float64), e_step(X, parameters)[0]
-        w = r if samples.weights is None else r * samples.weights[rows, None]
-        C += np.einsum("nk,na,nb->kab", w, seen, seen, optimize=True)
+    for part in samples.parts():
+        seen, r = (~np.isnan(part.X)).astype(np.float64), e_step(part.X, parameters)[0]
+        C += np.einsum("nk,na,nb->kab", weighted(r, part.weights), seen, seen, optimize=True)
     return C
 
 

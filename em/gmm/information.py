@@ -79,8 +79,7 @@ def information_of(
 
 
 def _labelled(samples: Samples, entries: Entries, parameters: GMMParameters, units: Units) -> Sums:
-    w = np.ones(len(samples.X)) if samples.weights is None else samples.weights
-    return labelled_sums(entries, complete_data(units.rows(samples.X), parameters, w))
+    return labelled_sums(entries, complete_data(units.rows(samples.X), parameters, samples.frequencies))
 
 
 def complete_data(X: Array, parameters: GMMParameters, sample_weight: Array) -> Iterator[Block]:

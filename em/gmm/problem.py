@@ -144,7 +144,7 @@ def joint_e_step(samples: Sequence[Samples], covariance_type: str) -> EStep | No
     """Return the E-step of runs on several samples, run r on the r-th; None unless complete and of one shape."""
     if not all(own.complete and own.X.shape == samples[0].X.shape for own in samples):
         return None
-    weights = np.stack([np.ones(len(own.X)) if own.weights is None else own.weights for own in samples])
+    weights = np.stack([own.frequencies for own in samples])
     X = np.stack([own.X for own in samples])
     return GaussianRows(X, covariance_type, None if (weights == 1).all() else weights).expect
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from em.chunked.samples import ChunkedSamples
 from em.chunked.together import together
-from em.engine.blocks import blocks
 from em.kmeans.lloyd import LloydRun, cluster_sums, ended, ending, means, nearest, same_again
 from em.samples import Samples
 from em.samples.distinct import order_of_values
@@ -77,10 +76,9 @@ class Assignment:
 
     def _blocks(self, part: Samples) -> Iterator[tuple[Array, Array, np.ndarray, Array]]:
         """Yield rows, weights, nearest centres and squared distances, of few rows at a time."""
-        for rows in blocks(len(part.X), max(1, NUMBERS_AT_A_TIME // max(self.centers.shape))):
-            X = (part.X[rows] - self.location) / self.scale
-            w = np.ones(len(X)) if part.weights is None else part.weights[rows]
-            yield X, w, *nearest(X, self.centers)
+        for some in part.parts(max(1, NUMBERS_AT_A_TIME // max(self.centers.shape))):
+            X = (some.X - self.location) / self.scale
+            yield X, some.frequencies, *nearest(X, self.centers)
 
 
 def lloyd_of_chunks(

@@ -90,8 +90,7 @@ def rows_to_draw(estimator: Any, X: Any, sample_weight: Any, most: int) -> tuple
     if is_chunked(X):
         samples = chunked_samples(estimator._for_chunks(X), X, sample_weight)
         rows = in_memory(samples, most)
-        weights = np.ones(len(rows.X)) if rows.weights is None else rows.weights
-        return rows.X, weights, round(samples.total) if round(rows.total) < round(samples.total) else 0
+        return rows.X, rows.frequencies, round(samples.total) if round(rows.total) < round(samples.total) else 0
     with without_expected_warnings:
         matrix: Any = samples_to_use(estimator, X, missing=True)
     return matrix, frequencies(sample_weight, matrix.shape[0]), 0

@@ -1,6 +1,6 @@
 """What every estimator accepts as X and as sample weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -58,10 +58,24 @@ class Samples:
         """The number of samples that the rows stand for: the sum of the weights."""
         return float(self.X.shape[0]) if self.weights is None else float(self.weights.sum())
 
+    @property
+    def frequencies(self) -> Array:
+        """How often each row occurs, shape (n,)."""
+        return np.ones(self.X.shape[0]) if self.weights is None else self.weights
+
+    def part(self, rows: slice) -> "Samples":
+        """Return some of the rows."""
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, X=self.X[rows], weights=weights, hand=None)
+
+    def parts(self, size: int | None = None) -> "Iterator[Samples]":
+        """Return parts of so many rows, one after the other: nothing of the size of X is held beside it."""
+        return map(self.part, blocks(len(self.X), size))
+
     @cached_property
     def complete(self) -> bool:
         """Whether no cell is missing."""
-        return not any(np.isnan(self.X[rows]).any() for rows in blocks(len(self.X)))
+        return not any(np.isnan(part.X).any() for part in self.parts())
 
     @cached_property
     def n_observed(self) -> Array:
@@ -76,8 +90,8 @@ class Samples:
 
     @cached_property
     def _ends(self) -> tuple[Array, Array]:
-        some_rows = blocks(len(self.X), max(CELLS_AT_A_TIME // self.X.shape[1], 1))
-        columns = (np.ascontiguousarray(self.X[rows].T) for rows in some_rows)  # reduced 5 times as fast as rows
+        parts = self.parts(max(CELLS_AT_A_TIME // self.X.shape[1], 1))
+        columns = (np.ascontiguousarray(part.X.T) for part in parts)  # reduced 5 times as fast as rows
         ends = [(np.fmax.reduce(cells, axis=1), np.fmin.reduce(cells, axis=1)) for cells in columns]
         highest, lowest = zip(*ends, strict=True)
         return np.fmax.reduce(highest), np.fmin.reduce(lowest)
@@ -102,7 +116,12 @@ class Samples:
         """Maximum-likelihood covariance (D, D) of all samples; without covariances where cells are missing."""
         if not self.complete:
             return np.diag(self.deviation**2)
-        return sums_of_products(self.X, self.mean, self.weights) / self.total
+        return self.products_about(self.mean) / self.total
+
+    def products_about(self, mean: Array) -> Array:
+        """Return Σ_i w_i (x_i - mean) (x_i - mean)' of rows that are complete, shape (D, D)."""
+        gaps = ((part.X - mean, part.weights) for part in self.parts())
+        return sum((gap.T @ weighted(gap, weights) for gap, weights in gaps), np.zeros((len(mean), len(mean))))
 
     @cached_property
     def patterns(self) -> np.ndarray | None:
@@ -117,8 +136,7 @@ class Samples:
     @cached_property
     def sketch(self) -> Sketch:
         """A sample of the rows, in which distinct ones are as likely as one another."""
-        weights = np.ones(len(self.X)) if self.weights is None else self.weights
-        return sketched(self.X, weights, hashes(self.X), most_sketched(self.X.shape[1]))
+        return sketched(self.X, self.frequencies, hashes(self.X), most_sketched(self.X.shape[1]))
 
     @cached_property
     def at_hand(self) -> "Samples":
@@ -215,11 +233,10 @@ class Samples:
     def _sums(self, function: Callable[[Array], Array]) -> tuple[Array, Array]:
         """Return the weighted sum of a function of the observed cells of each column, and their weight, (D,) each."""
         total = weight = np.zeros(self.X.shape[1])
-        for rows in blocks(len(self.X)):  # never a second array of the size of X
-            x = self.X[rows]
-            observed = ~np.isnan(x)
-            weights = weighted(observed, None if self.weights is None else self.weights[rows])
-            total = total + (weights * np.where(observed, function(x), 0.0)).sum(axis=0)
+        for part in self.parts():
+            observed = ~np.isnan(part.X)
+            weights = weighted(observed, part.weights)
+            total = total + (weights * np.where(observed, function(part.X), 0.0)).sum(axis=0)
             weight = weight + weights.sum(axis=0)
         return total, weight
 
@@ -311,12 +328,3 @@ def mean_and_deviation(X: Array, weights: Array | None) -> tuple[Array, Array]:
     """Return mean and standard deviation of the columns of rows that are complete, shape (D,) each."""
     mean = np.average(X, axis=0, weights=weights)
     return mean, np.sqrt(np.average((X - mean) ** 2, axis=0, weights=weights))
-
-
-def sums_of_products(X: Array, mean: Array, weights: Array | None) -> Array:
-    """Return Σ_i w_i (x_i - mean) (x_i - mean)' of rows that are complete, shape (D, D)."""
-    total = np.zeros((X.shape[1], X.shape[1]))
-    for rows in blocks(len(X)):  # never a second array of the size of X
-        gap = X[rows] - mean
-        total += gap.T @ weighted(gap, None if weights is None else weights[rows])
-    return total

@@ -30,10 +30,8 @@ def start_labels(
     Distances need no centred features, so x / σ stays sparse, and ‖x - c‖² = ‖x‖² - 2 x · c + ‖c‖². Counts are small
     whole numbers: the expanded square loses no digits that matter.
     """
-    n = samples.X.shape[0]
-    w = np.ones(n) if samples.weights is None else samples.weights
     counts: Any = samples.X
-    deviation = _deviation(counts, w)
+    deviation = _deviation(counts, samples.weights)
     X = csr_array((counts.data / deviation[counts.indices], counts.indices, counts.indptr), counts.shape)
     if centers is not None:
         return nearest(X, centers / deviation)[0]
@@ -43,7 +41,7 @@ def start_labels(
     return nearest(X, seeds)[0]
 
 
-def _deviation(X: csr_array, w: Array) -> Array:
+def _deviation(X: csr_array, weights: Array | None) -> Array:
     """Return the standard deviation of each column (D,), or 1 of a constant one."""
-    mean, variance = moments(X, w)
+    mean, variance = moments(X, weights)
     return np.sqrt(np.where(variance > CONSTANT * (mean**2 + variance), variance, 1.0))

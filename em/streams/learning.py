@@ -90,23 +90,23 @@ class StreamLearner[P: Parameters](Restarts[P]):
         arrays: Arrays = {}
         while done < len(part.X):
             if stream.n_samples < unit or not stream.begun:
-                piece = _rows(part, done, done + unit)
+                piece = part.part(slice(done, done + unit))
                 stream, steps = self._gathered(stream, piece, unit), None
                 done = kept = done + len(piece.X)
                 continue
             if steps is None:
                 steps = Stepwise(self, stream)
                 arrays = self._arrays(steps, stream)
-            piece = _rows(part, done, done + stream.settings.longest_step(unit))
+            piece = part.part(slice(done, done + stream.settings.longest_step(unit)))
             stream, arrays = steps.step(stream, arrays, piece)
             done += len(piece.X)
             if stream.settings.half_life is None and stream.n_samples >= LOOKS * stream.looked:
-                stream, kept = stream.seen(_rows(part, kept, done), unit), done
+                stream, kept = stream.seen(part.part(slice(kept, done)), unit), done
                 stream = replace(stream, looked=stream.n_samples)
                 with left_to_the_status():
                     stream = self._remarked(steps, steps.looked(stream))
                 arrays = self._arrays(steps, stream)
-        return (stream.seen(_rows(part, kept, done), unit) if kept < done else stream), steps
+        return (stream.seen(part.part(slice(kept, done)), unit) if kept < done else stream), steps
 
     def _arrays(self, steps: Stepwise, stream: Stream) -> Arrays:
         """Return the parameters of the last step, or the estimate where its statistics give none."""
@@ -184,9 +184,3 @@ class StreamLearner[P: Parameters](Restarts[P]):
         if stream.n_left_out:
             said.append(f"{stream.n_left_out} step(s) left out, which led out of the parameter space")
         self.status_ = "; ".join(said)
-
-
-def _rows(part: Samples, start: int, stop: int) -> Samples:
-    """Return some of the rows."""
-    weights = None if part.weights is None else part.weights[start:stop]
-    return replace(part, X=part.X[start:stop], weights=weights)

@@ -84,8 +84,7 @@ def resampled(
     replicates, status = _fitted(estimator, fit, _resampling(rows, n), entries, seeds, progress)
     if round(rows.total) == round(n):
         return entries, replicates, status
-    weights = np.ones(len(rows.X)) if rows.weights is None else rows.weights
-    for _, of_part in _refits(estimator, fit, entries, [replace(rows, weights=weights * (n / rows.total))]):
+    for _, of_part in _refits(estimator, fit, entries, [replace(rows, weights=rows.frequencies * (n / rows.total))]):
         status += f"; each drawn from {rows.total:,.0f} of {n:,.0f} samples at random"
         return entries, replicates + (entries.values - of_part), status
     raise ValueError(f"X must have a maximum on a random part of {rows.total:,.0f} samples, got a fit that collapsed")
