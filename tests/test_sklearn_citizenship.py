@@ -68,6 +68,9 @@ class Rounded:
     def score_samples(self, X, **metadata):
         return super().score_samples(self._rounded(X), **metadata)
 
+    def score(self, X, y=None, **metadata):
+        return super().score(self._rounded(X), y, **metadata)
+
     def __sklearn_tags__(self):
         """Look like a classifier of four classes: the sparse checks take all that has `predict_proba` for one."""
         tags = super().__sklearn_tags__()
