@@ -70,17 +70,16 @@ class GaussianRows:
         ``at`` is what the form says of the parameters, where that is known already.
         """
         natural, narrow = self.form.at(theta) if at is None else at
-        if not (centred := narrow.any(axis=1)).any():
-            log_likelihood, sums = self._natural(natural, runs)
-            return log_likelihood, self.form.moments(sums).arrays()
-        if centred.all():
-            return self._centred(theta, natural, narrow, runs)
-        log_likelihood, sums = self._natural(natural[~centred], runs[~centred])
+        by_product, log_likelihood, sums = ~narrow.any(axis=1), np.empty(len(runs)), np.zeros(natural.shape)
+        if by_product.any():
+            log_likelihood[by_product], sums[by_product] = self._natural(natural[by_product], runs[by_product])
         statistics = self.form.moments(sums).arrays()
-        of_those = {name: array[centred] for name, array in theta.items()}
-        exact, others = self._centred(of_those, natural[centred], narrow[centred], runs[centred])
-        both = {name: _merged(centred, others[name], array) for name, array in statistics.items()}
-        return _merged(centred, exact, log_likelihood), both
+        for r in np.flatnonzero(~by_product).tolist():
+            parameters = GMMParameters(**{n: array[r] for n, array in theta.items()}, covariance_type=self._kind)
+            log_likelihood[r], of_run = self._partly_centred(parameters, natural[r], narrow[r], int(runs[r]))
+            for name, array in of_run.arrays().items():
+                statistics[name][r] = array
+        return log_likelihood, statistics
 
     def _natural(self, natural: Array, runs: np.ndarray) -> tuple[Array, Array]:
         R, K, p = natural.shape
@@ -114,25 +113,12 @@ class GaussianRows:
             columns[:] = self.X[rows].T
         return self.form.completed(made)
 
-    def _centred(
-        self, theta: Arrays, natural: Array, narrow: np.ndarray, runs: np.ndarray
-    ) -> tuple[Array, dict[str, Array]]:
-        """Return the same, run after run, by the definition of the narrow components (R, K), with their own moments."""
-        found = []
-        for r, number in enumerate(runs.tolist()):
-            parameters = GMMParameters(**{n: array[r] for n, array in theta.items()}, covariance_type=self._kind)
-            if narrow[r].all():
-                found.append(self.centred(parameters, number))
-            else:
-                found.append(self._partly_centred(parameters, natural[r], narrow[r], number))
-        statistics = [of_one.arrays() for _, of_one in found]
-        stacked = {name: np.stack([one[name] for one in statistics]) for name in statistics[0]}
-        return np.array([log_likelihood for log_likelihood, _ in found]), stacked
-
     def _partly_centred(
         self, parameters: GMMParameters, natural: Array, narrow: np.ndarray, run: int
     ) -> tuple[float, GaussianStatistics]:
-        """Return log-likelihood and statistics of one run, of narrow components (K,) about their means."""
+        """Return log-likelihood and statistics of one run, of narrow components (K,) by the definition."""
+        if narrow.all():
+            return self.centred(parameters, run)
         X, weights, kept = self._of_run(run)
         w, means = parameters.weights[narrow], parameters.means[narrow]
         those = GMMParameters(w / w.sum(), means, parameters.covariances[narrow], self._kind)
@@ -227,10 +213,3 @@ def _room(name: str, *shape: int) -> Array:
 def _of_rows(weights: Weights, rows: slice) -> Array | float:
     """Return the weights of some rows; 1 where all count once."""
     return 1.0 if weights is None else weights[..., rows]
-
-
-def _merged(which: np.ndarray, of_those: Array, of_others: Array) -> Array:
-    """Return one array of the runs that a mask (R,) names and of the others."""
-    merged = np.empty((len(which), *of_those.shape[1:]))
-    merged[which], merged[~which] = of_those, of_others
-    return merged
