@@ -35,7 +35,7 @@ def takes_sizes[T](method: Callable[..., T]) -> Callable[..., T]:
     @wraps(method)
     def with_sizes(self: Any, *arguments: Any, **named: Any) -> T:
         size = {name: named.pop(name) for name in named.keys() - known.keys()}
-        return method(self._with(size), *arguments, **named)
+        return method(self._with(size) if size else self, *arguments, **named)
 
     return with_sizes
 
@@ -124,11 +124,9 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
 
     def _with(self, size: dict[str, Any]) -> Self:
         """Return this fitted mixture for one call about rows with cells of these sizes."""
-        if (given := self._steps.cells.size_of(None, size)) is None:
-            return self
         check_is_fitted(self)
         other = copy(self)
-        other._given = given
+        other._given = self._steps.cells.size_of(None, size)
         return other
 
     def _for_chunks(self, X: Any) -> Self:

@@ -196,8 +196,6 @@ class VariationalMixture(Predictions):
 
     def _with(self, size: dict[str, Any]) -> Self:
         """Return this mixture for one call about rows with cells of these sizes."""
-        if not size:
-            return self
         other = copy(self)
         other._given = size
         return other
