@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from models.labels import label
+
 MOST_IN_LEGEND = 7  # components
 
 
@@ -44,6 +46,14 @@ def legend(ax: Any, **style: Any) -> None:
     if handles:
         place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "frameon": False}
         ax.legend(ncols=min(len(labels), 3), fontsize=8, **{**place, **style})
+
+
+def finish(ax: Any, names: Sequence[str], sentences: Sequence[str], n_components: int = 0) -> None:
+    """Name the axes, write what the reader has to know, and draw the legend unless components are too many."""
+    ax.set(xlabel=label(names[0]), ylabel=label(names[1]))
+    note(ax, sentences)
+    if n_components <= MOST_IN_LEGEND:
+        legend(ax)
 
 
 def share(weight: float) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from em.anomalies import density_threshold, is_anomaly
-from em.plots.axes import axes_or_new, legend, note
+from em.plots.axes import axes_or_new, finish
 from em.plots.clouds import clouds_of
 from em.plots.colours import ANOMALY
 from em.plots.letters import lend_letters
@@ -203,9 +203,7 @@ def plot_anomaly_detection(
     plot_anomalies(estimator, X, ax, threshold, quantile)
     if clouds is not None:
         draw_clouds(ax, replace(clouds, covariances=None), (0, 1))
-    ax.set(xlabel=label(points.names[0]), ylabel=label(points.names[1]))
-    note(ax, [points.note])
-    legend(ax)
+    finish(ax, points.names, [points.note])
     return ax
 
 

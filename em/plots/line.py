@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from em.plots.axes import MOST_IN_LEGEND, legend, limits, note
+from em.plots.axes import MOST_IN_LEGEND, finish, limits
 from em.plots.colours import DATA, MIXTURE, component_colours
 from em.process.process_wide import without_expected_warnings
-from models.labels import label
 from models.validation import Array
 
 FEWEST_BINS, MOST_BINS = 20, 80
@@ -96,11 +95,9 @@ def line_picture(estimator: Any, ax: Any, x: Array, weights: Array, name: str, p
         return parts
 
     draw_line(ax, x, weights, densities, counts=counts)
-    ax.set(xlabel=label(name), ylabel="share of samples" if counts else "density")
     n_missing = int(np.isnan(x[weights > 0]).sum())
-    note(ax, [part, f"{n_missing:,} samples without a value are not drawn" if n_missing else ""])
-    if K <= MOST_IN_LEGEND:
-        legend(ax)
+    missing = f"{n_missing:,} samples without a value are not drawn" if n_missing else ""
+    finish(ax, [name, "share of samples" if counts else "density"], [part, missing], K)
 
 
 def marks_picture(ax: Any, x: Array, weights: Array, places: Array, names: Sequence[str], name: str, part: str) -> None:
@@ -108,7 +105,4 @@ def marks_picture(ax: Any, x: Array, weights: Array, places: Array, names: Seque
     draw_line(ax, x, weights, lambda values: None)
     for place, colour, of_one in zip(places.tolist(), component_colours(len(places)), names, strict=True):
         ax.axvline(place, color=colour, linewidth=2.2, label=of_one)
-    ax.set(xlabel=label(name), ylabel="density")
-    note(ax, [part])
-    if len(places) <= MOST_IN_LEGEND:
-        legend(ax)
+    finish(ax, [name, "density"], [part], len(places))

@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from em.plots.axes import MOST_IN_LEGEND, legend, limits, note
+from em.plots.axes import finish, limits
 from em.plots.colours import component_colours
 from em.plots.points import Points
-from models.labels import label
 
 SIGMAS = 1.0, 2.0, 3.0
 EMPTY = 1e-8  # a weight below which a component is not drawn
@@ -98,7 +97,4 @@ def show_ellipses(ax: Any) -> None:
 def plane_picture(ax: Any, points: Points, clouds: Any) -> None:
     """Draw two features with names, legend and notes."""
     missing = draw_plane(ax, points, clouds)
-    ax.set(xlabel=label(points.names[0]), ylabel=label(points.names[1]))
-    note(ax, [points.note, missing])
-    if len(clouds.weights) <= MOST_IN_LEGEND:
-        legend(ax)
+    finish(ax, points.names, [points.note, missing], len(clouds.weights))
