@@ -20,7 +20,7 @@ from rich.table import Table
 from benchmarks.contestants import installed
 from em.bmm import BINOMIAL
 from em.gmm.passes import gaussian_pass
-from em.steps.passes import exponential_expect
+from em.steps.problem import e_step
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
 from models.validation import Array
@@ -127,7 +127,7 @@ def ours(X: Array, parameters: Any) -> float:
     if isinstance(parameters, GMMParameters):
         return gaussian_pass(X, parameters)[0]
     theta = {name: array[None] for name, array in parameters.arrays().items()}
-    return float(exponential_expect(BINOMIAL, BINOMIAL.rows(X, lean=True))(theta, np.zeros(1, dtype=int))[0][0])
+    return float(e_step(BINOMIAL, BINOMIAL.rows(X, lean=True))(theta, np.zeros(1, dtype=int))[0][0])
 
 
 def scikit_learn(X: Array, parameters: GMMParameters) -> float:

@@ -18,8 +18,7 @@ from em.identifiability.rank_test import identify
 from em.samples import Samples, samples_to_use, weighted
 from em.samples.distinct import hashes
 from em.steps import Steps
-from em.steps.passes import exponential_expect
-from em.steps.problem import MStep
+from em.steps.problem import MStep, e_step
 from em.steps.rows import Rows, Statistics
 from em.sums import Sums
 from em.uncertainty.entries import Entries
@@ -198,15 +197,8 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     def _e_step_of(
         self, samples: Samples, own_weights: Array | None = None, *, as_holed: bool = False
     ) -> Callable[[Arrays, np.ndarray], tuple[Array, Arrays]]:
-        rows, weights = self._rows(samples, lean=True), samples.weights if own_weights is None else own_weights
-        log_base = np.asarray(rows.log_base.sum() if weights is None else weights @ rows.log_base)
-        expect_kernel = exponential_expect(self._steps, rows, weights)
-
-        def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
-            log_likelihood, statistics = expect_kernel(theta, runs)
-            return log_likelihood + (log_base if own_weights is None else log_base[runs]), statistics
-
-        return expect
+        weights = samples.weights if own_weights is None else own_weights
+        return e_step(self._steps, self._rows(samples, lean=True), weights)
 
     def _typical(self, samples: Samples) -> tuple[Array, P]:
         """Return the mean size of the cells of each feature (D,), and the parameters of a single component."""

@@ -37,7 +37,7 @@ WITH_EXAMPLES = {
     "em.gmm.natural_form",
     "em.gmm.passes",
     "em.kmeans.lloyd",
-    "em.steps.passes",
+    "em.steps.problem",
     "em.sizes",
     "em.uncertainty.bootstrap",
     "em.selection",

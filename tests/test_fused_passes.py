@@ -14,7 +14,7 @@ from em.gmm.natural_form import NaturalForm
 from em.gmm.passes import GaussianRows, gaussian_pass
 from em.gmm.statistics import GaussianStatistics
 from em.steps.conjugate import distinct
-from em.steps.passes import exponential_expect, statistics_of
+from em.steps.problem import e_step, statistics_of
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
 from models.gmm.structures import COVARIANCE_TYPES
@@ -42,7 +42,7 @@ def assert_same_sums(found, wanted, size):
 def count_pass(X, trials, parameters, weights, lean=False):
     trials = trials[0] if trials.strides[0] == 0 else trials
     theta = {name: array[None] for name, array in parameters.arrays().items()}
-    expect = exponential_expect(BINOMIAL, BINOMIAL.rows(X, trials, lean=lean), weights)
+    expect = e_step(BINOMIAL, BINOMIAL.rows(X, trials, lean=lean), weights)
     (log_likelihood,), statistics = expect(theta, np.zeros(1, dtype=int))
     return float(log_likelihood), statistics_of({name: array[0] for name, array in statistics.items()})
 

@@ -16,7 +16,7 @@ from em.gmm.information import information_of, whitened
 from em.gmm.missing import conditional_means, holed_blocks
 from em.gmm.problem import EStep, MStep, components_alike, e_step, e_step_at, first_step, joint_e_step
 from em.gmm.statistics import GaussianStatistics
-from em.gmm.units import moved, rounder, standard_samples, units_of
+from em.gmm.units import moved, rounder, units_of
 from em.samples import Samples
 from em.starts.restarts import Found
 from em.uncertainty.louis import Information
@@ -180,7 +180,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return moved(self, units)
 
     def _standard(self, samples: Samples) -> Samples:
-        return standard_samples(samples, self._units)
+        return samples.in_units(self._units)
 
     def _back(self, parameters: GMMParameters) -> GMMParameters:
         return self._units.back(parameters)

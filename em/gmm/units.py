@@ -18,7 +18,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from em.chunked.samples import ChunkedSamples
 from em.engine import Run
 from em.engine.problem import Problem, one_run
 from em.samples import Samples
@@ -183,11 +182,6 @@ def moved(estimator: Any, units: Units) -> Any:
             f"{units.scale}: in these units {error}"
         ) from None
     return other
-
-
-def standard_samples(samples: Samples, units: Units) -> Samples:
-    """Return the samples in these units."""
-    return samples.in_units(units) if isinstance(samples, ChunkedSamples) else units.samples(samples)
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,10 @@ class Samples:
         counts = None if (weights == 1).all() else weights
         return Samples(rows, counts, np.arange(len(rows)), len(rows), self.names)
 
+    def in_units(self, units: Any) -> "Samples":
+        """Return the samples in other units."""
+        return units.samples(self)
+
     def sum_of(self, function: "Callable[[Samples], Any]") -> Any:
         """Return a function of the samples that adds up over rows."""
         return function(self)
