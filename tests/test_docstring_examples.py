@@ -53,7 +53,7 @@ WITH_EXAMPLES = {
     "em.gibbs",
     "em.gmm.posterior",
     "em.samples.part",
-    "em.engine.optima",
+    "em.engine.run",
     "em.variational",
     "comparisons.alignment",
     "comparisons.calibration.steps",

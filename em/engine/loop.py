@@ -6,13 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from em.engine.leaps import Leaps
-from em.engine.probes import PROBED, probed
 from em.engine.problem import Problem
 from em.engine.race import Races
-from em.engine.run import Parameters, Run, converged_after, lost_to_rounding, nats
+from em.engine.run import Parameters, Run, Visit, converged_after, lost_to_rounding, nats
 from em.engine.stages import restore, stages_of_fit, state_of
-from em.engine.stopping import GainToCome
-from em.engine.visit import Visit
+from em.engine.stopping import PROBED, GainToCome, probed
 from models.validation import Array
 
 STILL = 30  # iterations that gain no digit of the objective: whatever their steps, this is the limit

@@ -1,12 +1,13 @@
-"""What one run of EM came to, and which of several is the best."""
+"""What runs of EM came to, which of several is the best, and which optima they found, how often."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from em.engine.problem import Problem
+from em.engine.problem import Arrays, Problem
+from em.engine.race import MET
 from models.validation import Array
 
 
@@ -15,6 +16,30 @@ class Parameters(Protocol):
 
     def arrays(self) -> dict[str, Array]:
         """Return the arrays by name."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Parameters of R runs as rows of numbers, what their E-step gave, and which came by a leap."""
+
+    x: Array
+    log_likelihood: Array
+    objective: Array
+    statistics: Arrays
+    leapt: np.ndarray
+
+    def take(self, which: np.ndarray) -> "Visit":
+        """Return the same for some of the runs."""
+        statistics = {name: array[which] for name, array in self.statistics.items()}
+        return Visit(self.x[which], self.log_likelihood[which], self.objective[which], statistics, self.leapt[which])
+
+    def put(self, which: np.ndarray, other: "Visit") -> None:
+        """Write what another visit gave in the place of some runs."""
+        for mine, theirs in zip(self._arrays(), other._arrays(), strict=True):
+            mine[which] = theirs
+
+    def _arrays(self) -> list[Array]:
+        return [self.x, self.log_likelihood, self.objective, self.leapt, *self.statistics.values()]
 
 
 @dataclass(frozen=True)
@@ -72,6 +97,64 @@ def best_of[P](runs: Sequence[Run[P]], problem: Problem[P]) -> Run[P]:
     ranked = [run for run in runs if not run.collapsed and run.beaten_by is None] or list(runs)
     highest = max(run.objective for run in ranked)
     return next(run for run in ranked if run.objective >= highest - problem.rounding(highest))
+
+
+def optima(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) -> list[dict[str, Any]]:
+    """Return a row for each optimum, the best first: its objective, how often it was found, how far it is below.
+
+    A run that left the race because it met a better one counts for the optimum of that one. Runs that collapsed, that
+    left out of reach of the best, or when the best was known (:mod:`em.engine.race`), found none. One that reached
+    ``max_iter`` counts for where it stopped.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        All in one race.
+    times : sequence of int or None, default None
+        How many starts each run stands for; ``None`` counts one for each.
+
+    Examples
+    --------
+    >>> from em import GaussianMixtureEM
+    >>> fit = GaussianMixtureEM(1).fit([[0.0], [1.0], [3.0]])
+    >>> [(row["times_found"], row["nats_below_best"]) for row in fit.starts_]
+    [(1, 0.0)]
+    """
+    found = times_found(runs, times)
+    rows: list[dict[str, Any]] = []
+    for r in sorted(found, key=lambda r: -runs[r].objective):
+        if rows and rows[-1]["objective"] - runs[r].objective <= MET:
+            rows[-1]["times_found"] += found[r]
+        else:
+            below = (rows[0]["objective"] if rows else runs[r].objective) - runs[r].objective
+            rows.append({"objective": runs[r].objective, "times_found": found[r], "nats_below_best": below})
+    return rows
+
+
+def raised(rows: Sequence[dict[str, Any]], objective: float) -> list[dict[str, Any]]:
+    """Return rows of optima with another objective of the first, which is no lower than the others.
+
+    Examples
+    --------
+    >>> from em.engine.run import raised
+    >>> rows = [{"objective": -2.0, "nats_below_best": 0.0}, {"objective": -3.0, "nats_below_best": 1.0}]
+    >>> raised(rows, -1.5)[1]
+    {'objective': -3.0, 'nats_below_best': 1.5}
+    """
+    first = [{**row, "objective": objective} for row in rows[:1]]
+    return [*first, *({**row, "nats_below_best": objective - row["objective"]} for row in rows[1:])]
+
+
+def times_found(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) -> dict[int, int]:
+    """Return for each run that went to its end how many starts came to where it ended."""
+    found: dict[int, int] = {}
+    for r in range(len(runs)):
+        last = r
+        while (by := runs[last].beaten_by) is not None and runs[last].met:
+            last = by
+        if runs[last].beaten_by is None and not runs[last].collapsed:
+            found[last] = found.get(last, 0) + (1 if times is None else times[r])
+    return found
 
 
 def converged_after(n_iter: int, bound: float) -> str:

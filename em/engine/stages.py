@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from em.engine.problem import one_run
-from em.engine.run import Run
-from em.engine.visit import Visit
+from em.engine.run import Run, Visit
 
 type State = dict[str, Any]
 

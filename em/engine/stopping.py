@@ -32,6 +32,8 @@ from models.validation import Array
 
 REMEMBERED = 4  # rates of convergence: right after a leap a slow direction may hide, and the rates before it tell
 CONFIRMED = 3  # estimates of the gain to come
+PROBES = 30  # plain steps of a run that reached ``max_iter``
+PROBED = 10  # times tol that these may leave: their estimate and that of the run before differ by a factor
 LEAPS_COUNT = 6  # iterations in which a leap's gain speaks against the limit
 STEP_NOISE = 100 * EPS  # a step this small, in units of the parameters' scales, is the M-step's own rounding
 
@@ -109,3 +111,38 @@ def rest_of_series(gains: list[float]) -> float:
     """Return what is left of a geometric series of gains, by its mean rate, which the noise of single ratios spares."""
     rate = (gains[-1] / gains[0]) ** (1 / (len(gains) - 1)) if 0 < gains[0] < np.inf else 1.0
     return gains[-1] * rate / (1 - rate) if rate < 1 else np.inf
+
+
+def probed(loop: Any, i: int) -> tuple[float, int]:
+    """Return the gain still to come of the run in row i, and the number of plain steps taken to tell.
+
+    A run that starts where another converged has no time to confirm it within one or two iterations. Where the last
+    one gained next to nothing, some more plain steps tell; they count as no iterations, and what they reach is not
+    kept. Steps that gain a thousandth of the objective's last digit, one after the other, are rounding and have no
+    rate, as are steps that together gain no digit.
+    """
+    row, ids, problem = np.array([i]), loop.ids[[i]], loop.problem
+    at, gain, to_come = loop.at.take(row), loop.gain.take(row), float(loop.gain.estimates[i].max())
+    path, gains, noise = [float(objectives[ids[0]]) for objectives in loop.history[-2:]], [], 0
+    if len(path) < 2 or path[-1] - path[-2] > max(loop.tol, problem.rounding(path[-1])):
+        return to_come, 0
+    begun = path[-1]
+    for n_steps in range(1, PROBES + 1):
+        x, why = loop._plain_step(at, ids)
+        if why[0]:
+            return np.inf, n_steps
+        at = loop._visit(x, ids)
+        objective = float(at.objective[0])
+        if np.isnan(objective):
+            return np.inf, n_steps
+        gains.append(float(gain.of_step_to(x)[0]))
+        noise = noise + 1 if gains[-1] <= 1e-3 * problem.last_digit(objective) else 0
+        to_come = float(gain.after(x, np.array([objective - path[-1]]), at.objective, at.leapt)[0])
+        path.append(objective)
+        if noise == CONFIRMED:
+            to_come = 0.0
+        if to_come <= max(PROBED * loop.tol, problem.rounding(objective)):
+            return to_come, n_steps
+    if path[-1] - begun <= problem.last_digit(path[-1]):
+        return 0.0, PROBES
+    return min(to_come, rest_of_series(gains[PROBES // 2 :])), PROBES

@@ -17,8 +17,8 @@ from sklearn.utils import check_random_state
 
 from em.bound import normalise
 from em.engine import Run, best_of, run_em
-from em.engine.optima import optima, raised, times_found
 from em.engine.problem import Collapse, Problem
+from em.engine.run import optima, raised, times_found
 from em.fitted import FittedMixture
 from em.samples import Samples, weighted
 from em.samples.distinct import worth_sorting
