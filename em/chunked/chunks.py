@@ -21,26 +21,7 @@ SECONDS = 1.0  # that groups stay as they are: to ask a cluster what its workers
 SHARED: ContextVar[Any] = ContextVar("SHARED", default=None)  # the passes that this thread shares with others, if any
 
 
-class _Known:
-    """What is known of the workers from earlier passes over some chunks; it changes from pass to pass.
-
-    Attributes
-    ----------
-    sent : dict
-        The recipes of each group of the last pass, which the workers of a cluster have, by the numbers of its chunks.
-    at : dict
-        The worker that had a result when workers were asked last, by key.
-    asked : float
-        When workers were asked what they hold, in seconds of the monotonic clock.
-    """
-
-    def __init__(self) -> None:
-        self.sent: dict[tuple[int, ...], Any] = {}
-        self.at: dict[Any, str] = {}
-        self.asked = -math.inf
-
-
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Chunks:
     """Rows of a Dask array or DataFrame, and their weights, chunk by chunk.
 
@@ -52,12 +33,20 @@ class Chunks:
         Weights (n_c,) for each chunk, delayed or not, or ``None`` for each.
     futures : mapping
         What the workers of a cluster hold of them, by key.
+    sent : dict
+        The recipes of each group of the last pass, which the workers of a cluster have, by the numbers of its chunks.
+    at : dict
+        The worker that had a result when workers were asked last, by key.
+    asked : float
+        When workers were asked what they hold, in seconds of the monotonic clock.
     """
 
     rows: tuple[Any, ...]
     weights: tuple[Any, ...]
     futures: Mapping[Any, Any]
-    _known: _Known = field(default_factory=_Known, init=False, repr=False, compare=False)
+    sent: dict[tuple[int, ...], Any] = field(default_factory=dict, init=False)
+    at: dict[Any, str] = field(default_factory=dict, init=False)
+    asked: float = field(default=-math.inf, init=False)
 
     @classmethod
     def of(cls, X: Any, sample_weight: Any) -> "Chunks":
@@ -113,9 +102,9 @@ class Chunks:
 
     def _tasks(self, client: Any) -> Iterator[tuple[tuple[int, ...], Any, list[Any]]]:
         """Yield for each group the numbers of its chunks, their recipes, and what is given."""
-        if time.monotonic() - self._known.asked > SECONDS:
+        if time.monotonic() - self.asked > SECONDS:
             self._group(client)
-        for numbers, recipes in self._known.sent.items():
+        for numbers, recipes in self.sent.items():
             keys = [key for c in numbers for key in self._recipes[c].given]
             yield numbers, recipes, [self.futures.get(key, key) for key in keys]
 
@@ -123,11 +112,11 @@ class Chunks:
         """Group the chunks by what the workers of a cluster hold now, and send them the recipes of new groups."""
         places = {} if self._recipes[0].shared else self._places(client)
         groups = grouped(self._recipes, _n_threads(client), places)
-        if set(groups) != self._known.sent.keys():
+        if set(groups) != self.sent.keys():
             packs = [Recipes(self._recipes[c] for c in numbers) for numbers in groups]
             sent = packs if client is None else client.map(_itself, packs, pure=False)
-            self._known.sent = dict(zip(groups, sent, strict=True))
-        self._known.asked = time.monotonic()
+            self.sent = dict(zip(groups, sent, strict=True))
+        self.asked = time.monotonic()
 
     def _places(self, client: Any) -> dict[Any, str]:
         """Return a worker that has it for each result that the workers of a cluster hold, as soon as all are there."""
@@ -141,9 +130,9 @@ class Chunks:
                 if future.status == "error":
                     refuse(recipe.number, future.exception())
         for key, own in client.who_has(list(self.futures.values())).items():
-            if own and self._known.at.get(key) not in own:  # copies that come and go change nothing
-                self._known.at[key] = min(own)
-        return self._known.at
+            if own and self.at.get(key) not in own:  # copies that come and go change nothing
+                self.at[key] = min(own)
+        return self.at
 
 
 def rows_of(X: Any) -> Any:
