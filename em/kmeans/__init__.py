@@ -9,7 +9,7 @@ and the objective becomes minus the inertia, J = Σ_i min_k ‖x_i - c_k‖² (B
 algorithm (:mod:`em.kmeans.lloyd`) is EM.
 """
 
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from typing import Any, Self
 
@@ -44,6 +44,7 @@ FEWEST_IN_PART, ROWS_PER_NUMBER = 2048, 30  # rows of the first part; half of th
 REACH = 20.0  # times the gain of its last iterations that leave a run from near its limit out of reach of the best
 
 
+@dataclass(eq=False, repr=False)
 class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
     """K-means clustering by hard EM.
 
@@ -96,22 +97,13 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
     [0.5, 10.0]
     """
 
-    def __init__(
-        self,
-        n_clusters: int = 8,
-        *,
-        n_init: int = 10,
-        init: Any = "k-means++",
-        tol: float = 0.0,
-        max_iter: int = MOST_ITERATIONS,
-        random_state: Any = None,
-    ) -> None:
-        self.n_clusters = n_clusters
-        self.n_init = n_init
-        self.init = init
-        self.tol = tol
-        self.max_iter = max_iter
-        self.random_state = random_state
+    n_clusters: int = 8
+    _: KW_ONLY
+    n_init: int = 10
+    init: Any = "k-means++"
+    tol: float = 0.0
+    max_iter: int = MOST_ITERATIONS
+    random_state: Any = None
 
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the centres.

@@ -1,6 +1,5 @@
 """k-means++: centres to start from, spread over the samples."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,31 +12,22 @@ from models.validation import Array
 CANCELS = 1e-10  # of ‖x‖² + ‖c‖²: below it an expanded square has fewer than six digits
 
 
-def kmeans_plusplus(X: Array, n_clusters: int, rng: np.random.RandomState, weights: Array | None = None) -> Array:
-    """Choose K starting centres (K, D) among the samples, in the order of their values, by `choose_rows`."""
-    w = np.ones(X.shape[0]) if weights is None else weights
-    norms = squared_norms(X)
-
-    def distances_to(rows: list[int]) -> Array:
-        return expanded_squares(X, norms, dense(X[rows]))
-
-    return dense(X[choose_rows(distances_to, n_clusters, rng, w)])
-
-
-def choose_rows(
-    distances_to: Callable[[list[int]], Array], n_clusters: int, rng: np.random.RandomState, w: Array
-) -> list[int]:
-    """Choose K rows as starting centres, each with probability proportional to weight times D² (k-means++).
+def kmeans_plusplus(X: Any, n_clusters: int, rng: np.random.RandomState, weights: Array | None = None) -> Array:
+    """Choose K samples as starting centres (K, D), each with probability proportional to weight times D².
 
     D² is the squared distance to the nearest centre chosen so far. Of 2 + log K candidates at each step the one that
-    lowers the inertia most is kept. ``distances_to`` gives the squared distances (n, m) of all rows to m of them. The
-    draws follow the order of the rows, which must be one of their values (:mod:`em.samples.distinct`).
+    lowers the inertia most is kept. The draws follow the order of the rows, which must be one of their values
+    (:mod:`em.samples.distinct`).
 
     References
     ----------
     Arthur & Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA, 1027-1035.
     """
+    w, norms = np.ones(X.shape[0]) if weights is None else weights, squared_norms(X)
     n_candidates = 2 + int(np.log(n_clusters))
+
+    def distances_to(rows: list[int]) -> Array:
+        return expanded_squares(X, norms, dense(X[rows]))
 
     def draw(shares: Array, size: int) -> np.ndarray:
         if not shares.any():  # every sample sits on a centre: any will do
@@ -54,7 +44,7 @@ def choose_rows(
         best = int(first_within_rounding(inertia, inertia.min(axis=1))[0])
         chosen.append(candidates[best])
         closest = after[:, best]
-    return chosen
+    return dense(X[chosen])
 
 
 def expanded_squares(X: Any, norms: Array, centers: Array) -> Array:
