@@ -56,7 +56,7 @@ def test_the_natural_form_is_the_textbook_steps(kind, D):
     size = D * np.abs(X).max() ** 2
     for sample_weight in [None, weights]:
         log_likelihood, moments = gaussian_pass(X, parameters, sample_weight)
-        exact, wanted = GaussianRows(X, kind, sample_weight).centred(parameters)
+        exact, wanted = GaussianRows(X, NaturalForm(kind, X.shape[-1]), sample_weight).centred(parameters)
         assert not moments.centers.any()  # it is the natural form that is tried
         assert_same_sums((log_likelihood, about(parameters.means, moments)), (exact, wanted), size)
 
@@ -69,7 +69,7 @@ def test_rows_whose_densities_are_no_floats_have_the_sums_of_the_definition(far,
     X[7] = far
     log_likelihood, moments = gaussian_pass(X, parameters)
     assert not moments.centers.any()
-    exact = GaussianRows(X, kind).centred(parameters)
+    exact = GaussianRows(X, NaturalForm(kind, X.shape[-1])).centred(parameters)
     assert_same_sums((log_likelihood, about(parameters.means, moments)), exact, 2 * far**2)
 
 
@@ -167,7 +167,7 @@ def test_where_digits_would_cancel_the_centred_form_is_taken():
     theta = {name: np.stack([of_one.arrays()[name] for of_one in of_all]) for name in wide.arrays()}
     narrow_ones = [[False, False], [True, True], [True, True], [False, True]]
     np.testing.assert_array_equal(form.cancels(theta, form.natural(theta)), narrow_ones)
-    log_likelihood, statistics = GaussianRows(X, "full").expect(theta, np.arange(4))
+    log_likelihood, statistics = GaussianRows(X, form).expect(theta, np.arange(4))
     centers = np.where(np.array(narrow_ones)[..., None], theta["means"], 0.0)
     np.testing.assert_array_equal(statistics["centers"], centers)
     alone = [gaussian_pass(X, parameters)[0] for parameters in of_all]
@@ -182,7 +182,7 @@ def test_a_narrow_component_among_others_has_the_sums_of_the_definition(kind):
         narrow = theta.covariances * scales.reshape(-1, *[1] * (theta.covariances.ndim - 1))
         theta = GMMParameters(theta.weights, theta.means, narrow, kind)
     X = np.concatenate([rng.normal(size=(300, 2)), theta.means[1] + 1e-4 * rng.normal(size=(20, 2))])
-    rows = GaussianRows(X, kind, rng.randint(0, 3, size=320).astype(float))
+    rows = GaussianRows(X, NaturalForm(kind, X.shape[-1]), rng.randint(0, 3, size=320).astype(float))
     expected, exact = rows.centred(theta)
     (log_likelihood,), arrays = rows.expect({name: array[None] for name, array in theta.arrays().items()}, np.arange(1))
     found = GaussianStatistics(kind, **{name: array[0] for name, array in arrays.items()})
@@ -200,7 +200,7 @@ def test_runs_with_rows_and_weights_of_their_own_are_runs_alone(kind):
     X, weights = rng.normal(size=(3, 60, 2)), rng.uniform(0, 2, size=(3, 60))
     mixtures = [random_gmm(2, 2, rng, kind) for _ in range(3)]
     theta = {name: np.stack([one.arrays()[name] for one in mixtures]) for name in mixtures[0].arrays()}
-    log_likelihood, statistics = GaussianRows(X, kind, weights).expect(theta, np.arange(3))
+    log_likelihood, statistics = GaussianRows(X, NaturalForm(kind, X.shape[-1]), weights).expect(theta, np.arange(3))
     for r, parameters in enumerate(mixtures):
         wanted = gaussian_pass(X[r], parameters, weights[r])
         found = GaussianStatistics(kind, **{name: array[r] for name, array in statistics.items()})

@@ -12,6 +12,7 @@ import numpy as np
 from em.bound import log_of
 from em.engine.problem import Problem
 from em.gmm import log_joint
+from em.gmm.natural_form import NaturalForm
 from em.gmm.passes import GaussianRows
 from em.gmm.posterior import GaussianPosterior, conjugate_posterior
 from em.gmm.statistics import SQUARES, GaussianStatistics, sufficient_statistics
@@ -130,7 +131,7 @@ class GaussianConjugate:
     ) -> Callable[[GaussianPosterior], tuple[float, GaussianStatistics]]:
         """Return the E-step of mean field: Σ_i log Σ_k exp ρ_ik and the statistics, which add up over rows."""
         n = len(self.X) if weights is None else float(weights.sum())
-        rows = GaussianRows(self.X, self.prior.covariance_type, weights)
+        rows = GaussianRows(self.X, NaturalForm(self.prior.covariance_type, self.X.shape[1]), weights)
 
         def expect(q: GaussianPosterior) -> tuple[float, GaussianStatistics]:
             parameters, log_total = self.plug_in(q)

@@ -34,27 +34,16 @@ class GaussianRows:
     ----------
     X : ndarray or what gives one when it is sliced, shape (n, D) or (R, n, D)
         Samples, near 0 and of size 1; the same for all runs, or those of each.
-    covariance_type : str
-        Structure of the covariances.
+    form : NaturalForm
+        That of their number of features and of the structure of the covariances.
     weights : ndarray, shape (n,) or (R, n), or None
         Frequencies; ``None`` counts each row once.
     keep : bool, default True
         Whether passes come so often that the statistics of few rows are kept for the next.
-    form : NaturalForm or None, default None
-        That of other rows, where there is one already.
     """
 
-    def __init__(
-        self,
-        X: Any,
-        covariance_type: str,
-        weights: Weights = None,
-        *,
-        keep: bool = True,
-        form: NaturalForm | None = None,
-    ) -> None:
-        self.X, self.weights = X, weights
-        self.form = NaturalForm(covariance_type, X.shape[-1]) if form is None else form
+    def __init__(self, X: Any, form: NaturalForm, weights: Weights = None, *, keep: bool = True) -> None:
+        self.X, self.form, self.weights = X, form, weights
         self.n_rows, self.own = X.shape[-2], len(X.shape) == 3
         self.kept: Array | None = None
         if self.own:
@@ -189,7 +178,8 @@ def gaussian_pass(X: Any, parameters: GMMParameters, sample_weight: Weights = No
     array([1.5, 1.5])
     """
     kind, theta = parameters.covariance_type, {name: array[None] for name, array in parameters.arrays().items()}
-    log_likelihood, statistics = GaussianRows(X, kind, sample_weight, keep=False).expect(theta, np.zeros(1, dtype=int))
+    rows = GaussianRows(X, NaturalForm(kind, parameters.n_features), sample_weight, keep=False)
+    log_likelihood, statistics = rows.expect(theta, np.zeros(1, dtype=int))
     return float(log_likelihood[0]), GaussianStatistics(kind, **{name: array[0] for name, array in statistics.items()})
 
 

@@ -109,7 +109,7 @@ def e_step(samples: Samples, covariance_type: str, n_components: int, *, as_hole
     whole, holed = complete_and_holed(samples, n_components)
     X = samples.X if samples.complete else samples.X[whole]
     weights = samples.weights if samples.complete or samples.weights is None else samples.weights[whole]
-    rows = GaussianRows(X, covariance_type, weights, keep=samples.lasting) if len(X) else None
+    rows = GaussianRows(X, NaturalForm(covariance_type, X.shape[1]), weights, keep=samples.lasting) if len(X) else None
     if rows is not None and not holed and not as_holed:
         return rows.expect
 
@@ -135,7 +135,7 @@ def e_step_at(
     at = form.at(theta)
 
     def expect(part: Samples) -> tuple[Array, dict[str, Array]]:
-        return GaussianRows(part.X, covariance_type, part.weights, keep=False, form=form).expect(theta, runs, at)
+        return GaussianRows(part.X, form, part.weights, keep=False).expect(theta, runs, at)
 
     return expect
 
@@ -146,7 +146,8 @@ def joint_e_step(samples: Sequence[Samples], covariance_type: str) -> EStep | No
         return None
     weights = np.stack([own.frequencies for own in samples])
     X = np.stack([own.X for own in samples])
-    return GaussianRows(X, covariance_type, None if (weights == 1).all() else weights).expect
+    form = NaturalForm(covariance_type, X.shape[2])
+    return GaussianRows(X, form, None if (weights == 1).all() else weights).expect
 
 
 def complete_and_holed(samples: Samples, n_components: int) -> tuple[np.ndarray | slice, list[Holed]]:
