@@ -5,10 +5,10 @@ Restarts are in :mod:`em.starts.restarts`; what a fitted mixture is used for is 
 
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -37,20 +37,8 @@ from models.validation import Array, check_seed, count_at_least_one, number_abov
 class MixtureEM[P: Parameters](StreamedMixture[P]):
     """Base of the estimators; a family adds its problem (E-step, M-step, log prior) and its simulator.
 
-    The settings are fields, from which the constructor is made; a family adds its own.
+    The settings (:class:`em.fitted.Settings`) are fields, from which the constructor is made; a family adds its own.
     """
-
-    n_components: int = 1
-    _: KW_ONLY
-    prior: Any = None
-    n_init: int = 10
-    n_starts: int | None = None
-    init: Any = "k-means++"
-    tol: float = 1e-8
-    max_iter: int = 10_000
-    frozen: Mapping[str, Any] | None = None
-    acceleration: str | None = "multisecant"
-    random_state: Any = None
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that missing cells are good input."""

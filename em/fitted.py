@@ -1,7 +1,8 @@
 """What a fitted mixture is used for: predictions, criteria, imputation, standard errors. It knows no family."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -28,13 +29,28 @@ from models.shown import shown
 from models.validation import Array, count_at_least_one, number_between, random_source
 
 
-class FittedMixture[P: Parameters](Predictions, ABC):
+@dataclass(eq=False, repr=False)
+class Settings:
+    """The settings of every mixture that is fitted by EM."""
+
+    n_components: int = 1
+    _: KW_ONLY
+    prior: Any = None
+    n_init: int = 10
+    n_starts: int | None = None
+    init: Any = "k-means++"
+    tol: float = 1e-8
+    max_iter: int = 10_000
+    frozen: Mapping[str, Any] | None = None
+    acceleration: str | None = "multisecant"
+    random_state: Any = None
+
+
+class FittedMixture[P: Parameters](Settings, Predictions, ABC):
     """The methods of a fitted mixture, from its ``parameters_``; a family adds its densities."""
 
     n_free_parameters_: int
     parameters_: P
-    prior: Any
-    random_state: Any
     identifiability_: Identifiability
     _units: Any  # of the copies that `_moved` makes, where a family has units of its own
 

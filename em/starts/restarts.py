@@ -58,17 +58,6 @@ class Leading[P: Parameters](NamedTuple):
 class Restarts[P: Parameters](FittedMixture[P]):
     """The part of an estimator that starts EM, many times, and takes the best run."""
 
-    n_components: int
-    prior: Any
-    n_init: int
-    n_starts: int | None
-    init: Any
-    tol: float
-    max_iter: int
-    acceleration: str | None
-    random_state: Any
-    frozen: Mapping[str, Any] | None
-
     _hashed = False  # whether rows are put in the order of hashes, for data without units
 
     # What a family adds -------------------------------------------------------------------------------------------
