@@ -32,6 +32,7 @@ Corduneanu & Bishop (2001), Variational Bayesian model selection for mixture dis
 Watanabe & Watanabe (2006), Variational Bayesian stochastic complexity of mixture models, NIPS 18.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -41,15 +42,16 @@ from numpy.typing import ArrayLike
 
 from em.bound import check_responsibilities, normalise
 from em.chunked import is_chunked
-from em.chunked.mean_field import over_chunks
 from em.chunked.predictions import lazily
 from em.chunked.samples import ChunkedSamples, chunked_samples
 from em.engine import best_of, run_em
+from em.engine.problem import Arrays, Problem
 from em.families import conjugate_mixture, mixture_of_chunks, without_samples
 from em.gibbs import one_hot, start_labels
 from em.predictions import has_observed
 from em.samples import Samples, weighted
 from em.status import NotConvergedWarning, tell
+from em.sums import Sums
 from models.shown import one_line, shown
 from models.validation import Array, check_sample_weight, count_at_least_one, number_above, random_source
 
@@ -230,8 +232,6 @@ def _in_memory(X: ArrayLike, prior: Any, sample_weight: ArrayLike | None, size: 
     weights = check_sample_weight(sample_weight, len(mixture.X))
     counted = has_observed(mixture.encode(X))
     counted = counted if weights is None else counted & (weights > 0)
-    if counted.all():
-        return _Data(mixture, mixture, weights, counted, None)
     return _Data(mixture, mixture.part(counted), None if weights is None else weights[counted], counted, None)
 
 
@@ -250,6 +250,35 @@ def _check_cells(part: Samples, mixture: Any) -> int:
     """Raise a ValueError if a cell of a chunk is none of the family's; return 0, which adds up."""
     mixture.for_rows(part.X)
     return 0
+
+
+def over_chunks[Q](problem: Problem[Q], mixture: Any, samples: ChunkedSamples) -> Problem[Q]:
+    """Return a problem of mean field whose E-step is a sum over all chunks, of all restarts in one pass.
+
+    Parameters
+    ----------
+    problem : Problem
+        That of rows at hand, which count as many samples as there are (:func:`em.engine.problem.one_by_one`).
+    mixture : ConjugateMixture or GaussianConjugate
+        Takes the rows of a chunk (:func:`em.families.mixture_of_chunks`).
+    samples : ChunkedSamples
+        All rows.
+    """
+
+    def expect(arrays: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
+        several = [problem.build({name: array[r] for name, array in arrays.items()}) for r in range(len(runs))]
+        found: Sums = samples.sum_of(partial(_expected, mixture=mixture, several=several))
+        statistics = np.empty(len(several), dtype=object)
+        log_likelihoods, statistics[:] = zip(*(of_one.parts for of_one in found.parts), strict=True)
+        return np.array(log_likelihoods), {"statistics": statistics}
+
+    return replace(problem, expect=expect)
+
+
+def _expected(part: Samples, mixture: Any, several: Sequence[Any]) -> Sums:
+    """Return for each of some q what some rows add to Σ_i log Σ_k exp ρ_ik and to statistics."""
+    expect = mixture.for_rows(part.X).expectation(part.weights)
+    return Sums(tuple(Sums(expect(q)) for q in several))
 
 
 def _check_init(init: ArrayLike, n: int, K: int) -> Array:

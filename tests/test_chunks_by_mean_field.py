@@ -7,10 +7,10 @@ import pytest
 from families import FAMILIES
 
 from em import VariationalMixture, load, save
-from em.chunked.mean_field import over_chunks
 from em.chunked.samples import chunked_samples
 from em.families import conjugate_mixture, mixture_of_chunks
 from em.plots import plot
+from em.variational import over_chunks
 from models.cmm import CMMPrior
 from models.gmm import GMMPrior
 from models.pmm import PMMPrior
