@@ -6,9 +6,10 @@ Nothing is kept of a row between two passes. The run ends when a pass gives the 
 assignment has changed.
 """
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import Any, Self
 
 import numpy as np
@@ -18,21 +19,10 @@ from em.chunked.together import together
 from em.kmeans.lloyd import LloydRun, cluster_sums, ended, ending, means, nearest, same_again
 from em.samples import Samples
 from em.samples.distinct import order_of_values
+from em.sums import Sums
 from models.validation import Array
 
 NUMBERS_AT_A_TIME = 15_000  # of an array: memory for one of 128 kB costs Dask's workers page faults each time
-
-
-@dataclass(frozen=True)
-class Clusters:
-    """Weights N (K,), sums S (K, D) and the inertia of some rows."""
-
-    counts: Array
-    sums: Array
-    inertia: float
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(self.counts + other.counts, self.sums + other.sums, self.inertia + other.inertia)
 
 
 @dataclass(frozen=True)
@@ -60,14 +50,14 @@ class Assignment:
     location: Array
     scale: float
 
-    def clusters(self, part: Samples) -> Clusters:
-        """Return the sums of the clusters."""
-        K, D = self.centers.shape
-        total = Clusters(np.zeros(K), np.zeros((K, D)), 0.0)
-        for X, w, labels, squares in self._blocks(part):
-            own = np.bincount(labels, w, minlength=K), cluster_sums(X, labels, w, K), float(w @ squares)
-            total = total + Clusters(*own)
-        return total
+    def clusters(self, part: Samples) -> Sums:
+        """Return weights N (K,) and sums S (K, D) of the clusters, and the inertia."""
+        K = len(self.centers)
+        of_blocks = (
+            Sums((np.bincount(labels, w, minlength=K), cluster_sums(X, labels, w, K), float(w @ squares)))
+            for X, w, labels, squares in self._blocks(part)
+        )
+        return reduce(operator.add, of_blocks)
 
     def farthest(self, part: Samples) -> Farthest:
         """Return the row that is farthest from its centre."""
@@ -89,15 +79,15 @@ def lloyd_of_chunks(
     before, inertias = None, list[float]()
     while True:
         at = Assignment(centers, location, scale)
-        found: Clusters = samples.sum_of(at.clusters)
-        inertias.append(found.inertia)
-        if before is not None and (found.counts == before.counts).all() and (found.sums == before.sums).all():
+        counts, sums, inertia = samples.sum_of(at.clusters).parts
+        inertias.append(inertia)
+        if before is not None and (counts == before[0]).all() and (sums == before[1]).all():
             converged, status = True, same_again(inertias)
         else:
             converged, status = ending(inertias, total, tol, max_iter)
         if status:
-            return ended(centers, inertias, found.inertia, converged, status, found.counts)
-        before, centers = found, means(found.counts, found.sums, centers, partial(_farthest, samples, at))
+            return ended(centers, inertias, inertia, converged, status, counts)
+        before, centers = (counts, sums), means(counts, sums, centers, partial(_farthest, samples, at))
 
 
 def lloyds_of_chunks(samples: ChunkedSamples, starts: Sequence[Array], X: Any, **settings: Any) -> list[LloydRun]:
