@@ -25,7 +25,7 @@ def test_sums_are_those_of_the_matrix(seed):
     np.testing.assert_allclose(sums, exact, rtol=1e-13 / NEAR)
     np.testing.assert_array_equal(sums[:, 2], 0.0)
     np.testing.assert_allclose(sums[:, 3], exact[:, 3], rtol=1e-14)
-    np.testing.assert_allclose(weights[0] @ Shifted(TRIALS, -1.0, X), exact[0], rtol=1e-13 / NEAR)
+    np.testing.assert_allclose(Shifted(TRIALS, -1.0, X).sums(weights[0], of_X[0]), exact[0], rtol=1e-13 / NEAR)
 
 
 def test_sums_of_sparse_rows_are_never_negative():
@@ -37,5 +37,5 @@ def test_sums_of_sparse_rows_are_never_negative():
 
 def test_a_matrix_of_equal_rows_asks_for_no_product():
     _, weights = problem()
-    found = weights @ Shifted(TRIALS, 0.0, None)
+    found = Shifted(TRIALS, 0.0, None).sums(weights, None)
     np.testing.assert_allclose(found, weights.sum(axis=1)[:, None] * TRIALS)

@@ -82,7 +82,6 @@ def largest_of(size: Array) -> float:
 class Shifted:
     """The matrix 1 a' + c X of a row a (D,), a number c and rows X, not negative: products need those of X only."""
 
-    __array_ufunc__ = None  # so that arrays leave the product to __rmatmul__
     ndim = 2
 
     def __init__(self, row: Array, factor: float, X: Any) -> None:
@@ -91,9 +90,6 @@ class Shifted:
     def __sub__(self, X: Any) -> "Shifted":
         assert X is self.X
         return Shifted(self.row, self.factor - 1, X)
-
-    def __rmatmul__(self, other: Array) -> Array:
-        return self.sums(other, other @ self.X if self.factor else None)
 
     def sums(self, weights: Array, of_X: Array | None) -> Array:
         """Return Σ_i w_ki t_i (..., D) of the rows t_i of this matrix, given Σ_i w_ki x_i, which c = 0 does without.
@@ -109,7 +105,7 @@ class Shifted:
             sums[..., near] = self._summed(weights, near)
         return sums
 
-    def dense(self) -> Array:
+    def toarray(self) -> Array:
         """Return the matrix itself."""
         return self.row + self.factor * (self.X.toarray() if issparse(self.X) else self.X)
 

@@ -14,11 +14,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 
 from em.engine import EPS
 from em.steps import Steps
-from em.steps.rows import Rows, Shifted
+from em.steps.rows import Rows
 from em.uncertainty.entries import Entries
 from em.uncertainty.louis import Block, Component, Slopes, dirichlet_slopes, row_blocks
 from models.parameters import Parameters
@@ -34,14 +33,8 @@ def complete_data(steps: Steps[Any], rows: Rows, parameters: Parameters, sample_
     for part in row_blocks(len(rows), K + places.size):
         block = rows[part]
         joint = steps.log_joint_of(block, parameters)
-        statistics = [_dense(array) for array in block.statistics]
+        statistics = [part.toarray() if hasattr(part, "toarray") else part for part in block.statistics]
         yield Block(joint, sample_weight[part], partial(_component, statistics, slopes, places))
-
-
-def _dense(part: Any) -> Array:
-    if isinstance(part, Shifted):
-        return part.dense()
-    return np.asarray(part.toarray() if issparse(part) else part)
 
 
 def _component(
