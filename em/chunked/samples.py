@@ -54,7 +54,7 @@ class Reader:
             )
         else:
             matrix = data_matrix(encoded(self.estimator, rows), missing=self.missing, names=self.names)
-            kept, _ = kept_samples(np.ascontiguousarray(matrix), weights, self.names, self.missing)
+            kept = kept_samples(np.ascontiguousarray(matrix), weights, self.names, self.missing)
             samples = replace(kept, lasting=False)
         return samples if self.units is None else self.units.samples(samples)
 

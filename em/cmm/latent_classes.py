@@ -155,7 +155,7 @@ def _patterns(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: ArrayLike 
         rows: Samples = chunked_samples(fit._for_chunks(X), X, sample_weight).distinct(hashed=True)
         return rows if rows.in_memory else None
     codes = samples_to_use(fit, X, missing=True)
-    return kept_samples(codes, frequencies(sample_weight, len(codes)), None)[0].distinct(hashed=True)
+    return kept_samples(codes, frequencies(sample_weight, len(codes)), None).distinct(hashed=True)
 
 
 def _distances(fit: CategoricalMixtureEM, patterns: Samples | None) -> tuple[float, float]:

@@ -268,38 +268,27 @@ def samples_to_fit(
     names = column_names(X) if names is None else names
     matrix = _matrix(estimator, X, missing, names)
     weights = check_sample_weight(sample_weight, matrix.shape[0])
-    samples, seen = kept_samples(matrix, weights, names, missing and not issparse(matrix))
+    samples = kept_samples(matrix, weights, names, missing and not issparse(matrix))
     if (kept := samples.kept).sum() < 2:
         counted = "" if kept.all() else " that is observed and has a weight"
         raise ValueError(
             f"X must have at least two rows (samples), got {kept.sum()} sample{counted} (shape={matrix.shape})"
         )
     validate_data(estimator, X, reset=True, skip_check_array=True)
-    check_columns(seen, names)
+    if missing and not issparse(matrix) and not samples.complete:
+        check_columns(samples.n_observed > 0, names)
     return samples
 
 
-def kept_samples(
-    matrix: Array, weights: Array | None, names: Sequence[str] | None, missing: bool = True
-) -> tuple[Samples, np.ndarray]:
-    """Return the rows that take part in a fit, and which columns (D,) one of them shows."""
+def kept_samples(matrix: Array, weights: Array | None, names: Sequence[str] | None, missing: bool = True) -> Samples:
+    """Return the rows that take part in a fit: those that have a weight and, if any may be missing, a cell."""
     n_rows = matrix.shape[0]
     kept = np.ones(n_rows, dtype=bool) if weights is None else weights > 0
-    seen = np.ones(matrix.shape[1], dtype=bool)
-    if missing:
-        kept, seen = _observed(matrix, kept)
+    for rows in blocks(n_rows if missing else 0):
+        kept[rows] &= ~np.isnan(matrix[rows]).all(axis=1)
     if not kept.all():
         matrix, weights = matrix[kept], None if weights is None else weights[kept]
-    return Samples(matrix, weights, kept, n_rows, names), seen
-
-
-def _observed(matrix: Array, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return which of the given rows (n,) have an observed cell, and which columns (D,) have one in such a row."""
-    kept, seen = np.empty_like(among), np.zeros(matrix.shape[1], dtype=bool)
-    for rows in blocks(len(matrix)):
-        observed = ~np.isnan(matrix[rows]) & among[rows, None]
-        kept[rows], seen = observed.any(axis=1), seen | observed.any(axis=0)
-    return kept, seen
+    return Samples(matrix, weights, kept, n_rows, names)
 
 
 def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = False) -> Array:

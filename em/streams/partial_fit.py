@@ -176,7 +176,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
         if stream is not None and settings not in (None, stream.settings):
             raise ValueError(f"settings must stay those of the stream's first call, {stream.settings}, got {settings}")
         matrix = np.ascontiguousarray(data_matrix(encoded(self, X), missing=True, names=names))
-        part, _ = kept_samples(matrix, _checked_weights(sample_weight, len(matrix)), names)
+        part = kept_samples(matrix, _checked_weights(sample_weight, len(matrix)), names)
         validate_data(self, X, reset=not known, skip_check_array=True)
         if stream is None:
             D, K = part.X.shape[1], self.n_components
