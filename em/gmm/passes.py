@@ -59,6 +59,9 @@ class GaussianRows:
         ``at`` is what the form says of the parameters, where that is known already.
         """
         natural, narrow = self.form.at(theta) if at is None else at
+        if not narrow.any():
+            log_likelihood, sums = self._natural(natural, runs)
+            return log_likelihood, self.form.moments(sums).arrays()
         by_product, log_likelihood, sums = ~narrow.any(axis=1), np.empty(len(runs)), np.zeros(natural.shape)
         if by_product.any():
             log_likelihood[by_product], sums[by_product] = self._natural(natural[by_product], runs[by_product])
