@@ -169,12 +169,11 @@ def likelihood_ratio_test(
         X_b = np.where(holes[rows], np.nan, sampler.sample(len(rows), rng)[0])
         drawn.append(simulated[0]._samples(X_b, None))
         sources.append([copy(one).set_params(random_state=rng.randint(2**31 - 1)) for one in simulated])
-    parts: list[list[float]] = []
+    gains: list[float] = []
     for some in track(list(blocks(B, AT_A_TIME)), f"{B} bootstrap samples", progress):
         found = [best_runs([pair[j] for pair in sources[some]], drawn[some]) for j in (0, 1)]
-        parts.append([_gain(*pair) for pair in zip(*found, strict=True)])
-    statistics = np.concatenate(parts)
-    kept = statistics[~np.isnan(statistics)]
+        gains += [_gain(*pair) for pair in zip(*found, strict=True)]
+    kept = np.array([gain for gain in gains if not np.isnan(gain)])
     return LikelihoodRatioTest(null, alternative, statistic, kept, B - len(kept))
 
 
