@@ -237,16 +237,12 @@ class Restarts[P: Parameters](FittedMixture[P]):
                 return [self._m_step(samples, one_hot)]
             except Collapse as collapse:
                 raise ValueError(f"init labels give no legal start: {collapse}") from None
+        alike = self.n_components == 1 or not isinstance(self.init, str)  # or components are given
         rng, starts = np.random.RandomState(0), []  # seeded again for each: a new one takes longer
-        for number, seed in enumerate(self._seeds()[: self._n_different]):
+        for number, seed in enumerate(self._seeds()[:1] if alike else self._seeds()):
             rng.seed(seed)
             starts.append(self._start(samples, VIEWS[number % len(VIEWS)], rng))
         return starts
-
-    @property
-    def _n_different(self) -> int | None:
-        """How many starts are not all the same: one of a single component, or where components are given."""
-        return 1 if self.n_components == 1 or not isinstance(self.init, str) else None
 
     def _seeds(self) -> list[int]:
         """Return the seed of each start."""

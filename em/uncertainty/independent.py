@@ -95,12 +95,8 @@ def whitened(theta: Mapping[str, Array], moves: Mapping[str, Array], steps: Step
     inside = {q.name: q.support.moved_inside(theta[q.name], EPS) for q in quantities}
     information = weights[..., None] * steps.information(inside, size)
     of_weights = moves["weights"] / np.sqrt(np.maximum(weights, EPS))[:, None]
-    roots, own = _roots(information), [moves[q.name] for q in quantities]
-    first, *rest = range(len(own))
-    of_own = [
-        sum((roots[a, b][:, None] * own[a] for a in rest), roots[first, b][:, None] * own[first])
-        for b in (first, *rest)
-    ]
+    own = np.stack([moves[q.name] for q in quantities])
+    of_own = (_roots(information)[:, :, :, None] * own[:, None]).sum(axis=0)
     return np.concatenate([row.reshape(*row.shape[:2], -1) for row in (of_weights, *of_own)], axis=2)
 
 
