@@ -33,9 +33,3 @@ def test_sums_of_sparse_rows_are_never_negative():
     sums = Shifted(TRIALS, -1.0, csr_array(X)).sums(weights, weights @ X)
     assert (sums >= 0).all()
     np.testing.assert_allclose(sums, weights @ (TRIALS - X), atol=1e-10)
-
-
-def test_a_matrix_of_equal_rows_asks_for_no_product():
-    _, weights = problem()
-    found = Shifted(TRIALS, 0.0, None).sums(weights, None)
-    np.testing.assert_allclose(found, weights.sum(axis=1)[:, None] * TRIALS)

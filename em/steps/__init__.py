@@ -69,12 +69,12 @@ class Steps[P: Parameters](Stated[P]):
         """Return N_k and S_kj under responsibilities (..., n, K)."""
         r, counts = responsibilities.mT, responsibilities.sum(axis=-2)
         flat, sums = r.reshape(-1, r.shape[-1]), []
-        of_X: Array | None = None
+        of_X: Any = None
         for part in rows.statistics:
             if part.ndim > 2:  # each chain has data of its own
                 sums.append(r @ part)
                 continue
-            if of_X is None and (part is rows.X or (isinstance(part, Shifted) and part.factor)):
+            if of_X is None and (part is rows.X or isinstance(part, Shifted)):
                 of_X = flat @ rows.X
             of_part = of_X if part is rows.X else part.sums(flat, of_X) if isinstance(part, Shifted) else flat @ part
             sums.append(np.asarray(of_part).reshape(*counts.shape, -1))

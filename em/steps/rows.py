@@ -91,14 +91,12 @@ class Shifted:
         assert X is self.X
         return Shifted(self.row, self.factor - 1, X)
 
-    def sums(self, weights: Array, of_X: Array | None) -> Array:
-        """Return Σ_i w_ki t_i (..., D) of the rows t_i of this matrix, given Σ_i w_ki x_i, which c = 0 does without.
+    def sums(self, weights: Array, of_X: Array) -> Array:
+        """Return Σ_i w_ki t_i (..., D) of the rows t_i of this matrix, given Σ_i w_ki x_i.
 
         Where sums nearly cancel, those of dense rows are taken of the rows' own digits: what is 0 stays 0.
         """
         constant = weights.sum(axis=-1)[..., None] * self.row
-        if of_X is None:
-            return constant
         sums = np.maximum(constant + self.factor * of_X, 0.0)  # rounding must not make it negative
         near = (sums < NEAR * constant).reshape(-1, len(self.row)).any(axis=0)
         if near.any() and not issparse(self.X):
