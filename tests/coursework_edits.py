@@ -4,7 +4,7 @@ None is decorated: the source of what a decorator returns is not the one that ru
 """
 
 import numpy as np
-from coursework_fits import m_step, start
+from coursework_fits import e_step, m_step, start
 from scipy.special import gammaln, logsumexp, softmax
 from scipy.stats import multivariate_normal, norm
 
@@ -113,6 +113,18 @@ def index_out_of_range(X, K, n_iter=60):
     return theta
 
 
+def zero_before_the_first(X, K, tol=1e-9, max_iter=300):
+    theta = start(X, K, 0)
+    before = 0.0
+    for _ in range(max_iter):
+        r, value = e_step(X, *theta)
+        if value - before < tol:
+            break
+        before = value
+        theta = m_step(X, r)
+    return theta
+
+
 BERNOULLI, GAUSSIAN = {"family": "bmm"}, {"family": "gmm"}
 EDITED = [
     ("`p ** (1 - X[:, None])` in place of `p * (1 - X[:, None])`", check_e_step, BERNOULLI, power_of_a_wrong_number),
@@ -125,5 +137,6 @@ EDITED = [
     ("`self.kept is None` in place of `True`", check_e_step, GAUSSIAN, Precisions().e_step),
     ("`tempered(X, start(X, K, 0), n_iter, 0.7)` in place of ", check_fit, GAUSSIAN, never_cooled),
     ("`tempered(X, start(X, K, 0), 100, 0.7)` in place of ", check_fit, GAUSSIAN, never_cooled_to_the_end),
+    ("`before = 0.0` in place of `before = -np.inf`", check_fit, GAUSSIAN, zero_before_the_first),
     ("`d - 1` in place of `k`", check_fit, BERNOULLI, index_out_of_range),
 ]

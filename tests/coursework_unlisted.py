@@ -233,8 +233,8 @@ def smoothed_to_the_limit(X, K, seed=0):
     return w, p
 
 
-@listed("E-step between the updates", check_fit)
-def means_first(X, weights, means, covariances, n_iter=20):
+@listed("", check_fit)
+def multi_cycle_ecm(X, weights, means, covariances, n_iter=20):
     for _ in range(n_iter):
         means = moments(X, softmax(gaussian(X, weights, means, covariances), axis=1))[1]
         r = softmax(gaussian(X, weights, means, covariances), axis=1)

@@ -31,9 +31,12 @@ from comparisons.coursework import (
     check_m_step,
     check_q,
     check_steps,
+    clock,
+    judging,
 )
 from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.calling.running import run
+from comparisons.coursework.clock import WAITING, used_seconds
 from comparisons.coursework.formulas.slots import close
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import ALSO, textbook_of
@@ -787,6 +790,38 @@ def test_precisions_need_a_declaration():
     assert check_q(lambda X, r, w, m, S: 0.0, time_limit=1.0).right is False
 
 
+def test_waiting_counts_a_part_of_the_time_on_the_wall_and_computing_counts_whole(monkeypatch):
+    now = {"wall": 0.0, "own": 0.0}
+    monkeypatch.setattr(clock, "perf_counter", lambda: now["wall"])
+    monkeypatch.setattr(clock, "thread_time", lambda: now["own"])
+    used = clock.Clock()
+    for wall, own, counted in ((1.0, 1.0, 1.0), (2.5, 1.0, 1.0), (6.0, 1.0, 6.0 / WAITING), (3.0, 0.0, 3.0 / WAITING)):
+        before = used()
+        now["wall"] += wall
+        now["own"] += own
+        assert used() - before == pytest.approx(counted)
+
+
+def test_few_edits_come_before_what_takes_longer(monkeypatch):
+    def m_step(X, r):
+        N = r.sum(axis=0)
+        weights = (N + prior.concentration - 1) / (len(X) + 1 * len(N))
+        means = (prior.mean_precision * prior.mean + r.T @ X) / (prior.mean_precision + N)[:, None]
+        covariances = []
+        for k in range(len(N)):
+            gap = r[:, k] @ X / N[k] - prior.mean
+            S = (r[:, k] * (X - r[:, k] @ X / N[k]).T) @ (X - r[:, k] @ X / N[k])
+            S += prior.mean_precision * (N[k] / prior.mean_precision + N[k]) * np.outer(gap, gap)
+            covariances.append((prior.scale + S) / (prior.degrees_of_freedom + N[k] + X.shape[1] + 2))
+        return weights, means, np.array(covariances)
+
+    prior = GMMPrior(np.array([2.0, 2.0]), [0.3, -0.5], 0.7, 6.0, [[1.3, 0.2], [0.2, 0.8]])
+    monkeypatch.setattr(judging, "with_shares", None)
+    monkeypatch.setattr(judging, "substituted", None)
+    (mistake,) = check_m_step(m_step, prior=prior, time_limit=ROOMY).mistakes
+    assert mistake.startswith("`N[k] / prior.mean_precision + N[k]` in place of `N[k] / (prior.mean_precision + N[k])`")
+
+
 def test_edits_end_at_the_deadline_although_a_function_waits_in_place_of_computing():
     calls = []
 
@@ -796,6 +831,6 @@ def test_edits_end_at_the_deadline_although_a_function_waits_in_place_of_computi
         return False
 
     [f] = [f for *_, f in EDITED if f.__name__ == "index_out_of_range"]
-    deadline = time.perf_counter() + 0.5
+    deadline = used_seconds() + 0.5
     assert repair.edit_of(f, lambda function, seconds: True, is_right, 0.01, deadline) is None
-    assert len(calls) <= 6
+    assert len(calls) <= 0.5 * WAITING / 0.1 + 1

@@ -15,6 +15,7 @@ import numpy as np
 
 from comparisons.coursework.again import judged_again
 from comparisons.coursework.calling.caller import Answer, Caller
+from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.examples import example_of
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
@@ -239,7 +240,7 @@ def checked(
     """Return the check of a step."""
     if not callable(f):
         raise TypeError(f"f must be a function, got {type(f).__name__}")
-    start = perf_counter()
+    start, deadline = perf_counter(), used_seconds() + SHARE_OF_SEARCH * time_limit
     book = textbook_of(family, prior, **options)
     caller = Caller(f, book, step, _several(takes), _several(returns), SHARE_OF_CALLS * time_limit)
     book.sized(caller.signature.roles, caller.default)
@@ -250,8 +251,8 @@ def checked(
         return Check(what, (verdict,), section=book.section(step), seconds=perf_counter() - start)
     trials = _trials(caller, book, step)
     names = [q.name for q in book.expected(step, trials[0].problem) if q.required or q.name in trials[0].answer.values]
-    verdicts = tuple(judge(caller, name, trials, start + SHARE_OF_SEARCH * time_limit) for name in names)
-    verdicts, trials = judged_again(caller, trials, verdicts, start + SHARE_OF_SEARCH * time_limit)
+    verdicts = tuple(judge(caller, name, trials, deadline) for name in names)
+    verdicts, trials = judged_again(caller, trials, verdicts, deadline)
     wrong = [verdict.quantity for verdict in verdicts if not verdict.right]
     example = example_of(caller, book, step, wrong, trials) if wrong else ""
     notes = notes_of(caller, book, step, trials, verdicts)

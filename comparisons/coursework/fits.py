@@ -17,13 +17,16 @@ from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.calling.fitting import Fit, FitCaller
 from comparisons.coursework.calling.running import can_limit
 from comparisons.coursework.checks import SHARE_OF_CALLS, SHARE_OF_SEARCH
+from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.forms import other_form
 from comparisons.coursework.formulas.loops import (
     LOOP_MISTAKES,
     LOOSE,
+    between,
     distance,
     iterations,
     loop_mistake,
+    orders,
     same,
     wrong_e_steps,
 )
@@ -44,10 +47,11 @@ from comparisons.coursework.limits import (
 )
 from comparisons.coursework.notes import NO_LIMIT
 from comparisons.coursework.result import Check, Verdict
-from comparisons.coursework.unlisted.fits import STEPS_TRIED, place_in_fit
+from comparisons.coursework.unlisted.fits import STEPS_TRIED, edit_of_fit, place_in_fit
 from models.validation import Array
 
 ITERATION = "θ_(t+1) = M(E(θ_t)): responsibilities from the current parameters, then new parameters from those alone"
+EARLY = "stops early", "never iterates"
 STILL = "E-step only once", "stands still after the first iteration", "parameters never change"
 Theta = Mapping[str, Array]
 
@@ -57,7 +61,7 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
     """Return the check of a fit; see `comparisons.coursework.checks.check_fit`."""
     if not callable(function):
         raise TypeError(f"fit_function must be a function, got {type(function).__name__}")
-    start = perf_counter()
+    start, begin = perf_counter(), used_seconds()
     book = textbook_of(family, **options)
     problem = book.fit_problem()
     caller = FitCaller(function, book, problem, SHARE_OF_CALLS * time_limit)
@@ -65,7 +69,7 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
     if caller.signature.problem:
         verdict = Verdict("parameters", False, located=caller.signature.problem)
         return Check(what, (verdict,), section=section, seconds=perf_counter() - start)
-    deadline, findings = start + SHARE_OF_SEARCH * time_limit, Findings()
+    deadline, findings = begin + SHARE_OF_SEARCH * time_limit, Findings()
     caller.settle_start(book.iterate(problem))
     path = _path(caller)
     last = caller(None)
@@ -170,16 +174,20 @@ def _note_of_right(book: Textbook, steps: Sequence[tuple[Problem, Theta]], from_
         return ""
     if share := _damped(book, steps):
         return f"its iterations are damped: {share:.3g} times EM's, and the rest of the old parameters"
+    if any(all(same(between(book, at, blocks), after) for at, after in steps) for blocks in orders(book.quantities)):
+        return "its E-step is repeated between the updates of one iteration: a multi-cycle ECM, which climbs as EM does"
     off = _off_by_one(book, steps, from_start)
     return f"its number of iterations is off by one: {off}" if off else None
 
 
 def _name_by_edit(caller: FitCaller, deadline: float, findings: Findings) -> None:
-    """Name by an edit what is only located, or what looks as if it stopped early and cannot be followed."""
+    """Name by an edit what is only located, or ends before the limit."""
+    by_end = any(verdict.quantity == "iteration" and verdict.right for verdict in findings.verdicts)
     for i, verdict in enumerate(findings.verdicts):
-        vague = not verdict.mistakes or (verdict.mistakes[0].name == "stops early" and not caller.takes_iterations)
+        vague = not verdict.mistakes or verdict.mistakes[0].name in EARLY
         if not verdict.right and vague and verdict.quantity in ("parameters", "limit"):
-            if edit := place_in_fit(caller, deadline):
+            edit = edit_of_fit(caller, deadline, by_end=True) if by_end else place_in_fit(caller, deadline)
+            if edit is not None:
                 findings.verdicts[i] = replace(verdict, mistakes=(edit,))
             return
 
@@ -244,7 +252,7 @@ def _of_steps(
 ) -> tuple[tuple[Mistake, ...], str]:
     """Return which known mistake in the M-step or the E-step gives every iteration, or which quantities differ."""
     for mistake, iterate in iterations(book):
-        if perf_counter() > deadline:
+        if used_seconds() > deadline:
             break
         if all(same(iterate(at), after) for at, after in steps):
             return (mistake,), ""
@@ -287,7 +295,7 @@ def _of_both(book: Textbook, steps: Sequence[tuple[Problem, Theta]], deadline: f
     """Return a known mistake in the E-step which makes the most quantities right, and the mistakes in the others."""
     mended = []
     for mistake, e_step in wrong_e_steps(book):
-        if perf_counter() > deadline:
+        if used_seconds() > deadline:
             break
         if _right(book, steps[:1], e_step) and (right := _right(book, steps, e_step)):
             mended.append((len(right), mistake, e_step))

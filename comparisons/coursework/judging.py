@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from comparisons.coursework.calling.caller import Answer, Caller
+from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.catalogue import OF_INDEX
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import (
@@ -23,6 +23,7 @@ from comparisons.coursework.formulas.slots import (
 )
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.result import Verdict
+from comparisons.coursework.unlisted.edits import FAR, NEAR
 from comparisons.coursework.unlisted.narrowing import narrowed
 from comparisons.coursework.unlisted.repair import Input, repaired
 from comparisons.coursework.unlisted.search import more_of, tables_of, unlisted, with_shares
@@ -73,22 +74,25 @@ class Further:
         Makes more inputs with answers for these.
     place : callable
         Finds one place of the function's source with another content of which it is right on inputs, given with the
-        right answers and the seconds that it may take.
+        right answers, the seconds that it may take and kinds of edits.
     """
 
     probes: Callable[[], list[Trial]] = list
     tables: Callable[[], list[Table]] = list
     more: Callable[[], list[Pair]] = list
-    place: Callable[[list[Input], float], Mistake | None] = lambda inputs, seconds: None
+    place: Callable[..., Mistake | None] = lambda inputs, seconds, kinds=(): None
 
 
 def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: float) -> Verdict:
     """Return what is found about a quantity."""
 
-    def place(inputs: list[Input], seconds: float) -> Mistake | None:
-        until = min(deadline, perf_counter() + seconds)
-        expression = substituted(caller, quantity, inputs, until)  # takes the least time, and tells less than an edit
-        return repaired(caller, quantity, inputs, until) or expression
+    def place(inputs: list[Input], seconds: float, kinds: Sequence[str] = (*NEAR, *FAR)) -> Mistake | None:
+        until = min(deadline, used_seconds() + seconds)
+        near, far = ([kind for kind in some if kind in kinds] for some in (NEAR, FAR))
+        if near and (edit := repaired(caller, quantity, inputs, until, near)):
+            return edit
+        expression = substituted(caller, quantity, inputs, until) if far else None  # it tells less than an edit
+        return (repaired(caller, quantity, inputs, until, far) if far else None) or expression
 
     further = Further(
         lambda: _probes(caller, quantity),
@@ -118,7 +122,7 @@ def judge_values(
     trials : sequence of Trial
         Problems with the answers and the right ones.
     deadline : float
-        When the search ends, a time of `perf_counter`.
+        When the search ends, a time of `used_seconds`.
     rtol : float or None
         Relative tolerance; ``None`` follows from the precision of the answers.
     further : Further
@@ -166,10 +170,12 @@ def _not_known(
 
     if found := by_numbers(most=1):
         return _with_place(found, inputs, further), ()
+    if (edit := further.place(inputs, np.inf, NEAR)) is not None:
+        return (edit,), ()
     shares = _searched(lambda: with_shares(book, quantity, pairs, deadline)) if several else ()
     if len(shares) == 1:
         return _with_place(shares, inputs, further), ()
-    if (place := further.place(inputs, np.inf)) is not None:
+    if (place := further.place(inputs, np.inf, FAR)) is not None:
         return (place,), ()  # it says more than two mistakes
     if shares:
         return shares, ()
@@ -236,7 +242,7 @@ def _known(
             best = _causes(found)
             others = [" and ".join(mistake.name for mistake in mistakes) for mistakes in found if mistakes != best]
             return best, tuple(others[:MOST_ALTERNATIVES])
-        if perf_counter() > deadline:
+        if used_seconds() > deadline:
             break
     return (), ()
 

@@ -6,12 +6,12 @@ The limit of a wrong iteration is a fixed point of that iteration, so that some 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from time import perf_counter
 
 import numpy as np
 
 from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.calling.fitting import Fit, FitCaller
+from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.loops import (
     LIMIT_MISTAKES,
     LOOSE,
@@ -33,7 +33,7 @@ ENOUGH, COARSE = 0.1, 1e-3  # nats that may be left to gain at the end; from her
 EARLY, A_FEW = 1.0, 10  # nats that may be left with a function's own tolerance, or with fewer iterations than these
 UNIT = 10.0  # of the data of a second fit
 MUCH = 0.01  # relative: how much below a number variances are that were kept above it
-RESTARTS, FEW = 6, 40  # fewer restarts than these are asked for, each of few iterations
+RESTARTS, FEW, SEEDS = (1, 2, 3, 4), 40, (0, 1, 2)  # that are asked for, each of few iterations, with each seed
 OF_NUMBER = 1e-6  # relative: a single number agrees with some mistake by chance if it need not agree well
 LIMIT = "M(E(θ)) = θ at the end, and the log-likelihood at its maximum"
 
@@ -122,20 +122,23 @@ def judge_units(book: Textbook, problem: Problem, caller: FitCaller, findings: F
 
 def judge_restarts(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:
     """Judge whether more restarts, which contain the fewer ones, never end lower; on twice the components."""
-    name = caller.signature.roles.get("n_init", "")
-    if not name or any(not verdict.right for verdict in findings.verdicts):
+    roles = caller.signature.roles
+    if "n_init" not in roles or any(not verdict.right for verdict in findings.verdicts):
         return
     own = [quantity for quantity in book.quantities if quantity not in ("weights", *book.shared)]
     theta = {quantity: np.concatenate([problem.theta[quantity]] * 2) for quantity in own}
     theta |= {"weights": np.full(2 * problem.K, 0.5 / problem.K)} if "weights" in problem.theta else {}
     crowded = problem.changed(r=np.tile(problem.r, 2) / 2, **theta)
-    fits = [caller.on(crowded).by(FEW, **{name: n}) for n in (1, 1, *range(2, RESTARTS))]
-    whole = [fit for fit in fits if fit.theta.keys() == theta.keys() and not book.misfit(crowded, fit.theta)]
-    if len(whole) < 2 or not same(fits[0].theta, fits[1].theta):
-        return
-    ends = [book.objective_at(crowded.changed(**fit.theta)) for fit in whole]
-    if np.diff(ends).min() < -EARLY:
-        findings.verdicts[-1] = Verdict("limit", False, (LIMIT_MISTAKES["best restart not kept"],), formula=LIMIT)
+    for seed in SEEDS if "random_state" in roles else SEEDS[:1]:
+        given = {roles["random_state"]: seed} if "random_state" in roles else {}
+        fits = [caller.on(crowded).by(FEW, **given, **{roles["n_init"]: n}) for n in (1, *RESTARTS)]
+        whole = [fit for fit in fits if fit.theta.keys() == theta.keys() and not book.misfit(crowded, fit.theta)]
+        if len(whole) < 2 or not same(fits[0].theta, fits[1].theta):
+            return
+        ends = [book.objective_at(crowded.changed(**fit.theta)) for fit in whole]
+        if np.diff(ends).min() < -EARLY:
+            findings.verdicts[-1] = Verdict("limit", False, (LIMIT_MISTAKES["best restart not kept"],), formula=LIMIT)
+            return
 
 
 def _on_the_way(book: Textbook, at: Problem, gain: float) -> bool:
@@ -151,7 +154,7 @@ def of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ...
         return ()
     best: tuple[float, Mistake] | None = None
     for mistake, iterate in iterations(book):
-        if perf_counter() > deadline:
+        if used_seconds() > deadline:
             break
         if "old" in mistake.name.split():
             continue  # what returns its input, or a part of it, ends anywhere

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from comparisons.coursework.calling.outputs import by_quantity, fitted, is_singl
 from comparisons.coursework.calling.roles import DATA, default_of, plain_name, roles_of, signature_of, without_numbers
 from comparisons.coursework.calling.running import Outcome, run
 from comparisons.coursework.calling.source import returned_names, transposes
+from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, close
@@ -63,7 +63,7 @@ class Caller:
         optional = without_numbers(function, book.optional(step), book.quantities, book.all_spellings)
         self.signature = signature_of(function, book.needed(step), optional, book.all_spellings)
         self.returned = returned_names(function)
-        self.until = perf_counter() + seconds
+        self.until = used_seconds() + seconds
         self.notes: list[str] = []
         self.sorting: dict[str, Any] | None = None
         self.flat = False
@@ -92,7 +92,7 @@ class Caller:
     @property
     def left(self) -> float:
         """Seconds that are left for calls."""
-        return self.until - perf_counter()
+        return self.until - used_seconds()
 
     def take(self, function: Callable[..., Any], sorting: dict[str, Any] | None) -> None:
         """Call another function from now on, which has the same arguments and returns."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from comparisons.coursework.calling.outputs import (
 from comparisons.coursework.calling.roles import default_of, is_required, plain_name, signature_of, without_numbers
 from comparisons.coursework.calling.running import run
 from comparisons.coursework.calling.source import leaves_loops, reads, restarts, returned_names
+from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.loops import same
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.textbook import Textbook
@@ -57,13 +57,13 @@ class FitCaller:
         if self.signature.problem.startswith("no argument for K"):
             self.needed, self.roles = ("X",), (*self.roles, "K")
             self.signature = signature_of(function, self.needed, self.roles, book.all_spellings)
-        self.until = perf_counter() + seconds
+        self.until = used_seconds() + seconds
         self.returned = returned_names(function)
 
     @property
     def left(self) -> float:
         """Seconds that are left for calls."""
-        return self.until - perf_counter()
+        return self.until - used_seconds()
 
     @property
     def start(self) -> Mapping[str, Array]:

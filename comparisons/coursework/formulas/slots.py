@@ -8,11 +8,11 @@ A `Formula` computes a quantity from the values of its slots. Known mistakes are
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.problem import Problem
 from models.validation import Array
 
@@ -187,11 +187,11 @@ def explanations(
     """Return the mistakes, or with ``pairs`` also pairs of them, that give a function's outputs on all problems.
 
     Only those of the fewest changes are returned, in the catalogue's order. Beside each, mistakes that follow from
-    others are tried too. The search ends at ``deadline``, a time of `perf_counter`. Of mistakes that give the same
+    others are tried too. The search ends at ``deadline``, a time of `used_seconds`. Of mistakes that give the same
     numbers on these problems only the first is tried in pairs.
     """
     if not (pairs or formula.pseudo):
-        return [(one.mistake,) for one in formula.singles() if _gives(formula, [one], problems, outputs, rtol)]
+        return single_explanations(formula, problems, outputs, rtol)
     rights = [formula.value(problem) for problem in problems]
     scales = [float(np.abs(np.where(np.isfinite(right), right, 0.0)).max(initial=1e-300)) for right in rights]
     seen: set[bytes] = {_digest(rights, scales)}
@@ -224,6 +224,13 @@ def explanations(
     return _fewest(_sets(singles, following) if pairs else combinations(first, 2), gives, deadline)
 
 
+def single_explanations(
+    formula: Formula, problems: Sequence[Problem], outputs: Sequence[Array], rtol: float = RTOL
+) -> list[tuple[Mistake, ...]]:
+    """Return the mistakes each of which by itself gives a function's outputs on all problems."""
+    return [(one.mistake,) for one in formula.singles() if _gives(formula, [one], problems, outputs, rtol)]
+
+
 @np.errstate(all="ignore")
 def with_following(
     formula: Formula, problems: Sequence[Problem], outputs: Sequence[Array], deadline: float, rtol: float = RTOL
@@ -241,7 +248,7 @@ def _fewest(
     fewest = 0
     for changes in sets:
         n_own = sum(not change.mistake.follows for change in changes)
-        if perf_counter() > deadline or (found and n_own > fewest):
+        if used_seconds() > deadline or (found and n_own > fewest):
             break
         if gives(changes):
             found.append(tuple(change.mistake for change in changes))

@@ -26,7 +26,7 @@ NAMES = (
     "vstack hstack column_stack",
 )
 WRAPPED = "np.log({}) np.exp({}) np.sqrt({}) ({})**2 -({}) 1-({}) 1/({}) ({}).T ({})/2 ({})+1 ({})-1 np.copy({})"
-KINDS = "moves", "others", "swaps", "orders", "functions", "variables"
+NEAR, FAR = ("moves", "others", "swaps", "orders"), ("functions", "variables")  # few edits, and many
 Place = tuple[Any, str, int | None]
 
 
@@ -85,6 +85,8 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
                 yield ast.Assign([node.target], node.value)
             elif isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Name | ast.Subscript):
                 yield from (ast.AugAssign(target, op(), node.value) for op in (ast.Add, ast.Mult))
+                if isinstance(node.value, ast.Constant):
+                    yield from ast.parse(f"{ast.unparse(target)} = np.inf; {ast.unparse(target)} = -np.inf").body
         case ast.BinOp(left=ast.List(elts=[one]), right=size):
             yield ast.parse(f"[({ast.unparse(one)}) for _ in range({ast.unparse(size)})]", mode="eval").body
         case ast.BinOp(left=left, op=op, right=right):

@@ -6,12 +6,12 @@ intermediate result of the first iteration is found as in :mod:`comparisons.cour
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from comparisons.coursework.calling.fitting import Fit, FitCaller
+from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.loops import LOOSE, all_the_same, distance, same
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, Mistake, close
@@ -31,13 +31,16 @@ def place_in_fit(caller: FitCaller, deadline: float) -> Mistake | None:
     return edit_of_fit(caller, deadline) or expression_of_fit(caller, deadline)
 
 
-def edit_of_fit(caller: FitCaller, deadline: float) -> Mistake | None:
-    """Return the edit of a fit that does not end right, after which its iterations are EM's, or it ends right."""
+def edit_of_fit(caller: FitCaller, deadline: float, *, by_end: bool = False) -> Mistake | None:
+    """Return the edit of a fit that does not end right, after which its iterations are EM's, or it ends right.
+
+    The end decides where iterations cannot be followed, or are right, ``by_end``.
+    """
     tried, book, problem = copy(caller), caller.book, caller.problem
-    times = STEPS_TRIED if caller.takes_iterations and not caller.restarts else (None,)
+    times = STEPS_TRIED if caller.takes_iterations and not (caller.restarts or by_end) else (None,)
 
     def called(function: Callable[..., Any], t: int | None, seconds: float) -> Fit:
-        tried.function, tried.until = function, perf_counter() + seconds
+        tried.function, tried.until = function, used_seconds() + seconds
         return tried(t)
 
     def ends_right_on_fewer() -> bool:
@@ -62,8 +65,8 @@ def edit_of_fit(caller: FitCaller, deadline: float) -> Mistake | None:
         fit = called(function, times[0], seconds)
         return fit.error[:9] == own.error[:9] and same(fit.theta, own.theta)
 
-    begin, own = perf_counter(), called(caller.function, times[0], caller.left)
-    taken = perf_counter() - begin
+    begin, own = used_seconds(), called(caller.function, times[0], caller.left)
+    taken = used_seconds() - begin
     ends_right = own.overtime or _is_right_end(book, problem, caller(None))
     return None if ends_right else edit_of(caller.function, is_same, is_right, taken, deadline, own.error)
 
@@ -83,7 +86,7 @@ def _is_right_end(book: Textbook, problem: Problem, fit: Fit, most: float = LOOS
 def expression_of_fit(caller: FitCaller, deadline: float) -> Mistake | None:
     """Return the expression in the place of which an intermediate result makes the first iteration EM's."""
     tried, book, problem = copy(caller), caller.book, caller.problem
-    if not caller.takes_iterations or caller.restarts or perf_counter() > deadline:
+    if not caller.takes_iterations or caller.restarts or used_seconds() > deadline:
         return None
     tried.until = deadline
     start = caller.start if caller.takes_start else tried(0).theta
@@ -98,11 +101,11 @@ def expression_of_fit(caller: FitCaller, deadline: float) -> Mistake | None:
         return np.concatenate([np.ravel(theta[name]) for name in after]) if shaped else None
 
     def answers(function: Callable[..., Any], seconds: float) -> Iterator[tuple[Array | None, Array]]:
-        tried.function, tried.until = function, perf_counter() + seconds
+        tried.function, tried.until = function, used_seconds() + seconds
         yield joined(tried(1).theta), np.concatenate([np.ravel(a) for a in after.values()])
 
-    begin, own = perf_counter(), joined(tried(1).theta)
-    taken = perf_counter() - begin
+    begin, own = used_seconds(), joined(tried(1).theta)
+    taken = used_seconds() - begin
     if own is None or close(own, np.concatenate([np.ravel(a) for a in after.values()]), GUARD):
         return None
     old = intermediates(book, "e", at)

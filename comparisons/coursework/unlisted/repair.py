@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import product
 from re import findall
-from time import perf_counter, thread_time
 from types import CellType, MappingProxyType, MethodType
 from typing import Any
 
@@ -22,9 +21,10 @@ import numpy as np
 from comparisons.coursework.calling.caller import Caller
 from comparisons.coursework.calling.running import can_limit, run
 from comparisons.coursework.calling.source import Called, Source, functions_of
+from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, Mistake, close
-from comparisons.coursework.unlisted.edits import KINDS, edits, text
+from comparisons.coursework.unlisted.edits import FAR, NEAR, edits, text
 from em.process.process_wide import without_warnings
 from models.validation import Array
 
@@ -39,8 +39,10 @@ Input = tuple[Problem, Mapping[str, Array]]
 Test = Callable[[Callable[..., Any], float], bool]
 
 
-def repaired(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: float) -> Mistake | None:
-    """Return the edit that makes a quantity right on all inputs, or None.
+def repaired(
+    caller: Caller, quantity: str, inputs: Sequence[Input], deadline: float, kinds: Sequence[str]
+) -> Mistake | None:
+    """Return the edit, of some kinds, that makes a quantity right on all inputs, or None.
 
     The right answers stand beside the inputs; if there are others than that of the quantity, none that the function
     returns may be wrong.
@@ -57,7 +59,7 @@ def repaired(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: f
     def answers(function: Callable[..., Any], seconds: float) -> Iterator[Mapping[str, Array]]:
         tried.take(function, caller.sorting)
         for problem, _ in inputs:
-            tried.until = perf_counter() + seconds
+            tried.until = used_seconds() + seconds
             yield tried(problem).values
 
     def is_right(function: Callable[..., Any], seconds: float) -> bool:
@@ -70,11 +72,17 @@ def repaired(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: f
         values = next(answers(function, seconds))
         return values.keys() == own.values.keys() and all(close(a, own.values[n], GUARD) for n, a in values.items())
 
-    return edit_of(caller.function, is_same, is_right, own.outcome.seconds, deadline, own.error)
+    return edit_of(caller.function, is_same, is_right, own.outcome.seconds, deadline, own.error, kinds)
 
 
 def edit_of(
-    function: Callable[..., Any], is_same: Test, is_right: Test, taken: float, deadline: float, error: str = ""
+    function: Callable[..., Any],
+    is_same: Test,
+    is_right: Test,
+    taken: float,
+    deadline: float,
+    error: str = "",
+    kinds: Sequence[str] = (*NEAR, *FAR),
 ) -> Mistake | None:
     """Return the edit after which a function is right, or None.
 
@@ -87,21 +95,24 @@ def edit_of(
     taken : float
         Seconds that a call of it takes.
     deadline : float
-        A time of `perf_counter`, by which it ends; a share of what is left is for all edits, in seconds of computing.
+        A time of `used_seconds`, by which it ends; a share of what is left is for all edits.
     error : str
         What a call of it raised; the line that it tells is edited first.
+    kinds : sequence of str
+        Of edits.
     """
     functions, most = editable(function), SLOWER * taken + 0.01
-    until = thread_time() + SHARE_OF_TIME * (deadline - perf_counter())  # however busy the machine is
+    begin = used_seconds()
+    until = begin + SHARE_OF_TIME * (deadline - begin)
     unedited = compiled(function, functions, most) if functions else None
     if unedited is None or not is_same(unedited, most):
         return None
     raised = {int(line) for line in findall(r"in line (\d+)", error)}
-    for near, kind, (tree, first) in product((True, False) if raised else (False,), KINDS, functions.values()):
+    for near, kind, (tree, first) in product((True, False) if raised else (False,), kinds, functions.values()):
         for old, new, line in edits(tree, kind):
             if (first + line - 1 in raised) != near:
                 continue
-            if (left := min(until - thread_time(), deadline - perf_counter())) < 0:
+            if (left := until - used_seconds()) < 0:
                 return None
             edited = compiled(function, functions, min(left, most))
             if edited is not None and is_right(edited, min(left, most)):

@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from itertools import combinations
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from comparisons.coursework.calling.caller import Caller
+from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.catalogue import term
 from comparisons.coursework.formulas.estimates import SHARE
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import WEIGHTS
-from comparisons.coursework.formulas.slots import GUARD, Formula, Mistake, close, explanations
+from comparisons.coursework.formulas.slots import GUARD, Formula, Mistake, close, explanations, single_explanations
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.unlisted.cut import by_cut
 from comparisons.coursework.unlisted.orders import HINTS, by_order
@@ -52,7 +52,7 @@ def unlisted(
     more : callable
         Makes more pairs, where each is one number.
     deadline : float
-        When the search ends, a time of `perf_counter`.
+        When the search ends, a time of `used_seconds`.
     most : int
         How many mistakes are believed.
     """
@@ -90,7 +90,7 @@ def with_shares(book: Textbook, quantity: str, pairs: Sequence[Pair], deadline: 
     if formula is None or formula.divisor is None or any(yours.shape != right.shape for _, yours, right in pairs):
         return ()
     for change in (one for one in formula.singles() if one.slot == SHARE.name):
-        if perf_counter() > deadline:
+        if used_seconds() > deadline:
             break
         shared = [(p.changed(r=SHARE.value(p, change.name)), yours) for p, yours, _ in pairs]
         if any(p.r.shape != (p.n, p.K) for p, _ in shared):
@@ -101,7 +101,7 @@ def with_shares(book: Textbook, quantity: str, pairs: Sequence[Pair], deadline: 
         numbers = by_constants(quantity, whole, formula.divisor, lambda p: {"1": np.ones(1)})
         if numbers is not None:
             return change.mistake, numbers
-        if others := explanations(formula, [p for p, _ in shared], [y for _, y in shared], deadline, pairs=False):
+        if others := single_explanations(formula, [p for p, _ in shared], [y for _, y in shared]):
             return change.mistake, *(other for other in others[0] if not other.follows)
     return ()
 

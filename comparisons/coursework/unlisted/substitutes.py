@@ -8,12 +8,12 @@ function is right on every input is what is wrong: all that is computed before i
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from time import perf_counter, thread_time
 from typing import Any
 
 import numpy as np
 
 from comparisons.coursework.calling.caller import Caller
+from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.slots import GUARD, Mistake, close
 from comparisons.coursework.unlisted.intermediates import intermediates
 from comparisons.coursework.unlisted.layouts import Layout, layouts
@@ -43,7 +43,7 @@ def substituted(caller: Caller, quantity: str, inputs: Sequence[Input], deadline
     def answers(function: Callable[..., Any], seconds: float) -> Iterator[tuple[Array | None, Array]]:
         tried.take(function, caller.sorting)
         for problem, right in inputs:
-            tried.until = perf_counter() + seconds
+            tried.until = used_seconds() + seconds
             yield tried(problem).values.get(quantity), right[quantity]
 
     known = [intermediates(caller.book, caller.step, problem) for problem, _ in inputs]
@@ -77,10 +77,11 @@ def expression_of(
     taken : float
         Seconds that a call of the function takes.
     deadline : float
-        A time of `perf_counter`, by which it ends; a share of what is left is for all calls, in seconds of computing.
+        A time of `used_seconds`, by which it ends; a share of what is left is for all calls.
     """
     functions, watch, most = editable(function), Watch(), SLOWER * taken + 0.02
-    until = thread_time() + SHARE_OF_TIME * (deadline - perf_counter())
+    begin = used_seconds()
+    until = begin + SHARE_OF_TIME * (deadline - begin)
     places, sources = marked(functions) if functions else ([], {})
     made = compiled(function, sources, most, {MARK: watch}) if functions else None
     recorded = [] if made is None else _recorded(watch, answers(made, most), own)
@@ -106,7 +107,7 @@ def expression_of(
         if any(_digest(turns) in tried for *_, turns in fitting):
             continue  # it is right
         for name, layout, turns in fitting:
-            if min(until - thread_time(), deadline - perf_counter()) < 0:
+            if used_seconds() > until:
                 return None
             if (digest := _digest(turns)) not in tried and name in usable and is_right(place, name, layout):
                 return _said(*places[place], name)
