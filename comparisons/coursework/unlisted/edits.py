@@ -80,11 +80,15 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
     """Yield what may have been meant by a node: a part of it, another operator, number, function or argument."""
     match node:
         case ast.Expr() | ast.Assign() | ast.AugAssign() | ast.If():
+            if isinstance(node, ast.If) and isinstance(node.body[-1], ast.Break | ast.Return):
+                yield ast.If(ast.UnaryOp(ast.Not(), node.test), node.body, node.orelse)
             yield ast.Pass()
             if isinstance(node, ast.AugAssign):
                 yield ast.Assign([node.target], node.value)
             elif isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Name | ast.Subscript):
                 yield from (ast.AugAssign(target, op(), node.value) for op in (ast.Add, ast.Mult))
+                if isinstance(node.value, ast.Name):
+                    yield ast.parse(f"{ast.unparse(target)} = np.copy({node.value.id})").body[0]
                 if isinstance(node.value, ast.Constant):
                     yield from ast.parse(f"{ast.unparse(target)} = np.inf; {ast.unparse(target)} = -np.inf").body
         case ast.BinOp(left=ast.List(elts=[one]), right=size):
@@ -183,6 +187,8 @@ def _moves(tree: ast.Module) -> Iterator[tuple[str, ast.AST | str, int]]:
                 continue
             inner, where = list(loop.body), f"the loop `for {text(loop.target)}`"
             moves = [(one, [s for s in whole if s is not one], [one, *inner], f"in {where}") for one in whole[:i]]
+            earlier = [one for other in whole[:i] if isinstance(other, ast.For) for one in other.body]
+            moves += [(one, whole, [one, *inner], f"in {where} too") for one in earlier]
             nothing = [ast.copy_location(ast.Pass(), inner[-1])]
             first, last = inner[0], inner[-1]
             moves.append((first, [*whole[:i], first, *whole[i:]], inner[1:] or nothing, f"before {where}"))

@@ -22,6 +22,7 @@ from comparisons.coursework.unlisted.substitutes import expression_of
 from models.validation import Array
 
 STEPS_TRIED = (1, 2, 3, 4)
+MOVING = 2  # after so many iterations a fit may be at its end
 FEWER = 5  # an end that is right by chance is not so without one sample of so many,
 LOOSER = 1e-3  # where a right one may have come less far
 
@@ -56,7 +57,7 @@ def edit_of_fit(caller: FitCaller, deadline: float, *, by_end: bool = False) -> 
                 return t is None and _is_right_end(book, problem, fit) and ends_right_on_fewer()
             after = book.iterate(problem.changed(**(before or fit.theta)))
             theta = book.aligned(fit.theta, after)
-            if before and not (same(after, theta) and distance(before, theta) > LOOSE):
+            if before and not (same(after, theta) and (t > MOVING or distance(before, theta) > LOOSE)):
                 return False
             before = theta
         return True
