@@ -13,9 +13,10 @@ import em.starts.newton
 from em import BernoulliMixtureEM, BinomialMixtureEM, CategoricalMixtureEM, GaussianMixtureEM, PoissonMixtureEM
 from em.chunked.chunks import Chunks
 from em.chunked.samples import chunked_samples
-from em.chunked.summary import LAST, bound_of, summary_of
+from em.chunked.summary import summary_of
 from em.samples import Samples
 from em.samples.distinct import hashes
+from em.samples.sketch import LAST, bound_of
 from models.gmm import GMMParameters
 from models.pmm import PMMParameters
 

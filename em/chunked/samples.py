@@ -12,10 +12,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from em.chunked.chunks import Chunks, check_matrix
-from em.chunked.summary import Summary, bound_of, summary_of
+from em.chunked.summary import Summary, summary_of
 from em.engine.blocks import blocks
 from em.samples import Samples, encoded, kept_samples
-from em.samples.sketch import LAST, Sketch, most_sketched
+from em.samples.sketch import LAST, Sketch, bound_of, most_sketched
 from models.frames import column_names, real_numbers
 from models.validation import Array, check_columns, data_matrix
 

@@ -27,7 +27,6 @@ from models.validation import Array
 
 MOST_PATTERNS = 4096
 LOOKED_AT = 4096  # rows of smallest hash that tell whether rows repeat
-MARGIN = 1.5  # of chunks of other sizes
 
 
 @dataclass(frozen=True)
@@ -88,11 +87,6 @@ class Summary:
         mean, highest, lowest = map(units.rows, (self.mean, self.highest, self.lowest))
         moment = self.moment / units.scale**2
         return replace(self, mean=mean, moment=moment, highest=highest, lowest=lowest)
-
-
-def bound_of(most: int, n_rows: int) -> int:
-    """Return a hash below which are about so many of the rows, and almost surely not fewer."""
-    return min(LAST, int((most + 6 * np.sqrt(most)) * MARGIN / n_rows * 2**64))
 
 
 def summary_of(part: Samples, most: int, bound: int = LAST) -> Summary:

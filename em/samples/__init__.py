@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from em.engine.blocks import blocks
 from em.samples.distinct import CELLS_AT_A_TIME, distinct_rows, hashes, order_of_values
-from em.samples.sketch import MOST_CELLS_SKETCHED, Ends, Sketch, most_sketched, sketched
+from em.samples.sketch import MOST_CELLS_SKETCHED, Ends, Sketch, bound_of, most_sketched, sketched
 from models.validation import Array, check_columns, check_sample_weight, column_names, data_matrix, sparse_matrix
 
 PART_ROWS = 65_536  # at the least, of a part in which distinct rows are looked for
@@ -136,7 +136,10 @@ class Samples:
     @cached_property
     def sketch(self) -> Sketch:
         """A sample of the rows, in which distinct ones are as likely as one another."""
-        return sketched(self.X, self.frequencies, hashes(self.X), most_sketched(self.X.shape[1]))
+        n, D = self.X.shape
+        rows = self.X, self.frequencies, hashes(self.X), most_sketched(D)
+        quick = sketched(*rows, bound_of(most_sketched(D), n))  # enough, unless rows repeat
+        return quick if quick.whole else sketched(*rows)
 
     @cached_property
     def at_hand(self) -> "Samples":

@@ -16,6 +16,7 @@ from models.validation import Array
 MOST_SKETCHED, FEWEST_SKETCHED = 2**16, 2**10  # rows that a fit looks at as a whole, for its starts
 MOST_CELLS_SKETCHED = 2**22
 LAST = 2**64 - 1  # hash
+MARGIN = 1.5  # of chunks of other sizes
 
 
 def most_sketched(n_features: int) -> int:
@@ -64,6 +65,11 @@ class Ends:
 
     def __add__(self, other: Self) -> Self:
         return self.of(np.concatenate([self.rows, other.rows]), self.columns)
+
+
+def bound_of(most: int, n_rows: int) -> int:
+    """Return a hash below which are about so many of the rows, and almost surely not fewer."""
+    return min(LAST, int((most + 6 * np.sqrt(most)) * MARGIN / n_rows * 2**64))
 
 
 def sketched(X: Array, weights: Array, h: np.ndarray, most: int, bound: int = LAST) -> Sketch:
