@@ -44,10 +44,7 @@ class FamilyAudit:
 def audit_of_family(name: str) -> FamilyAudit:
     """Return what a family's module ``auditing`` states, or the answers of any family."""
     module = f"comparisons.{name}.auditing"
-    if find_spec(module) is None:
-        return FamilyAudit()
-    answers: FamilyAudit = import_module(module).AUDIT
-    return answers
+    return import_module(module).AUDIT if find_spec(module) else FamilyAudit()
 
 
 def members_of(rows: Any, responsibilities: Array, k: int) -> Array:

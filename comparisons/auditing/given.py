@@ -20,16 +20,14 @@ class Report:
         What it is called there.
     value : float
         What it is.
-    per_sample : bool
-        Whether it is a mean over samples, and not their sum.
-    before_last_step : bool
-        Whether it was measured before the last M-step, so that it is lower than that of the parameters.
+    is_bound : bool
+        Whether it is a ``lower_bound_``: a mean over samples, and not their sum, that was measured before the last
+        M-step, so that it is lower than that of the parameters.
     """
 
     name: str
     value: float
-    per_sample: bool = False
-    before_last_step: bool = False
+    is_bound: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,20 +13,18 @@ LOST, LEFT_OUT, OTHER_DATA = 1e-6, 0.5, 0.05  # nats a sample, nats, nats a samp
 
 def log_likelihood_line(here: Standing) -> Line:
     """Return what the log-likelihood is, and how far off float64 and the library's own figure are."""
-    findings, verdict, value, remedy = [], RIGHT, here.log_likelihood, ""
+    verdict, value, remedy = RIGHT, here.log_likelihood, ""
     try:
         digits, n_checked, gap = _in_digits(here)
     except ValueError as error:
         finding = f"{value:.6f} nats in float64, but in 60 digits {error}: rounding decided"
         return Line("log-likelihood", WRONG, finding, value, "use float64 covariances, or a simpler structure")
-    if digits is not None:
-        value = digits
-        findings.append(
-            f"{value:.6f} nats (sum), in 60 digits; float64 is off by {abs(value - here.log_likelihood):.1g}"
-        )
-    else:
-        findings.append(f"{value:.6f} nats (sum)")
+    if digits is None:
+        findings = [f"{value:.6f} nats (sum)"]
         findings += [f"{n_checked} rows in 60 digits differ by at most {gap:.1g}"] if n_checked else []
+    else:
+        findings = [f"{digits:.6f} nats (sum), in 60 digits; float64 is off by {abs(digits - value):.1g}"]
+        value = digits
     if gap > LOST * (1 + np.abs(here.log_prob).max()):
         verdict, remedy = WARNING, "center and scale X: its covariances are nearly singular"
     if not np.isfinite(value):
@@ -60,16 +58,13 @@ def _in_digits(here: Standing) -> tuple[float | None, int, float]:
 
 def _held_to(report: Report, value: float, n_samples: float) -> tuple[str, str]:
     """Return a verdict and a sentence on a log-likelihood that the fit reports."""
-    reported = report.value * (n_samples if report.per_sample else 1)
+    reported = report.value * (n_samples if report.is_bound else 1)
     off = reported - value
-    notes = ["a mean over samples"] if report.per_sample else []
-    notes += ["measured before the last M-step"] if report.before_last_step else []
-    note = f" ({', '.join(notes)})" if notes else ""
+    note = " (a mean over samples, measured before the last M-step)" if report.is_bound else ""
     side = "above" if off > 0 else "below"
     sentence = f"{report.name}{note} says {reported:.6f}, {nats(abs(off))} {side}"
-    expected = report.before_last_step and off < 0 and -off <= OTHER_DATA * n_samples
-    if expected or not abs(off) > LEFT_OUT:
+    if not abs(off) > LEFT_OUT:
         return RIGHT, sentence
     if abs(off) <= OTHER_DATA * n_samples:
-        return WARNING, sentence
+        return RIGHT if report.is_bound and off < 0 else WARNING, sentence
     return WRONG, f"{sentence}: these are not the data, or no longer the parameters, of that fit"

@@ -1,5 +1,6 @@
 """How far below the best optimum of our restarts a fit is, and what differs; which of its components are suspect."""
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ def optimum_line(here: Standing) -> Line:
         finding = f"the only better one, by {nats(below)}, has a component of a handful of samples: not counted"
         return Line("best optimum", RIGHT, f"{finding}; {optima}", 0.0)
     finding = f"{nats(below)} below the best of our restarts; {_what_differs(here)}; {optima}"
-    return Line("best optimum", WRONG, finding, below, _start(here))
+    remedy = f"more restarts (n_init), or start at the best: {continued(here)}"
+    return Line("best optimum", WRONG, finding, below, remedy)
 
 
 def bound_optimum_line(here: Standing, bound: Bound) -> Line:
@@ -59,39 +61,26 @@ def components_line(here: Standing) -> Line:
     if here.no_maximum:
         return Line("components", WRONG, here.no_maximum, None, "drop constant columns, or use a prior")
     if not findings:
-        fewest = float(here.counts.min())
-        return Line(
-            "components", RIGHT, f"none is empty, collapsed or the same as another; the smallest keeps {fewest:.5g}"
-        )
-    prior = here.estimator.prior
+        finding = f"none is empty, collapsed or the same as another; the smallest keeps {here.counts.min():.5g}"
+        return Line("components", RIGHT, finding)
+    prior, more = here.estimator.prior, len(findings) - MOST_NAMED
+    finding = "; ".join(findings[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
     if not pairs and (here.given.objective or (prior is not None and getattr(prior, "avoids_collapse", True))):
-        return Line(
-            "components", RIGHT, f"{_some(findings)}: its prior may empty components and holds their covariances"
-        )
+        return Line("components", RIGHT, f"{finding}: its prior may empty components and holds their covariances")
     remedy = away_from_collapse(here) if here.limit.collapsed_ else fewer(here)
-    return Line("components", WRONG if collapsed or pairs else WARNING, _some(findings), None, remedy)
+    return Line("components", WRONG if collapsed or pairs else WARNING, finding, None, remedy)
 
 
 def twins(here: Standing) -> list[tuple[int, int]]:
     """Return pairs of components that have the same density wherever there are samples."""
-    r, weights, w = here.responsibilities, here.parameters.weights, here.counted
-    K, found = len(weights), []
-    shares = r / np.maximum(weights, 1e-300)  # f_k(x_i) / p(x_i)
-    for j in range(K):
-        for k in range(j + 1, K):
-            if here.counts[[j, k]].min() >= 1:
-                gap, total = w @ np.abs(shares[:, j] - shares[:, k]), w @ (shares[:, j] + shares[:, k])
-                found += [(j, k)] if gap <= TWIN * total else []
-    return found
+    shares = (here.responsibilities / np.maximum(here.parameters.weights, 1e-300)).T  # f_k(x_i) / p(x_i)
 
+    def are_the_same(j: int, k: int) -> bool:
+        gap, total = np.abs(shares[j] - shares[k]), shares[j] + shares[k]
+        return bool(here.counted @ gap <= TWIN * (here.counted @ total))
 
-def _some(findings: list[str]) -> str:
-    more = f" and {len(findings) - MOST_NAMED} more" if len(findings) > MOST_NAMED else ""
-    return "; ".join(findings[:MOST_NAMED]) + more
-
-
-def _start(here: Standing) -> str:
-    return f"more restarts (n_init), or start at the best: {continued(here)}"
+    kept = np.flatnonzero(here.counts >= 1).tolist()
+    return [pair for pair in combinations(kept, 2) if are_the_same(*pair)]
 
 
 def _what_differs(here: Standing) -> str:
@@ -99,9 +88,8 @@ def _what_differs(here: Standing) -> str:
     rows = [row for row in differences(here) if row["best"] is not None]
     scale = {row["parameter"]: abs(row["best"] - row["fit"]) / (row["standard_error"] or np.inf) for row in rows}
     first = sorted(rows, key=lambda row: -scale[row["parameter"]])[:MOST_NAMED]
-    return "there " + ", ".join(
-        f"{row['parameter']} is {row['best']:.4g} in place of {row['fit']:.4g}" for row in first
-    )
+    said = [f"{row['parameter']} is {row['best']:.4g} in place of {row['fit']:.4g}" for row in first]
+    return f"there {', '.join(said)}"
 
 
 def differences(here: Standing) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Bring a fit's parameters to X, where it was fitted to the columns of X in another order, or in other units."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from itertools import permutations
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from comparisons.family import Family
 from models.parameters import Quantity
 from models.supports import REAL, Covariance, Variance
-from models.validation import Array
+from models.validation import Array, data_matrix
 
 MOST_COLUMNS = 4  # of which all orders are tried
 UNITS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
@@ -33,26 +33,20 @@ def of_other_data(pair: Family, arrays: Mapping[str, Array], X: Any) -> Iterator
         The samples of the audit.
     """
     D = np.shape(X)[1]
-    by_column = any(dim.startswith("feature") for quantity in pair.quantities for dim in quantity.dims)
-    orders = permutations(range(D)) if by_column and D <= MOST_COLUMNS else ()
-    for order in [order for order in orders if list(order) != list(range(D))]:
-        back = [int(place) for place in np.argsort(order)]
-        columns = ", ".join(map(str, order))
-        moved = {q.name: _ordered(q, arrays[q.name], back) for q in pair.quantities}
-        yield f"the fit's columns are the columns {columns} of X", moved
+    by_column = any("feature" in quantity.dims for quantity in pair.quantities)
+    for order in list(permutations(range(D)))[1:] if by_column and D <= MOST_COLUMNS else ():
+        moved = {q.name: _ordered(q, arrays[q.name], np.argsort(order)) for q in pair.quantities}
+        yield f"the fit's columns are the columns {', '.join(map(str, order))} of X", moved
     if not any(quantity.support is REAL for quantity in pair.quantities):
         return
-    try:
-        rows = np.asarray(X, dtype=np.float64)
-    except (TypeError, ValueError):
-        return
+    rows = data_matrix(X, missing=True)
     for words, (center, spread) in UNITS.items():
         shift, scale = center(rows, axis=0), spread(rows, axis=0)
         brought = {q.name: _in_units(q, arrays[q.name], shift, scale) for q in pair.quantities}
         yield f"the fit is of {words} of X, and X is as it was before", brought
 
 
-def _ordered(quantity: Quantity, array: Array, order: Sequence[int]) -> Array:
+def _ordered(quantity: Quantity, array: Array, order: np.ndarray) -> Array:
     for axis, dim in enumerate(quantity.dims):
         array = np.take(array, order, axis) if dim.startswith("feature") else array
     return array

@@ -17,17 +17,16 @@ from numpy.typing import ArrayLike
 
 from comparisons.auditing.family import audit_of_family
 from comparisons.auditing.given import Given
-from comparisons.auditing.lines import RIGHT, WARNING, WRONG, Line, nats
+from comparisons.auditing.lines import RIGHT, WRONG, Line, nats
 from comparisons.auditing.other_data import of_other_data
 from comparisons.auditing.standing import Standing, standing_at
-from comparisons.families import family_class, family_of
+from comparisons.families import family_of
 from comparisons.family import Family
 from models.parameters import Parameters, Quantity
 from models.supports import PROBABILITY, SIMPLEX, Covariance, Positive, Variance
 from models.validation import Array
 
 ROUNDED = {np.dtype(np.float32): 1e-5, np.dtype(np.float16): 1e-2}  # what a sum to one may be off by, beside 1e-8
-NEARLY_ONE = 1e-2
 NEARLY_SYMMETRIC = 1e-3
 FAR_HIGHER = 10.0, 0.02  # nats, and nats per sample, by which another reading must be better
 OTHER_NAMES = "give the arrays their own names; what follows is of the other reading"
@@ -67,11 +66,9 @@ def read(given: Given, X: Any, sample_weight: ArrayLike | None, settings: Mappin
 
 
 def _line_of_a_mixture(here: Standing, arrays: Mapping[str, Array]) -> Line:
-    off = abs(float(np.sum(arrays["weights"])) - 1)
     names = ", ".join(name for name in arrays if name != "weights")
+    off = abs(float(arrays["weights"].sum()) - 1)
     finding = f"weights are not negative and sum to 1 (to {off:.1g}); {names} lie where they must"
-    if off > 1e-8:
-        return Line("mixture", WARNING if off > 1e-6 else RIGHT, f"{finding}: numbers of few digits", off)
     return Line("mixture", RIGHT, finding, off)
 
 
@@ -80,12 +77,9 @@ def _family_and_arrays(given: Given, X: Any) -> tuple[Family, dict[str, Array], 
     arrays = {name: np.array(values) for name, values in given.arrays.items()}
     tolerance = max([1e-8, *(ROUNDED.get(array.dtype, 0.0) for array in arrays.values())])
     arrays = {name: array.astype(np.float64) for name, array in arrays.items()}
-    hooks = audit_of_family(given.family)
-    options = hooks.structure(arrays, given.options, np.shape(X)[1])
-    cls = family_class(given.family)
-    needed = {option.name for option in cls.options if not option.of_data and option.default is None}
+    options = audit_of_family(given.family).structure(arrays, given.options, np.shape(X)[1])
     pair = family_of(given.family, **options)
-    if needed - options.keys():
+    if None in pair.of_mixture.values():
         pair = pair.of_samples(X)[0]
     wanted = {quantity.name for quantity in pair.quantities}
     if wanted != arrays.keys():
@@ -102,17 +96,17 @@ def _put_right(quantity: Quantity, array: Array, tolerance: float) -> tuple[str,
     if not np.isfinite(array).all() or not array.size:
         return "", array
     if quantity.support is SIMPLEX and array.min() >= 0 and (total := float(array.sum())) > 0:
-        off = abs(total - 1)
-        wrong = f"{quantity.name} sum to {total:.6g}, and not to 1" if off > tolerance else ""
-        return wrong, array / total if off <= max(NEARLY_ONE, tolerance) or wrong else array
+        wrong = f"{quantity.name} sum to {total:.6g}, and not to 1"
+        return wrong * (abs(total - 1) > tolerance), array / total
     if isinstance(quantity.support, Covariance) and array.ndim >= 2 and array.shape[-1] == array.shape[-2]:
-        gap, mean = np.abs(array - np.swapaxes(array, -1, -2)).max(), (array + np.swapaxes(array, -1, -2)) / 2
-        if gap > tolerance * np.abs(array).max() and gap < NEARLY_SYMMETRIC * np.abs(array).max():
-            return f"{quantity.name} are not symmetric: entries that must be equal differ by {gap:.2g}", mean
-        return "", mean if gap < NEARLY_SYMMETRIC * np.abs(array).max() else array
-    if quantity.support.bounded and quantity.support not in (PROBABILITY, SIMPLEX) and array.min() >= 0:
+        gap, largest = np.abs(array - array.mT).max(), np.abs(array).max()
+        if gap >= NEARLY_SYMMETRIC * largest:
+            return "", array
+        wrong = f"{quantity.name} are not symmetric: entries that must be equal differ by {gap:.2g}"
+        return wrong * bool(gap > tolerance * largest), (array + array.mT) / 2
+    if quantity.support.bounded and array.min() >= 0 and array.any():
         normalised = quantity.support.normalised(array)
-        return "", normalised if np.abs(normalised - array).max() <= max(tolerance, 1e-8) else array
+        return "", normalised if np.abs(normalised - array).max() <= tolerance else array
     return "", array
 
 
@@ -181,7 +175,7 @@ def _of_support(support: Any, array: Array) -> dict[str, Array]:
     if isinstance(support, Covariance):
         if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
             return {}
-        product = array @ np.swapaxes(array, -1, -2)
+        product = array @ array.mT
         if array.shape[-1] == 1:
             return {"precisions, the inverses of covariances": _inverse(array), "standard deviations": product}
         if np.allclose(array, np.tril(array)) or np.allclose(array, np.triu(array)):
@@ -200,4 +194,4 @@ def _inverse(matrices: Array) -> Array:
         inverse = np.linalg.inv(matrices)
     except np.linalg.LinAlgError:
         return np.full_like(matrices, np.nan)
-    return np.asarray(inverse + np.swapaxes(inverse, -1, -2)) / 2
+    return (inverse + inverse.mT) / 2

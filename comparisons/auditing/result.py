@@ -1,10 +1,12 @@
 """What an audit comes to: lines with verdicts, tables, and how they are shown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 from os import PathLike
 from textwrap import shorten
 from typing import Any
+
+from rich.console import Console
 
 from comparisons.auditing.lines import RIGHT, WARNING, WRONG, Line
 from comparisons.output.console import STYLES, table_of, tell
@@ -49,14 +51,14 @@ class Audit(Tabular):
 
     title: str
     lines: tuple[Line, ...]
-    parameters: list[dict[str, Any]]
-    components: list[dict[str, Any]]
-    optima: list[dict[str, Any]]
-    fitted: Any
-    best: Any
     X: Any
     sample_weight: Any
     seconds: float
+    parameters: list[dict[str, Any]] = field(default_factory=list)
+    components: list[dict[str, Any]] = field(default_factory=list)
+    optima: list[dict[str, Any]] = field(default_factory=list)
+    fitted: Any = None
+    best: Any = None
 
     @property
     def verdict(self) -> str:
@@ -84,16 +86,12 @@ class Audit(Tabular):
 
     def __str__(self) -> str:
         """The whole page as plain text."""
-        from rich.console import Console
-
         text = StringIO()
         self.print(Console(file=text, width=WIDTH))
         return text.getvalue()
 
     def print(self, console: Any = None) -> None:
         """Print the page."""
-        from rich.console import Console
-
         console = console or Console()
         tell(console, (f"Audit of {self.title}", "bold"))
         tell(console, (f"Verdict: {self.verdict} ({self._in_short()})", STYLES[self.verdict]))
@@ -143,16 +141,14 @@ class Audit(Tabular):
         """Whose fit, the verdict, and how to see more, in five lines."""
         remedy = next((line.remedy for line in self.faults if line.remedy), "nothing")
         words = [line.name for line in self.lines if line.verdict == RIGHT]
-        return "\n".join(
-            plain(line)
-            for line in [
-                f"Audit of {self.title}",
-                f"verdict: {self.verdict}; {self._in_short()}",
-                f"right: {', '.join(words) or 'nothing'}",
-                f"what to do first: {remedy}",
-                "audit.print() shows the page, audit.to_frame() the findings, audit.report(path) writes a file",
-            ]
-        )
+        lines = [
+            f"Audit of {self.title}",
+            f"verdict: {self.verdict}; {self._in_short()}",
+            f"right: {', '.join(words) or 'nothing'}",
+            f"what to do first: {remedy}",
+            "audit.print() shows the page, audit.to_frame() the findings, audit.report(path) writes a file",
+        ]
+        return "\n".join(map(plain, lines))
 
     def _in_short(self) -> str:
         if not self.faults:

@@ -1,5 +1,6 @@
 """Whether the numbers that a library's methods give are right: log densities, probabilities, labels, BIC, AIC."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,26 +14,23 @@ SHARE = 1e-5  # of a probability
 PARAMETERS = 0.01
 
 
-def as_the_library_takes(X: Any) -> Any:
-    """Return X as a user hands it to a library's methods: an array of its own dtype."""
-    return X if hasattr(X, "toarray") or hasattr(X, "columns") else np.asarray(X)
-
-
 def scores_line(here: Standing) -> Line:
     """Return whether log densities, probabilities and labels of the rows of X are those of the parameters."""
-    given, X = here.given, _plain(here)
-    if given.log_density is None and given.total is None and given.probabilities is None:
+    given, X = here.given, here.X
+    tried = [(name, judge, method) for name, (judge, method) in _methods(here).items() if method is not None]
+    if not tried:
         return Line("scores", NOT_APPLICABLE, "there are no methods to try")
     if given.objective:
-        return _own_scores(here, X)
-    findings, verdict, value = [], RIGHT, 0.0
-    for name, method in [("log densities", _log_densities), ("probabilities", _probabilities), ("labels", _labels)]:
-        of_this, finding, by = _tried(name, method, here, X)
-        findings += [finding] if finding else []
+        return _own_scores(here, given.log_density)
+    findings, verdict, value, remedy = [], RIGHT, 0.0, ""
+    for name, judge, method in tried:
+        try:
+            of_this, finding, by = judge(here, _quietly(partial(method, X)))
+        except Exception as error:  # whatever a library raises on the data of its own fit is the finding
+            of_this, finding, by = WRONG, f"{name}: {type(error).__name__}: {error}", np.inf
+        findings.append(finding)
         verdict, value = max((verdict, of_this), key=(RIGHT, WARNING, WRONG).index), max(value, by)
-    whole = _is_whole(X)
-    remedy = ""
-    if verdict != RIGHT and whole and given.whole_numbers:
+    if verdict != RIGHT and _is_whole(X) and given.whole_numbers:
         findings.append(given.whole_numbers)
         remedy = "pass X.astype(float) to score, score_samples, predict, predict_proba, bic and aic"
     elif verdict != RIGHT:
@@ -42,20 +40,18 @@ def scores_line(here: Standing) -> Line:
 
 def criteria_line(here: Standing) -> Line:
     """Return whether BIC and AIC are right, and whether they count the free parameters rightly."""
-    given, X, n = here.given, _plain(here), here.n_samples
+    given, X, n = here.given, here.X, here.n_samples
     if not given.criteria or (here.sample_weight is not None and given.own is None):
         return Line("criteria", NOT_APPLICABLE, "it has no BIC or AIC of these data")
-    summary = here.here.summary(here.X, sample_weight=here.sample_weight)
-    ours, p = {"bic": summary["bic"], "aic": summary["aic"]}, _n_free(here)
-    if p != summary["n_free_parameters"]:  # all were held fixed to stand there
-        deviance = -2 * here.log_likelihood
-        ours = {"bic": deviance + p * np.log(n), "aic": deviance + 2 * p}
+    p = sum(free for name, free in here.parameters.n_free.items() if name not in given.frozen)
+    deviance = -2 * here.log_likelihood
+    ours = {"bic": deviance + p * np.log(n), "aic": deviance + 2 * p}
     weight = {} if here.sample_weight is None else {"sample_weight": here.sample_weight}
     try:
         theirs = {name: _quietly(lambda f=f: float(f(X, **weight))) for name, f in given.criteria.items()}
     except Exception as error:  # whatever a library raises on the data of its own fit is the finding
         return Line("criteria", WRONG, f"{type(error).__name__}: {error}", None, "take those of audit.fitted")
-    gaps = {name: theirs[name] - ours[name] for name in theirs}
+    gaps = {name: float(theirs[name] - ours[name]) for name in theirs}
     largest = max(gaps.values(), key=abs)
     sentence = ", ".join(f"{name.upper()} {ours[name]:.3f}" for name in ours)
     if abs(largest) <= PARAMETERS + 1e-9 * abs(ours["bic"]):
@@ -68,26 +64,31 @@ def criteria_line(here: Standing) -> Line:
     return Line("criteria", WRONG, said, largest, "take those of audit.fitted")
 
 
-def _tried(name: str, method: Any, here: Standing, X: Any) -> tuple[str, str, float]:
-    """Return verdict, finding and distance of one method; what it raises is a finding too."""
-    try:
-        with without_warnings, np.errstate(all="ignore"):
-            found: tuple[str, str, float] = method(here, X)
-    except Exception as error:  # whatever a library raises on the data of its own fit is the finding
-        return WRONG, f"{name}: {type(error).__name__}: {error}", np.inf
-    return found
+def _methods(here: Standing) -> dict[str, tuple[Any, Any]]:
+    """Return by name what judges the numbers of each method of the library, and the method, None where there is none.
+
+    A judge returns a verdict, a finding and a distance in nats.
+    """
+    given = here.given
+    return {
+        "log densities": (_log_densities, given.log_density),
+        "score": (_total, given.total if here.sample_weight is None else None),
+        "probabilities": (_probabilities, given.probabilities),
+        "labels": (_labels, given.labels),
+    }
 
 
-def _log_densities(here: Standing, X: Any) -> tuple[str, str, float]:
-    given, used = here.given, here.counted > 0
-    if given.log_density is None:
-        if given.total is None or here.sample_weight is not None:
-            return RIGHT, "", 0.0
-        by = abs(float(given.total(X)) - here.log_likelihood)
-        verdict = RIGHT if by <= ROUNDED_BY * (1 + abs(here.log_likelihood)) else WRONG
-        return verdict, f"score is {'right to' if verdict == RIGHT else 'wrong by'} {nats(by)} in all", by
-    own = np.asarray(given.log_density(X), dtype=float)[used]
-    off = np.abs(own - here.log_prob[used])
+def _total(here: Standing, theirs: Any) -> tuple[str, str, float]:
+    by = abs(float(theirs) - here.log_likelihood)
+    verdict = RIGHT if by <= ROUNDED_BY * (1 + abs(here.log_likelihood)) else WRONG
+    return verdict, f"score is {'right to' if verdict == RIGHT else 'wrong by'} {nats(by)} in all", by
+
+
+def _log_densities(here: Standing, theirs: Any) -> tuple[str, str, float]:
+    used = here.counted > 0
+    own = np.asarray(theirs, dtype=float)[used]
+    with np.errstate(invalid="ignore"):
+        off = np.abs(own - here.log_prob[used])
     off[own == here.log_prob[used]] = 0.0
     size, precision = np.abs(here.log_prob[used]), _precision(here)
     wrong = ~(off <= np.maximum(WRONG_BY, 1e3 * precision) + 1e-9 * size)
@@ -101,10 +102,8 @@ def _log_densities(here: Standing, X: Any) -> tuple[str, str, float]:
     return verdict, f"log densities are right to {largest:.1g} nats", largest
 
 
-def _probabilities(here: Standing, X: Any) -> tuple[str, str, float]:
-    if here.given.probabilities is None:
-        return RIGHT, "", 0.0
-    theirs, used = np.asarray(here.given.probabilities(X), dtype=float), here.counted > 0
+def _probabilities(here: Standing, theirs: Any) -> tuple[str, str, float]:
+    theirs, used = np.asarray(theirs, dtype=float), here.counted > 0
     if theirs.shape != here.responsibilities.shape:
         return WARNING, f"probabilities have the shape {theirs.shape}, and not {here.responsibilities.shape}", 0.0
     off = np.abs(theirs - here.responsibilities)[used]
@@ -115,49 +114,32 @@ def _probabilities(here: Standing, X: Any) -> tuple[str, str, float]:
     return RIGHT, f"probabilities to {largest:.1g}", 0.0
 
 
-def _labels(here: Standing, X: Any) -> tuple[str, str, float]:
-    if here.given.labels is None:
-        return RIGHT, "", 0.0
+def _labels(here: Standing, theirs: Any) -> tuple[str, str, float]:
     ordered = np.sort(here.responsibilities, axis=1)
     clear = np.ones(len(ordered), dtype=bool) if ordered.shape[1] == 1 else ordered[:, -1] - ordered[:, -2] > SHARE
-    other = np.asarray(here.given.labels(X)) != here.responsibilities.argmax(axis=1)
+    other = np.asarray(theirs) != here.responsibilities.argmax(axis=1)
     n_other = int((other & clear & (here.counted > 0)).sum())
     return (WRONG, f"{n_other} rows get another label", 0.0) if n_other else (RIGHT, "labels are right", 0.0)
 
 
-def _own_scores(here: Standing, X: Any) -> Line:
+def _own_scores(here: Standing, density: Any) -> Line:
     """Say what scores of another objective are, and whether they depend on the type of X."""
-    given = here.given
-    if given.log_density is None:
-        return Line("scores", NOT_APPLICABLE, "its scores are of another objective")
-    as_floats = np.asarray(_quietly(lambda: given.log_density(np.asarray(X, dtype=float))))
+    X = here.X
+    as_floats = np.asarray(_quietly(lambda: density(np.asarray(X, dtype=float))))
     gap = float(here.counted @ (as_floats - here.log_prob))
-    finding = (
-        f"its log densities are of its own objective, {nats(abs(gap))} {'above' if gap > 0 else 'below'} those at its "
-    )
-    finding += "parameters"
-    if not _is_whole(X):
-        return Line("scores", NOT_APPLICABLE, finding, gap)
-    own = np.asarray(_quietly(lambda: given.log_density(X)))
-    off = float(np.abs(own - as_floats).max())
-    if off <= ROUNDED_BY:
-        return Line("scores", NOT_APPLICABLE, finding, gap)
-    return Line(
-        "scores", WRONG, f"of integers they are off by up to {nats(off)}; {given.whole_numbers}", off, "X.astype(float)"
-    )
+    if _is_whole(X):
+        off = float(np.abs(np.asarray(_quietly(lambda: density(X))) - as_floats).max())
+        if off > ROUNDED_BY:
+            finding = f"of integers they are off by up to {nats(off)}; {here.given.whole_numbers}"
+            return Line("scores", WRONG, finding, off, "X.astype(float)")
+    side = "above" if gap > 0 else "below"
+    finding = f"its log densities are of its own objective, {nats(abs(gap))} {side} those at its parameters"
+    return Line("scores", NOT_APPLICABLE, finding, gap)
 
 
 def _quietly(function: Any) -> Any:
     with without_warnings, np.errstate(all="ignore"):
         return function()
-
-
-def _n_free(here: Standing) -> int:
-    return sum(n for name, n in here.parameters.n_free.items() if name not in here.given.frozen)
-
-
-def _plain(here: Standing) -> Any:
-    return here.X if here.given.own is not None else as_the_library_takes(here.X)
 
 
 def _precision(here: Standing) -> float:
@@ -169,5 +151,5 @@ def _precision(here: Standing) -> float:
 
 def _is_whole(X: Any) -> bool:
     """Whether X is of an integer type."""
-    kinds = {getattr(dtype, "kind", "") for dtype in X.dtypes} if hasattr(X, "dtypes") else {np.asarray(X).dtype.kind}
+    kinds = {getattr(dtype, "kind", "") for dtype in (X.dtypes if hasattr(X, "dtypes") else [np.asarray(X).dtype])}
     return kinds <= set("iu") and bool(kinds)

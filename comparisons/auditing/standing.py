@@ -1,6 +1,5 @@
 """A mixture of anybody's in the hands of this project's own estimator: where it stands, and where EM goes on to."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +12,7 @@ from comparisons.auditing.family import FamilyAudit, audit_of_family
 from comparisons.auditing.given import Given
 from comparisons.family import Family
 from em.engine.path import EMPath
-from em.predictions import has_observed
+from em.predictions import has_observed, weighted_sum
 from em.samples import samples_to_use
 from em.uncertainty import Uncertainty
 from em.uncertainty.bootstrap import nearest_order
@@ -121,13 +120,11 @@ class Standing:
     @property
     def log_likelihood(self) -> float:
         """Log p(X) at the mixture, in nats."""
-        used = self.counted > 0
-        return float(self.counted[used] @ self.log_prob[used])
+        return weighted_sum(self.log_prob, self.counted)
 
     def log_likelihood_at(self, parameters: Parameters) -> float:
         """Return log p(X) at other parameters, in nats; minus infinity where it is not a number."""
-        used = self.counted > 0
-        found = float(self.counted[used] @ np.asarray(self.at(parameters).score_samples(self.X))[used])
+        found = weighted_sum(np.asarray(self.at(parameters).score_samples(self.X)), self.counted)
         return -np.inf if np.isnan(found) else found
 
     @property
@@ -148,9 +145,8 @@ class Standing:
     @property
     def has_errors(self) -> bool:
         """Whether standard errors are there: of few parameters, at a limit that has not collapsed."""
-        if self.no_maximum or self.limit.collapsed_:
-            return False
-        return bool(self.limit.n_free_parameters_ <= MOST_WITH_ERRORS)
+        is_maximum = not (self.no_maximum or self.limit.collapsed_)
+        return is_maximum and bool(self.limit.n_free_parameters_ <= MOST_WITH_ERRORS)
 
     @cached_property
     def errors(self) -> Uncertainty | None:
@@ -215,14 +211,11 @@ def standing_at(
 ) -> Standing:
     """Return parameters in the hands of an estimator with the settings of the fit that they are of."""
     weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    return Standing(parameters, given, pair, X, weights, _estimator_of(parameters, given, pair, settings))
-
-
-def _estimator_of(parameters: Parameters, given: Given, pair: Family, settings: Mapping[str, Any]) -> Any:
     shared = {"n_components": parameters.n_components, "init": "k-means++", "acceleration": "multisecant", **settings}
     if given.own is None:
-        return pair.estimator(frozen=dict(given.frozen) or None, **shared)
-    own = clone(given.own)
-    of_fit = {option.name: getattr(given.own, f"{option.name}_", None) for option in pair.options}
-    known = {name: value for name, value in of_fit.items() if value is not None and name in own.get_params()}
-    return own.set_params(**shared, **known, tol=1e-8, max_iter=10_000, n_starts=None)
+        estimator = pair.estimator(frozen=dict(given.frozen) or None, **shared)
+    else:
+        of_fit = {option.name: getattr(given.own, f"{option.name}_", None) for option in pair.options}
+        known = {name: of_fit[name] for name in given.own.get_params() if of_fit.get(name) is not None}
+        estimator = clone(given.own).set_params(**shared, **known, tol=1e-8, max_iter=10_000, n_starts=None)
+    return Standing(parameters, given, pair, X, weights, estimator)

@@ -67,10 +67,9 @@ def regularisation_line(here: Standing) -> Line:
     """Return what a constant that is added to variances, or a prior, moved."""
     given, prior = here.given, here.estimator.prior
     if given.objective:
-        more = (
-            "" if here.no_maximum or here.limit.collapsed_ else f": maximum likelihood has {nats(here.gain)} more here"
-        )
-        finding = f"it maximises {given.objective}, and not the likelihood{more}"
+        finding = f"it maximises {given.objective}, and not the likelihood"
+        if not (here.no_maximum or here.limit.collapsed_):
+            finding += f": maximum likelihood has {nats(here.gain)} more here"
         return Line("regularisation", NOT_APPLICABLE, finding)
     if prior is not None:
         return Line("regularisation", NOT_APPLICABLE, f"it is MAP, and was audited as such, under {prior!r}")
@@ -89,8 +88,9 @@ def regularisation_line(here: Standing) -> Line:
     if (held := np.flatnonzero(share > 0.5)).size:
         finding += f"; it alone keeps component(s) {held.tolist()} from collapsing"
     verdict = WRONG if held.size else by_distance(distance)
-    remedy = "" if verdict == RIGHT else _without(here)
-    return Line("regularisation", verdict, finding, float(share[k]), remedy)
+    collapses = here.top is None or here.limit.collapsed_
+    remedy = away_from_collapse(here) if collapses else f"leave it out: {continued(here)}"
+    return Line("regularisation", verdict, finding, float(share[k]), "" if verdict == RIGHT else remedy)
 
 
 def added_to_variances(here: Standing) -> Array:
@@ -140,12 +140,6 @@ def how_it_collapsed(fit: Any) -> str:
     return str(fit.status_).split("this one ")[-1]
 
 
-def _without(here: Standing) -> str:
-    if here.top is None or here.limit.collapsed_:
-        return away_from_collapse(here)
-    return f"leave it out: {continued(here)}"
-
-
 def away_from_collapse(here: Standing) -> str:
     """Return what to do where EM leads from the fit to a collapse: start at a maximum, if our restarts found one."""
     return fewer(here) if here.top is None else f"start at the best: {continued(here)}"
@@ -173,16 +167,14 @@ def _slope(here: Standing) -> list[str]:
 
 def _boundary(here: Standing) -> list[str]:
     """Return what is known of parameters on the boundary, where a maximum is one-sided."""
-    held = 0
-    for quantity in here.parameters.quantities[1:]:
-        held += int(quantity.support.at_edge(here.parameters.arrays()[quantity.name]).sum())
-    if not held:
+    arrays, quantities = here.parameters.arrays(), here.parameters.quantities[1:]
+    if not (held := sum(int(quantity.support.at_edge(arrays[quantity.name]).sum()) for quantity in quantities)):
         return []
-    here_values, there = here.values(here.parameters), here.values(here.limit.parameters_)
-    left = int(((here_values < 1e-8) & (there > 1e-6)).sum() + ((here_values > 1 - 1e-8) & (there < 1 - 1e-6)).sum())
-    if left:
-        return [f"{held} parameters on the boundary, of which {left} want to leave it (Karush-Kuhn-Tucker fails)"]
-    return [f"{held} parameters on the boundary, where the slope points outwards (Karush-Kuhn-Tucker holds)"]
+    now, there = here.values(here.parameters), here.values(here.limit.parameters_)
+    left = int((((now < 1e-8) & (there > 1e-6)) | ((now > 1 - 1e-8) & (there < 1 - 1e-6))).sum())
+    slope = "where the slope points outwards (Karush-Kuhn-Tucker holds)"
+    wanted = f"of which {left} want to leave it (Karush-Kuhn-Tucker fails)"
+    return [f"{held} parameters on the boundary, {wanted if left else slope}"]
 
 
 def _weights_that_should_rise(here: Standing) -> str:

@@ -13,7 +13,7 @@ from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, Line
 from comparisons.auditing.optimum import bound_optimum_line, components_line, differences, optimum_line
 from comparisons.auditing.readings import read
 from comparisons.auditing.result import Audit
-from comparisons.auditing.scores import as_the_library_takes, criteria_line, scores_line
+from comparisons.auditing.scores import criteria_line, scores_line
 from comparisons.auditing.standing import Standing
 from comparisons.auditing.stationary import bound_line, regularisation_line, stationary_line
 from em.status import left_to_the_status
@@ -79,25 +79,32 @@ def audit(
     X = X if hasattr(X, "shape") else np.asarray(X)
     count_at_least_one("n_init", n_init)
     check_seed(random_state)
-    if X.ndim != 2 if hasattr(X, "ndim") else len(X.shape) != 2:
+    if len(X.shape) != 2:
         raise ValueError(f"X must be two-dimensional (samples, features), got shape {X.shape}")
     check_sample_weight(sample_weight, X.shape[0])
     with left_to_the_status():
         given = recognise(fit, family, options)
         reading = read(given, X, sample_weight, {"n_init": n_init, "random_state": random_state})
-        here = reading.standing
-        if here is None:
-            lines = (*reading.lines, *given.parts)
-            return Audit(_title(given, None), lines, [], [], [], None, None, X, sample_weight, perf_counter() - start)
-        lines = (*reading.lines, *given.parts, *_lines(here))
-        return _audit(here, lines, start)
+        here, lines = reading.standing, [*reading.lines, *given.parts]
+        found = {}
+        if here is not None:
+            lines += _lines(here)
+            found = {
+                "parameters": differences(here),
+                "components": here.here.summary(X, sample_weight=sample_weight).components,
+                "optima": [] if here.no_maximum else here.best.starts_,
+                "fitted": here.here,
+                "best": None if here.top is None else here.top.parameters_,
+            }
+        seconds = perf_counter() - start
+        return Audit(_title(given, here), tuple(lines), X=X, sample_weight=sample_weight, seconds=seconds, **found)
 
 
 def _lines(here: Standing) -> list[Line]:
     """Return the lines that follow once it is known which mixture it is."""
     given = here.given
     if given.bound is not None:
-        bound = given.bound(as_the_library_takes(here.X))
+        bound = given.bound(here.X)
         middle = [bound_line(here, bound), bound_optimum_line(here, bound)]
     else:
         middle = [stationary_line(here), optimum_line(here)]
@@ -116,29 +123,11 @@ def identified_line(here: Standing) -> Line:
     return Line("identified", WARNING, found.sentence, None, remedy)
 
 
-def _audit(here: Standing, lines: tuple[Line, ...], start: float) -> Audit:
-    summary = here.here.summary(here.X, sample_weight=here.sample_weight)
-    return Audit(
-        _title(here.given, here),
-        lines,
-        differences(here),
-        summary.components,
-        [] if here.no_maximum else here.best.starts_,
-        here.here,
-        None if here.top is None else here.top.parameters_,
-        here.X,
-        here.sample_weight,
-        perf_counter() - start,
-    )
-
-
 def _title(given: Given, here: Standing | None) -> str:
     """Return whose fit it is, of what, on how many samples."""
     if here is None:
         return f"{given.source}, family {given.family}"
     K, D, n = here.parameters.n_components, here.parameters.n_features, here.n_samples
-    of_mixture = ", ".join(
-        f"{name}={value!r}" for name, value in here.pair.of_mixture.items() if isinstance(value, str)
-    )
-    parts = [f"{given.source}: {here.pair.title.lower()} of {K} component{'s' * (K > 1)}", *filter(None, [of_mixture])]
-    return f"{', '.join(parts)}, on {n:.10g} samples of {D} feature{'s' * (D > 1)}"
+    mixture = f"{here.pair.title.lower()} of {K} component{'s' * (K > 1)}"
+    options = "".join(f", {name}={value!r}" for name, value in here.pair.of_mixture.items() if isinstance(value, str))
+    return f"{given.source}: {mixture}{options}, on {n:.10g} samples of {D} feature{'s' * (D > 1)}"

@@ -6,7 +6,7 @@ added by a file.
 """
 
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -21,18 +21,14 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
     ValueError
         If the fit is of no class that is known here, or is no mixture.
     """
-    for name in _modules():
-        given: Given | None = import_module(f"{__name__}.{name}").recognise(fit, family, options)
-        if given is not None:
-            return given
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    readings = (import_module(f"{__name__}.{name}").recognise(fit, family, options) for name in names)
+    if (given := next(filter(None, readings), None)) is not None:
+        return given
     raise ValueError(
-        f"fit must be a fitted mixture of {', '.join(_modules())}, parameters of this project, or a mapping such as "
+        f"fit must be a fitted mixture of {', '.join(names)}, parameters of this project, or a mapping such as "
         f'{{"weights": ..., "means": ..., "covariances": ...}} with family=, got {type(fit).__name__}'
     )
-
-
-def _modules() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
 def class_from(fit: Any, library: str, *names: str) -> str:
@@ -45,11 +41,8 @@ def class_from(fit: Any, library: str, *names: str) -> str:
     >>> class_from(GaussianMixture(), "sklearn", "GaussianMixture")
     'GaussianMixture'
     """
-    return next((name for name in _ancestors(fit, library) if name in names), "")
-
-
-def _ancestors(fit: Any, library: str) -> Iterator[str]:
-    return (cls.__name__ for cls in type(fit).__mro__ if cls.__module__.split(".")[0] == library)
+    ancestors = {cls.__name__ for cls in type(fit).__mro__ if cls.__module__.split(".")[0] == library}
+    return next((name for name in names if name in ancestors), "")
 
 
 def check_is_fitted(fit: Any, *attributes: str) -> None:

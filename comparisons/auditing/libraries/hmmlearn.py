@@ -41,12 +41,13 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
 
 
 def _gaussian(fit: Any, weights: Array) -> tuple[dict[str, Any], dict[str, Any]]:
-    kind, covariances = fit.covariance_type, np.asarray(fit.covars_, dtype=float)  # (K, D, D), whatever the structure
-    covariances = _reduced(kind, covariances)
+    kind, matrices = fit.covariance_type, np.asarray(fit.covars_, dtype=float)  # (K, D, D), whatever the structure
     prior = float(np.max(fit.covars_prior))
-    of_family: dict[str, Any] = {"family": "gmm", "options": {"covariance_type": kind}, "continued": _continued(fit)}
+    settings = f"{fit.n_components}, covariance_type={kind!r}, covars_prior=0, tol=1e-9, ..."
+    of_family: dict[str, Any] = {"family": "gmm", "options": {"covariance_type": kind}}
     of_family |= {"added_to_scatter": prior, "added_by": f"covars_prior={prior:g}"}
-    return {"weights": weights, "means": fit.means_, "covariances": covariances}, of_family
+    of_family["continued"] = f"GaussianHMM({settings})"
+    return {"weights": weights, "means": fit.means_, "covariances": _reduced(kind, matrices)}, of_family
 
 
 def _reduced(kind: str, matrices: Array) -> Array:
@@ -55,10 +56,6 @@ def _reduced(kind: str, matrices: Array) -> Array:
         return matrices if kind == "full" else matrices[0]
     variances = np.diagonal(matrices, axis1=1, axis2=2)
     return variances if kind == "diag" else variances[:, 0]
-
-
-def _continued(fit: Any) -> str:
-    return f"GaussianHMM({fit.n_components}, covariance_type={fit.covariance_type!r}, covars_prior=0, tol=1e-9, ...)"
 
 
 def _gaussian_mixtures(fit: Any, weights: Array) -> tuple[dict[str, Any], dict[str, Any]]:

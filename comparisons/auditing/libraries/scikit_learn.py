@@ -33,13 +33,15 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
     arrays = {"weights": fit.weights_, "means": fit.means_, "covariances": fit.covariances_}
     parts, alternatives = _parts(fit, arrays)
     ending = f"tol={fit.tol:g}, max_iter={fit.max_iter}, {getattr(fit, 'n_iter_', '?')} iterations made"
-    known: dict[str, Any] = {"reports": _reports(fit, bayesian), "stopped": ending, "whole_numbers": WHOLE}
+    known: dict[str, Any] = {"stopped": ending, "whole_numbers": WHOLE}
     known |= {"log_density": fit.score_samples, "probabilities": fit.predict_proba, "labels": fit.predict}
     if bayesian:
         known |= {"objective": _objective(fit), "bound": lambda X: _bound(fit, X)}
     else:
         known |= {"criteria": {"bic": fit.bic, "aic": fit.aic}, "continued": _continued(fit)}
         known |= {"added": float(fit.reg_covar), "added_by": f"reg_covar={fit.reg_covar:g}"}
+    if not bayesian and hasattr(fit, "lower_bound_"):
+        known["reports"] = (Report("lower_bound_", float(fit.lower_bound_), is_bound=True),)
     source, structure = f"scikit-learn's {name}", {"covariance_type": kind}
     return Given(
         source=source, family="gmm", arrays=arrays, options=structure, parts=parts, alternatives=alternatives, **known
@@ -50,12 +52,6 @@ def _continued(fit: Any) -> str:
     start = "weights_init=audit.best.weights, means_init=audit.best.means, precisions_init=audit.best.precisions"
     settings = f"{fit.n_components}, covariance_type={fit.covariance_type!r}, tol=1e-12, max_iter=10_000, reg_covar=0"
     return f"GaussianMixture({settings}, {start}).fit(X)"
-
-
-def _reports(fit: Any, bayesian: bool) -> tuple[Report, ...]:
-    if bayesian or not hasattr(fit, "lower_bound_"):
-        return ()
-    return (Report("lower_bound_", float(fit.lower_bound_), per_sample=True, before_last_step=True),)
 
 
 def _parts(fit: Any, arrays: Mapping[str, Any]) -> tuple[tuple[Line, ...], dict[str, dict[str, Array]]]:

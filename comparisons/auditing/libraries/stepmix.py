@@ -32,7 +32,7 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
     stopped = f"abs_tol={fit.abs_tol:g}, rel_tol={fit.rel_tol:g}, max_iter={fit.max_iter}"
     stopped += f", {fit.n_iter_} iterations made"
     settings = f"{fit.n_components}, measurement={fit.measurement!r}, abs_tol=1e-12, max_iter=100_000, n_init=50"
-    bound = Report("lower_bound_", float(fit.lower_bound_), per_sample=True, before_last_step=True)
+    bound = Report("lower_bound_", float(fit.lower_bound_), is_bound=True)
     shared: dict[str, Any] = {"total": lambda X: fit.score(X) * len(X), "probabilities": fit.predict_proba}
     shared |= {"labels": fit.predict, "criteria": {"bic": fit.bic, "aic": fit.aic}, "reports": (bound,)}
     shared |= {"stopped": stopped, "continued": f"StepMix({settings}).fit(X)"}
