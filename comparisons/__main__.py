@@ -13,7 +13,7 @@ from comparisons.declarations import Case
 from comparisons.families import family_classes
 from comparisons.output.console import tell
 from comparisons.output.files import check_writable
-from comparisons.output.flags import takes
+from comparisons.output.flags import named, takes
 from comparisons.output.progress import Bars
 
 
@@ -28,12 +28,9 @@ def main(
     Exit code 0 when every case reaches the verdict it declares, 1 when one does not, 2 for bad input.
     """
     cases = [case for family in family_classes() for case in family.cases]
-    wanted = [name.strip() for name in only.split(",") if name.strip()]
     with bad_input_exits():
-        if unknown := set(wanted) - {case.data for case in cases}:
-            names = ", ".join(dict.fromkeys(case.data for case in cases))
-            raise ValueError(f"only must name standard cases ({names}), got {', '.join(sorted(unknown))}")
-        chosen = [case for case in cases if not wanted or case.data in wanted]
+        wanted = named(only, [case.data for case in cases], "standard cases")
+        chosen = [case for case in cases if case.data in wanted]
         problems = [prepare_case(load(case.data), case, **settings) for case in chosen]
         if out is not None:
             check_writable(out)

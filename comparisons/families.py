@@ -22,8 +22,7 @@ def family_class(name: str) -> type[Family]:
     """Return the class of the family called ``name``."""
     if name not in (names := family_names()):
         raise ValueError(f"family must be one of {', '.join(names)}, got {shown(name)}")
-    family: type[Family] = import_module(f"comparisons.{name}").FAMILY
-    return family
+    return import_module(f"comparisons.{name}").FAMILY
 
 
 def family_classes() -> list[type[Family]]:
@@ -60,9 +59,8 @@ def family_of_fit(fit: Any) -> Family:
     for family in family_classes():
         if isinstance(parameters, family.parameters_type) and hasattr(fit, "frozen"):
             if fit.frozen:
-                raise ValueError(
-                    f"family must be a mixture without frozen parameters, got {', '.join(fit.frozen)} frozen"
-                )
+                given = f"{', '.join(fit.frozen)} frozen"
+                raise ValueError(f"family must be a mixture without frozen parameters, got {given}")
             set_before = {o.name: getattr(fit, o.name) for o in family.options if hasattr(fit, o.name)}
             return family(**{name: getattr(fit, f"{name}_", value) for name, value in set_before.items()})
     raise ValueError(f"family must be a name, a Family, a mixture fitted by EM or a selection, got {shown(fit)}")

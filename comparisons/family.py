@@ -188,8 +188,7 @@ class Family(ABC):
 
     def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
         """Return EM's responsibilities (n, K) and log-likelihood."""
-        responsibilities, log_likelihood = import_module(f"em.{self.name}").e_step(X, parameters, **self.of_data)
-        return responsibilities, log_likelihood
+        return import_module(f"em.{self.name}").e_step(X, parameters, **self.of_data)
 
     def rounded(self, parameters: Any) -> Any:
         """Return parameters as far from these as those whose density arithmetic computes in their place may be."""
@@ -249,8 +248,7 @@ class Family(ABC):
 
     def inside(self, parameters: Any) -> Point:
         """Return parameters with what is on the boundary moved inside by 1e-12."""
-        inside: Point = parameters.inside()
-        return inside
+        return parameters.inside()
 
     def mean_response(self, draws: dict[str, Array]) -> Array:
         """Return Σ_k π_k p_kd, or Σ_k π_k μ_kd, of each draw, shape (S, D): known even where components are not."""

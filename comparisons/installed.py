@@ -2,8 +2,8 @@
 
 import runpy
 import sys
-from difflib import get_close_matches
 
+from comparisons.data.options import did_you_mean
 from comparisons.families import family_class, family_names
 
 NAME = "mixture-twins"
@@ -27,9 +27,9 @@ def main() -> None:
     name, *rest = given
     names = (*family_names(), *OTHERS)
     if name not in names:
-        near = get_close_matches(name, names, n=1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        sys.exit(_refused(f"command must be one of {', '.join(names)}, got {name!r}{meant}"))
+        meant = did_you_mean(name, names)
+        print(f"Error: command must be one of {', '.join(names)}, got {name!r}{meant}", file=sys.stderr)
+        sys.exit(2)
     if rest and not rest[0].startswith("-") and name not in WITHOUT_DATA:
         rest = ["--data", *rest]
     sys.argv = [f"{NAME} {name}", *rest]
@@ -41,11 +41,5 @@ def usage() -> str:
     families = {name: f"{family_class(name).title}: EM beside PyMC, with a verdict" for name in family_names()}
     rows = [f"  {name:14s} {what}" for name, what in (families | OTHERS).items()]
     head = f"Usage: {NAME} COMMAND [DATA] [OPTIONS], such as {NAME} gmm mine.csv --components 3"
-    return "\n".join(
-        [head, "", *rows, "", f"{NAME} COMMAND --help tells the options. DATA is a file or a built-in name."]
-    )
-
-
-def _refused(message: str) -> int:
-    print(f"Error: {message}", file=sys.stderr)
-    return 2
+    foot = f"{NAME} COMMAND --help tells the options. DATA is a file or a built-in name."
+    return "\n".join([head, "", *rows, "", foot])

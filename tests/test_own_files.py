@@ -670,7 +670,7 @@ def test_a_file_is_called_by_its_name_without_endings(written, name, stem):
 def test_built_in_sets_refuse_what_is_for_files_and_near_names_are_asked_about(tmp_path):
     with pytest.raises(ValueError, match="data 'faithful' are built in, got drop = 'waiting': it is for files"):
         find("faithful", "gmm", drop="waiting")
-    with pytest.raises(ValueError, match=r"got 'faithfull'; did you mean faithful\?"):
+    with pytest.raises(ValueError, match=r"faithfull, .* does not exist; did you mean faithful\?"):
         find("faithfull", "gmm")
     with pytest.raises(ValueError, match=r"does not exist; did you mean faithful\?"):
         find("faithful.csv", "gmm")

@@ -14,7 +14,7 @@ from comparisons.comparison.problem import FLAGS
 from comparisons.families import family_classes
 from comparisons.output.console import tell
 from comparisons.output.files import check_writable
-from comparisons.output.flags import takes
+from comparisons.output.flags import named, takes
 
 NO_JACOBIAN = "no Jacobian"
 
@@ -35,14 +35,12 @@ def main(
     come, for each line: the table of all quantities (.txt), the figure with simultaneous bands (.png), the ranks (.nc,
     for ArviZ).
     """
-    wanted = [name.strip() for name in only.split(",") if name.strip()]
+    known = [f"{family.name}-{name}" for family in family_classes() for name in family.calibrations]
     with bad_input_exits():
-        known = [f"{family.name}-{name}" for family in family_classes() for name in family.calibrations]
-        if unknown := set(wanted) - set(known):
-            raise ValueError(f"only must name settings ({', '.join(known)}), got {', '.join(sorted(unknown))}")
+        wanted = named(only, known, "settings")
         check_sizes(simulations, workers, random_state)
         folder = check_writable(out)
-    passed = _run(wanted or known, folder, n_simulations=simulations, random_state=random_state, workers=workers)
+    passed = _run(wanted, folder, n_simulations=simulations, random_state=random_state, workers=workers)
     raise typer.Exit(0 if passed else 1)
 
 

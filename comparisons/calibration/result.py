@@ -59,17 +59,15 @@ class Calibration:
         """Number of simulations S."""
         return self.ranks.sizes["simulation"]
 
-    def passed(self, alpha: float = ALPHA, n_tests: int | None = None) -> bool:
-        """Whether no quantity is uneven, with a chance of at most alpha that any of ``n_tests`` is by chance.
+    def passed(self, n_tests: int | None = None) -> bool:
+        """Whether no quantity is uneven, with a chance of at most 0.01 that one of ``n_tests`` is by chance.
 
         Parameters
         ----------
-        alpha : float, default 0.01
-            Family-wise probability of a false alarm (Bonferroni).
         n_tests : int or None
             Number of tests that the alarm is for; ``None`` is the number of these.
         """
-        return min(self.p_values.values()) * (n_tests or len(self.p_values)) > alpha
+        return min(self.p_values.values()) * (n_tests or len(self.p_values)) > ALPHA
 
     def ranges(self) -> list[str]:
         """Return the least and the largest coverage over the parameters, by posterior, MLE and Laplace, as text."""
@@ -89,9 +87,8 @@ class Calibration:
         for kind in KINDS[1:]:
             fewest = min((row[f"n_{kind}"] for row in self.coverage if row[f"n_{kind}"]), default=self.n_simulations)
             if share := 1 - fewest / self.n_simulations:
-                sentence += (
-                    f"\na missing interval counts as a miss: by {kind} up to {share:.1%} of a parameter's are missing"
-                )
+                missing = f"by {kind} up to {share:.1%} of a parameter's are missing"
+                sentence += f"\na missing interval counts as a miss: {missing}"
         return "\n".join([*table_lines(rows), sentence])
 
     def plot(self) -> Any:

@@ -28,9 +28,8 @@ from comparisons.output.flags import paragraphs, takes
 from comparisons.output.progress import Bars
 
 DRAWS = replace(FLAGS["draws"], default=None, help="Posterior draws of each chain; default: as the case", parse=int)
-MINUTES = replace(
-    FLAGS["minutes"], default=None, help="Most minutes, by the first draws' pace; default: 5", parse=float
-)
+MOST_MINUTES = "Most minutes, by the first draws' pace; default: 5"
+MINUTES = replace(FLAGS["minutes"], default=None, help=MOST_MINUTES, parse=float)
 FILES = "a file with a header (.csv .tsv .txt .parquet), or a folder of .parquet files"
 DATA = f"A built-in name, {FILES}; column 'count' has frequencies"
 FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=family_names())
@@ -163,9 +162,7 @@ def _flags(family: type[Family]) -> list[Option]:
         *(FLAGS | {"draws": DRAWS, "minutes": MINUTES}).values(),
         Option("single_start", False, "Start all chains at MAP, not each at EM's best of its own"),
         Option("out", None, where, parse=Path),
-        Option(
-            "verbose", False, "Print what each check's value is, where its tolerance comes from, and what words mean"
-        ),
+        Option("verbose", False, "Print what each check's value is, where its tolerance comes from, what words mean"),
     ]
 
 
@@ -221,19 +218,17 @@ def prepare_case(
         See :class:`comparisons.comparison.problem.Settings`; ``single_start`` stands for ``starts="single"``.
     """
     family, K, X = family_of(dataset.family, **{**dataset.options, **case.options}), case.n_components, dataset.X
-    kinds = family.prior_families
+    kinds, truth = family.prior_families, dataset.truth
     if (kind := prior_family or kinds[0]) not in kinds:
         raise ValueError(f"prior-family must be one of {', '.join(kinds)}, got {prior_family!r}")
-    asked, truth = bool(prior) or kind != kinds[0], dataset.truth
     if truth is not None and (truth.n_components != K or case.options):
         truth = None  # what the data were drawn from is no parameter of this mixture
-    own = _changed(family.default_prior(X, K, kind), prior) if asked else None
-    of_data = {"truth": truth, "title": dataset.name, "feature_names": dataset.feature_names, "notes": dataset.notes}
-    of_data["all_rows"] = dataset.all_rows
-    of_data["draws"] = case.draws if draws is None else draws
-    of_data["minutes"] = (inf if case in family.cases else Settings.minutes) if minutes is None else minutes
-    of_data["starts"] = "single" if settings.pop("single_start", False) or case.single_start else "restarts"
-    return prepare(X, family, K, own, sampled=True, **{**of_data, **settings})
+    own = _changed(family.default_prior(X, K, kind), prior) if prior or kind != kinds[0] else None
+    known = {name: getattr(dataset, name) for name in ("feature_names", "notes", "all_rows")}
+    known |= {"truth": truth, "title": dataset.name, "draws": case.draws if draws is None else draws}
+    known["minutes"] = (inf if case in family.cases else Settings.minutes) if minutes is None else minutes
+    known["starts"] = "single" if settings.pop("single_start", False) or case.single_start else "restarts"
+    return prepare(X, family, K, own, sampled=True, **known, **settings)
 
 
 def exit_code(verdict: str, case: Case | None, console: Console) -> int:

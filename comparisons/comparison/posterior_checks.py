@@ -70,7 +70,7 @@ def why_shown(fits: Fits) -> str:
         return "the parameters are not identified"
     if not fits.has_maximum:
         return "the likelihood has no maximum"
-    if (count := fits.labelled * _least_weight(fits)) < ENOUGH_SAMPLES:
+    if (count := _labelled_in_smallest(fits)) < ENOUGH_SAMPLES:
         return f"the smallest component is worth {count:.0f} labelled samples; it takes {ENOUGH_SAMPLES}"
     return ""
 
@@ -97,7 +97,7 @@ def near_posterior_mean(
     a Gamma of shape (distance / sd)², whatever N_k: its skewness is 2 / sqrt(shape).
     """
     rows = [row for row in estimates if row["sd"] > 0]  # the weight of a single component does not vary
-    N = np.minimum(_labelled_in_smallest(fits), np.maximum(1.0, _events(fits, estimates)))
+    N = np.maximum(1.0, np.minimum(_labelled_in_smallest(fits), _events(fits, estimates)))
     allowed = 2 / np.sqrt(N) + 4 / np.sqrt(ess)
     on_edge = why_on_edge(fits, fits.mle.parameters_)
     for key in which:
@@ -123,9 +123,7 @@ def _events(fits: Fits, estimates: list[dict[str, Any]]) -> Array:
         for i in range(2)
     )
     mean, sd = (np.array([row[name] for row in estimates]) for name in ("mean", "sd"))
-    varies = sd > 0
-    distance = np.minimum(mean - low, high - mean)
-    return np.asarray((distance[varies] / sd[varies]) ** 2)
+    return ((np.minimum(mean - low, high - mean)[sd > 0] / sd[sd > 0]) ** 2).astype(np.float64)
 
 
 def near_average(fits: Fits, estimates: list[dict[str, Any]], responsibilities: dict[str, Array], shown: str) -> Check:
@@ -136,7 +134,7 @@ def near_average(fits: Fits, estimates: list[dict[str, Any]], responsibilities: 
     """
     plug_in, mean, sd = responsibilities.values()
     gap, width = np.sqrt(((plug_in - mean) ** 2).mean()), np.sqrt((sd**2).mean())
-    N, of = _labelled_in_smallest(fits), "mle" if fits.has_maximum else "map"
+    N, of = max(1.0, _labelled_in_smallest(fits)), "mle" if fits.has_maximum else "map"
     explained = max(1.0, *(row[f"{of}_gap_conjugate"] for row in estimates if row["sd"] > 0))
     reason = (
         f"root mean square difference; the root mean square posterior sd of the responsibilities is {width:.2g}, "
@@ -148,13 +146,11 @@ def near_average(fits: Fits, estimates: list[dict[str, Any]], responsibilities: 
 
 
 def _labelled_in_smallest(fits: Fits) -> float:
-    """Return N_k, how many labelled samples the data are worth in the smallest component, or 1 if it is less."""
-    return max(1.0, float(_least_weight(fits) * fits.labelled))
+    """Return N_k, how many labelled samples the data are worth in the smallest component of MLE and MAP.
 
-
-def _least_weight(fits: Fits) -> float:
-    """Return the least weight of MLE and MAP: a prior far from the data may empty a component."""
-    return float(min(fits.reference.weights.min(), fits.map.parameters_.weights.min()))
+    A prior far from the data may empty a component.
+    """
+    return float(min(fits.reference.weights.min(), fits.map.parameters_.weights.min()) * fits.labelled)
 
 
 def why_moved(estimates: list[dict[str, Any]]) -> str:
@@ -164,11 +160,11 @@ def why_moved(estimates: list[dict[str, Any]]) -> str:
     changes curvatures by s / sqrt(N_k) of them, and so adds about s² / (2 sqrt(N_k)) to what is told to first order. Up
     to s = 2 that is no more than the 2 / sqrt(N_k) that are allowed.
     """
-    rows = [row for row in estimates if row["sd"] > 0 and row["mle_gap_sd"] is not None]
+    rows = [row for row in estimates if row["mle_gap_sd"] is not None]
     moved = [max(abs(row["mle_gap_sd"] - row["map_gap_sd"]), row["mle_gap_conjugate"]) for row in rows]
-    furthest = max(moved, default=0.0)
-    said = f"the prior moves an estimate by {furthest:.3g} posterior sd; {FAR_MOVED} at most are judged"
-    return said if furthest > FAR_MOVED else ""
+    if (furthest := max(moved, default=0.0)) <= FAR_MOVED:
+        return ""
+    return f"the prior moves an estimate by {furthest:.3g} posterior sd; {FAR_MOVED} at most are judged"
 
 
 def why_on_edge(fits: Fits, parameters: Any) -> str:

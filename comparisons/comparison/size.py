@@ -32,34 +32,32 @@ def n_parameters(family: Family, sizes: dict[str, int]) -> int:
 
 def smaller_mixtures(fits: Fits) -> dict[str, int]:
     """Return what has fewer parameters, and how many: other structures of the family, or one component less."""
-    family, sizes = fits.family, fits.map.parameters_.sizes
-    own, counts = n_parameters(family, sizes), {}
+    family, sizes, counts = fits.family, fits.map.parameters_.sizes, {}
     for option in family.options:
         for choice in option.choices or ():
             other = type(family)(**family.of_data | family.of_mixture | {option.name: choice})
             counts[f"{option.flag} {choice}"] = n_parameters(other, sizes)
     if (K := fits.n_components) > 1:
         counts[f"K = {K - 1}"] = n_parameters(family, sizes | {"component": K - 1})
-    return {name: count for name, count in counts.items() if count < own}
+    return {name: count for name, count in counts.items() if count < fits.map.parameters_.n_free_parameters}
 
 
 def size_of(fits: Fits) -> str:
     """Return how many parameters there are for how many rows, and what a smaller mixture has, in a sentence."""
-    p, n = n_parameters(fits.family, fits.map.parameters_.sizes), len(fits.X)
+    p, n = fits.map.parameters_.n_free_parameters, len(fits.X)
     smaller = ", ".join(f"{count} with {name}" for name, count in smaller_mixtures(fits).items())
     return f"{p} free parameters for {n} rows, {n / p:.2g} rows for each" + (f"; fewer: {smaller}" if smaller else "")
 
 
 def is_large(fits: Fits) -> bool:
     """Whether EM's table is worth showing before draws, which will take a while or mean little."""
-    p = n_parameters(fits.family, fits.map.parameters_.sizes)
+    p = fits.map.parameters_.n_free_parameters
     return p > MANY_PARAMETERS or len(fits.X) < FEW_ROWS * p
 
 
 def check_size(fits: Fits) -> None:
     """Raise a TooLongError if there are too many parameters to draw them."""
-    p = n_parameters(fits.family, fits.map.parameters_.sizes)
-    if p > MOST_PARAMETERS:
+    if fits.map.parameters_.n_free_parameters > MOST_PARAMETERS:
         raise TooLongError(f"parameters must be at most {MOST_PARAMETERS} to be drawn by NUTS, got {size_of(fits)}")
 
 

@@ -188,12 +188,14 @@ def _by_restarts(fits: Fits, densities: Densities, draws: Draws) -> tuple[str, s
     if not better.has_maximum:
         return verdict, f"from the likeliest draw {explanation}"
     gains = better.mle.objective_ - fits.mle.objective_, better.map.objective_ - fits.map.objective_
+    found = f"from a draw EM finds a maximum {max(gains):.3g} nats above the best of {fits.settings.n_init} restarts"
+    why = f"the restarts are too few to tell: {found}, and no check of EM fails there; {_more_restarts(fits)}"
+    return "inconclusive", why
+
+
+def _more_restarts(fits: Fits) -> str:
     n_init = 4 * fits.settings.n_init
-    return "inconclusive", (
-        f"the restarts are too few to tell: from a draw EM finds a maximum {max(gains):.3g} nats above the best of "
-        f"{fits.settings.n_init} restarts, and no check of EM fails there; ask for n_init={n_init} "
-        f"(--restarts {n_init})"
-    )
+    return f"ask for n_init={n_init} (--restarts {n_init})"
 
 
 def _too_few(fits: Fits, failed: list[Check]) -> str:
@@ -215,11 +217,8 @@ def _missed(fits: Fits, failed: list[Check]) -> str:
     stopped = any(check.name == STATIONARY and check.value > 0 for check in failed)  # NaN: it is a saddle
     if stopped or not gain > 0:
         return ""
-    n_init = 4 * fits.settings.n_init
-    return (
-        f". A draw is {gain:.3g} nats above EM's best, so that EM's restarts may have missed the maximum: ask for "
-        f"n_init={n_init} (--restarts {n_init})"
-    )
+    above = f"A draw is {gain:.3g} nats above EM's best"
+    return f". {above}, so that EM's restarts may have missed the maximum: {_more_restarts(fits)}"
 
 
 def verdict_of(fits: Fits, checks: list[Check]) -> tuple[str, str]:

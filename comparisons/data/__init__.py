@@ -84,10 +84,6 @@ def find(
                 given = f"{name} of data {data!r} is {known[name]}, got {shown(options[name])}"
                 raise ValueError(f"{given}; it is for your own files")
         return replace(dataset, options={**dataset.options, **options})
-    if Path(data).suffix.lower() not in (*KINDS, ".gz") and not Path(data).exists():
-        known = built_in(family)
-        wanted = f"data must be a file ({', '.join(KINDS)})" + (f" or one of {', '.join(known)}" if known else "")
-        raise ValueError(f"{wanted}, got {shown(data)}{did_you_mean(data, [*built_in(), *_beside(Path(data))])}")
     _check_exists(Path(data))
     if family is None:
         raise ValueError(f"family must be {' or '.join(family_names())} for a file of your own, {data}; got none")
@@ -160,12 +156,8 @@ read_csv = read
 def _check_exists(path: Path) -> None:
     if not path.exists():
         known = sorted(built_in())
-        near = did_you_mean(path.name, _beside(path)) or did_you_mean(path.stem, known)
+        beside = path.parent.iterdir() if path.parent.is_dir() else ()
+        near = did_you_mean(path.name, [file.name for file in beside]) or did_you_mean(path.stem, known)
         place = "" if path.is_absolute() else f", looked for in {Path.cwd()},"
-        raise ValueError(f"data file {path}{place} does not exist{near}; built-in data are {', '.join(known)}")
-
-
-def _beside(path: Path) -> list[str]:
-    """Return the names of the files in a path's folder."""
-    folder = path.parent
-    return [file.name for file in folder.iterdir()] if folder.is_dir() else []
+        kinds = f"taken are {', '.join(KINDS)}; built-in data are {', '.join(known)}"
+        raise ValueError(f"data file {path}{place} does not exist{near}; {kinds}")

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from comparisons.explorer.steps import ByHand
 from comparisons.families import family_class, family_classes
 from models.supports import Place
@@ -47,16 +49,11 @@ def sliders_of(hand: ByHand, component: int) -> list[Slider]:
     quantity, X = hand.moves, hand.X
     labels, values = hand.family.labels(hand.dataset.feature_names), getattr(hand.parameters, quantity.name)
     sliders = []
-    for place in [(component, d) for d in range(values.shape[1])][:MOST_SLIDERS]:
-        value = float(values[place])
-        low, high = (
-            (0.0, 1.0) if quantity.support.bounded else (float(X[:, place[1]].min()), float(X[:, place[1]].max()))
-        )
-        low, high = min(low, value), max(high, value)
-        step = (high - low) / TICKS or 1 / TICKS
-        sliders.append(
-            Slider(place, quantity.entry(place, labels), low, high, step, min(max(float(f"{value:.4g}"), low), high))
-        )
+    for d, value in enumerate(values[component][:MOST_SLIDERS].tolist()):
+        ends = (0.0, 1.0) if quantity.support.bounded else (X[:, d].min(), X[:, d].max())
+        low, high = float(min(*ends, value)), float(max(*ends, value))
+        step, shown = (high - low) / TICKS or 1 / TICKS, float(np.clip(float(f"{value:.4g}"), low, high))
+        sliders.append(Slider((component, d), quantity.entry((component, d), labels), low, high, step, shown))
     return sliders
 
 

@@ -5,7 +5,7 @@ Nothing is computed here: the steps are ``em.<family>.e_step`` and ``m_step``, t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Self
 
@@ -102,7 +102,7 @@ class ByHand:
     before: Any = None
     said: str = ""
     seed: int = 0
-    template: Any = field(default=None)
+    template: Any = None
 
     def __repr__(self) -> str:
         last = f"log-likelihood {self.last.log_likelihood:.4f}, gap {self.last.gap:.4g} nats"
@@ -112,8 +112,7 @@ class ByHand:
     @property
     def X(self) -> Array:  # noqa: N802 - the field's capital
         """The samples (n, D)."""
-        X: Array = self.dataset.X
-        return X
+        return self.dataset.X
 
     @property
     def last(self) -> Record:
@@ -123,8 +122,7 @@ class ByHand:
     @property
     def moves(self) -> Quantity:
         """What a slider moves: where the components lie."""
-        quantity: Quantity = self.parameters.quantities[1]
-        return quantity
+        return self.parameters.quantities[1]
 
     @property
     def mixture(self) -> Any:
@@ -158,14 +156,13 @@ class ByHand:
         state, cells = self, self.responsibilities.size * self.X.shape[1]
         most = int(np.clip(MOST_CELLS // cells, 5, MOST_ITERATIONS))
         for _ in range(most):
-            bound = state.last.elbo + with_prior * state.last.log_prior
-            state = state.e_step(hard).m_step(with_prior)
+            before, state = state.last, state.e_step(hard).m_step(with_prior)
             if state.said:
                 return state
-            if abs(state.last.elbo + with_prior * state.last.log_prior - bound) < LEAST_GAIN:
+            gain = state.last.elbo - before.elbo + with_prior * (state.last.log_prior - before.log_prior)
+            if abs(gain) < LEAST_GAIN:
                 return state.e_step(hard)
-        state = state.e_step(hard)
-        return replace(state, said=f"Not yet converged after {most} iterations: press again.")
+        return replace(state.e_step(hard), said=f"Not yet converged after {most} iterations: press again.")
 
     def gibbs_sweep(self) -> Self:
         """Draw θ given labels drawn from q, then labels given θ: q becomes the drawn labels, one-hot."""

@@ -28,6 +28,7 @@ class GMM(Family):
     estimator_name = "GaussianMixtureEM"
     prior_types = (model_gmm.GMMPrior, model_gmm.GMMIndependentPrior)
     prior_families = ("conjugate", *SCALES)
+    prior_counts = "concentration", "degrees_of_freedom", "variance_shape", "correlation_shape"
     conjugate_with_missing = False
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
     covariance_type: str
@@ -42,11 +43,6 @@ class GMM(Family):
         if prior_family == "conjugate":
             return model_gmm.GMMPrior.weakly_informative(X, n_components, self.covariance_type)
         return model_gmm.GMMIndependentPrior.weakly_informative(X, n_components, self.covariance_type, prior_family)
-
-    @property
-    @override
-    def prior_counts(self) -> tuple[str, ...]:
-        return "concentration", "degrees_of_freedom", "variance_shape", "correlation_shape"
 
     @override
     def caution(self, X: Array, prior: Any, n_components: int, names: Sequence[str] | None = None) -> str:

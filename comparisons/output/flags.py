@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
 import typer
@@ -25,6 +25,21 @@ def takes(*options: Option) -> Callable[[Any], Any]:
         return command
 
     return decorate
+
+
+def named(only: str, known: Iterable[str], what: str) -> list[str]:
+    """Return the names in a comma-separated list, or all that are known if it is empty.
+
+    Raises
+    ------
+    ValueError
+        If one is not known.
+    """
+    known = list(dict.fromkeys(known))
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    if unknown := set(names) - set(known):
+        raise ValueError(f"only must name {what} ({', '.join(known)}), got {', '.join(sorted(unknown))}")
+    return names or known
 
 
 def paragraphs(text: str) -> str:

@@ -228,8 +228,7 @@ def jax_function(inputs: list[Any], outputs: list[Any]) -> Callable[..., list[An
     register_in_jax()
     graph = FunctionGraph(inputs, outputs, clone=True)
     get_mode("JAX").including("local_remove_check_parameter").excluding("inline_ofg").optimizer.rewrite(graph)
-    function: Callable[..., list[Any]] = jax_funcify(graph)
-    return function
+    return jax_funcify(graph)
 
 
 def _value_and_gradient(inputs: list[Any], log_density: Any, shapes: list[tuple[int, ...]], data: Any = None) -> Any:

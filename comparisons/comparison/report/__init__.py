@@ -56,15 +56,14 @@ def in_short(comparison: Any) -> str:
     ess = min(row["ess"] for row in comparison.estimates if row["ess"] is not None)
     sizes = f"{len(X)} samples, {X.shape[1]} feature{'s' * (X.shape[1] > 1)}, K = {comparison.n_components}"
     sizes += f"; {said}" if (said := said_of(comparison)) else ""
-    return "\n".join(
-        [
-            f"Comparison of {comparison.title}: {family!r}, {sizes}",
-            f"Verdict: {comparison.verdict} ({comparison.explanation})",
-            f"EM: log-likelihood {comparison.mle.log_likelihood_:.4f}, MAP's objective {comparison.map.objective_:.4f}",
-            f"NUTS: {settings.chains} chains x {settings.draws} draws, R-hat up to {rhat:.3f}, ESS from {ess:.0f}",
-            "More: print(), plot(), estimates, checks, posterior, save(folder), report(path)",
-        ]
-    )
+    lines = [
+        f"Comparison of {comparison.title}: {family!r}, {sizes}",
+        f"Verdict: {comparison.verdict} ({comparison.explanation})",
+        f"EM: log-likelihood {comparison.mle.log_likelihood_:.4f}, MAP's objective {comparison.map.objective_:.4f}",
+        f"NUTS: {settings.chains} chains x {settings.draws} draws, R-hat up to {rhat:.3f}, ESS from {ess:.0f}",
+        "More: print(), plot(), estimates, checks, posterior, save(folder), report(path)",
+    ]
+    return "\n".join(lines)
 
 
 def save_posterior(posterior: xr.DataTree, folder: str | Path) -> Path:
@@ -151,7 +150,10 @@ def print_report(comparison: Any, console: Console | None = None, verbose: bool 
     sizes = f"{len(X)} samples, {X.shape[1]} feature(s), {missing}K = {comparison.n_components}"
     tell(console, (comparison.title, "bold"), f": {sizes}")
     if said := said_of(comparison):
-        tell(console, ("Sample:", "bold yellow"), f" {said} are compared. EM of all rows: {_of_all(comparison)}")
+        ended, fit = f"left out: {comparison.all_rows.why}", comparison.of_all_rows
+        if fit is not None:
+            ended = f"log-likelihood {fit.log_likelihood_:.6f}; {fit.status_}"
+        tell(console, ("Sample:", "bold yellow"), f" {said} are compared. EM of all rows: {ended}")
     for name, fit in [("MLE", comparison.mle), ("MAP", comparison.map)]:
         numbers = f"log-likelihood {fit.log_likelihood_:.6f}, objective {fit.objective_:.6f}"
         tell(console, f"EM {name}: {numbers}; {fit.status_}")
@@ -164,11 +166,3 @@ def print_report(comparison: Any, console: Console | None = None, verbose: bool 
         tell(console, (word, "bold"), f": {meaning}")
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in comparison.seconds.items())
     tell(console, f"Time: {sum(comparison.seconds.values()):.1f} s: {seconds}")
-
-
-def _of_all(comparison: Any) -> str:
-    """Return how EM of all rows ended, or why there is none."""
-    fit = comparison.of_all_rows
-    if fit is None:
-        return f"left out: {comparison.all_rows.why}"
-    return f"log-likelihood {fit.log_likelihood_:.6f}; {fit.status_}"

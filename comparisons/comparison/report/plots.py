@@ -20,7 +20,6 @@ from models.labels import label
 MOST_MARGINALS = 24
 MARKS = [("mle", "MLE (EM)", EM_COLOUR, "-"), ("map", "MAP (EM)", MAP_COLOUR, "--"), ("truth", "truth", "black", ":")]
 DENSITY: dict[str, Any] = {"density": True, "color": POSTERIOR_COLOUR, "alpha": 0.45, "histtype": "stepfilled"}
-RIDGE = "ridge"
 ALIKE = 1e-3  # nats between maxima that EM reached from different starts
 
 
@@ -149,11 +148,11 @@ FIGURES: dict[str, Callable[[Any], Figure]] = {
     "objective": objective_figure,
     "posterior": posterior_figure,
     "responsibilities": responsibilities_figure,
-    RIDGE: ridge_figure,
+    "ridge": ridge_figure,
 }
 
 
 def drawings_of(comparison: Any) -> dict[str, Callable[[], Figure]]:
     """Return what draws each figure of a comparison, by name."""
-    wanted = {name: draw for name, draw in FIGURES.items() if name != RIDGE or not comparison.identified}
+    wanted = {name: draw for name, draw in FIGURES.items() if name != "ridge" or not comparison.identified}
     return {name: partial(draw, comparison) for name, draw in wanted.items()}
