@@ -104,8 +104,6 @@ def _log_densities(here: Standing, theirs: Any) -> tuple[str, str, float]:
 
 def _probabilities(here: Standing, theirs: Any) -> tuple[str, str, float]:
     theirs, used = np.asarray(theirs, dtype=float), here.counted > 0
-    if theirs.shape != here.responsibilities.shape:
-        return WARNING, f"probabilities have the shape {theirs.shape}, and not {here.responsibilities.shape}", 0.0
     off = np.abs(theirs - here.responsibilities)[used]
     largest = float(np.max(off)) if not np.isnan(off).any() else np.inf
     if largest > max(SHARE, 1e3 * _precision(here)):

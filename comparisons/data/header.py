@@ -14,6 +14,7 @@ from comparisons.data.decimals import looks_like_number
 from comparisons.data.files import SAMPLE, Rows, rows_by
 from comparisons.data.options import is_mark
 from comparisons.data.table import Table
+from models.shown import shown
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|\.\.\.\d+)?")  # as pandas and readr call such columns
 PADDED = re.compile(r"0\d")  # the begin of no number, but of decimals
@@ -63,7 +64,7 @@ def _check_names(where: str, rows: Rows, names: list[str], unnamed: list[str]) -
         remedy = f"rename them there{', or keep one of the tables side by side' * (len(names) < len(header))}"
         raise ValueError(f"{where} must have a different name for each column, {which}: {remedy}")
     if len(unnamed) > 1 and not _numbers(body[0]):
-        given = f"line {first}, {_shorten(header)}, does not name every column"
+        given = f"line {first}, {shown(','.join(header))}, does not name every column"
         raise ValueError(f"{where}: {given}: give each column one name, in one line")
 
 
@@ -104,7 +105,7 @@ def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
             _refuse_ragged(where, rows, rows.lines[1], body[0], width)
         if len(header) == 1 and any(mark in header[0] for mark in ",;\t|"):
             given = f"line {rows.lines[0]}, {header[0]!r}, is cut by other marks than line {rows.lines[1]}"
-            raise ValueError(f"{where}: {given}, {_shorten(body[0])}: use one mark in all lines")
+            raise ValueError(f"{where}: {given}, {shown(','.join(body[0]))}: use one mark in all lines")
         header, width = ["", *header], len(header) + 1
     elif width < widest <= len(header):
         width = widest
@@ -154,16 +155,10 @@ def _are_names(where: str, rows: Rows, values: list[int], only: bool) -> bool:
         return True  # as pandas writes an array
     years = count > 1 and all(1800 < value < 2200 for value in values)
     if not only or years or (steps and count > 2 - (first == 0)):
-        given = f"line {rows.lines[0]}, {_shorten(rows.cells[0])}, may be names or data"
+        given = f"line {rows.lines[0]}, {shown(','.join(rows.cells[0]))}, may be names or data"
         names = "write names that are no numbers there, or add a line of names above it"
         raise ValueError(f"{where}: {given}: {'give each column one name' if '' in rows.cells[0][1:] else names}")
     return False
-
-
-def _shorten(cells: list[str]) -> str:
-    """Return a row as a message shows it."""
-    text = ",".join(cells)
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")
 
 
 def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: int) -> NoReturn:
@@ -186,7 +181,7 @@ def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: i
     }
     expected = f"expected {width} cells as in line {rows.lines[0]}, got {len(cells)}"
     first = next(text for text, fits in advice.items() if fits)
-    raise ValueError(f"{where}, line {line}: {expected}, {_shorten(cells)}: {first}")
+    raise ValueError(f"{where}, line {line}: {expected}, {shown(','.join(cells))}: {first}")
 
 
 def _begin(rows: Rows) -> int:
