@@ -5,7 +5,7 @@ import pytest
 
 from em.bmm import BINOMIAL
 from em.pmm import POISSON
-from em.steps.base import log_base_of_rows
+from em.steps.stated import log_base_of_rows
 
 SIZES = {
     "exposure": (POISSON, [0.5, 3.0, 1e-3]),

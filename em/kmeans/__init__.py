@@ -33,7 +33,7 @@ from em.process.blas import one_blas_thread
 from em.reports import ReportsOfKMeans
 from em.samples import Samples, samples_to_fit, samples_to_use
 from em.samples.distinct import worth_sorting
-from em.samples.part import WORTH_A_PART
+from em.samples.sketch import WORTH_A_PART
 from em.status import FewerClustersWarning, NotConvergedWarning, tell
 from models.shown import shown
 from models.validation import Array, check_sample_weight, check_seed, count_at_least_one, frozen_array, number_above

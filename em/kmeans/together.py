@@ -14,7 +14,7 @@ from em.engine.blocks import Sums, sum_over_chunks
 from em.engine.problem import EPS
 from em.kmeans.lloyd import PRODUCT_ROUNDING, LloydRun, lloyd, nearest, rest_of_gains, squared_norms
 from em.samples import Samples
-from em.samples.part import is_clear
+from em.samples.sketch import is_clear
 from models.validation import Array
 
 LATELY = 5  # iterations
@@ -120,8 +120,8 @@ def best_of(runs: list[LloydRun]) -> LloydRun:
 def leading(part: Samples, runs: list[LloydRun]) -> list[Array]:
     """Return the centres of the runs on a part of the rows that may lead on all of them.
 
-    A run is left out if its mean squared distance is clearly above that of the best run (:mod:`em.samples.part`), or if
-    it ends where another does.
+    A run is left out if its mean squared distance is clearly above that of the best run
+    (:func:`em.samples.sketch.is_clear`), or if it ends where another does.
     """
     best = best_of(runs)
     least, going_on = nearest(part.X, best.centers)[1], [best]

@@ -2,7 +2,7 @@
 
 It is the m distinct rows of smallest hash, with the sums of their weights over all rows. Parts of the rows have
 sketches that add up. Of data with few distinct rows the sketch is the data. In other units other rows have the smallest
-hashes.
+hashes. Runs on parts of it tell which lead on all rows where the gaps between them, means over rows, are clear.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ MOST_SKETCHED, FEWEST_SKETCHED = 2**16, 2**10  # rows that a fit looks at as a w
 MOST_CELLS_SKETCHED = 2**22
 LAST = 2**64 - 1  # hash
 MARGIN = 1.5  # of chunks of other sizes
+WORTH_A_PART = 4  # as many times more rows than a part has
+CLEARLY = 3.0  # standard errors
 
 
 def most_sketched(n_features: int) -> int:
@@ -88,3 +90,21 @@ def distinct_hashes(h: np.ndarray) -> np.ndarray:
     """Return the distinct hashes, sorted; ten times as fast as np.unique."""
     ordered = np.sort(h)
     return ordered[np.append(True, ordered[1:] != ordered[:-1])]
+
+
+def is_clear(gap: Array, weights: Array | None) -> bool:
+    """Whether the mean of a gap (m,) between two runs, one number of each row, is above 0 by 3 of its standard errors.
+
+    Then it is above 0 on all the rows that these are a part of, too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.samples.sketch import is_clear
+    >>> is_clear(np.array([1.0, 1.1, 0.9, 1.0]), None), is_clear(np.array([9.0, -8.0, 1.0, 0.0]), None)
+    (True, False)
+    """
+    w = np.ones(len(gap)) if weights is None else weights
+    mean = np.average(gap, weights=w)
+    error = np.sqrt(np.average((gap - mean) ** 2, weights=w) / w.sum())
+    return bool(mean > CLEARLY * error)

@@ -6,20 +6,22 @@ another; and one random direction of the whitened data. Where clusters are flat,
 of them and the others do; elsewhere it may be the other way round.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 
 from em.kmeans.lloyd import lloyd, nearest
 from em.kmeans.plusplus import kmeans_plusplus
+from em.kmeans.sparse_moments import moments
 from em.samples import Samples, weighted
-from em.samples.sparse import start_labels
 from models.validation import Array
 
 STARTS = ("k-means++", "kmeans", "random")
 VIEWS = ("scaled", "whitened", "direction")
 HARDNESS = 0.9
+CONSTANT = 1e-12  # variance of a sparse column in units of its mean square, below which it is rounding
 FLAT = 1e-10  # eigenvalue of the correlations below which a direction is no direction of the data
 
 
@@ -55,21 +57,26 @@ def start_responsibilities(
     K = n_components
     if method == "random":
         return rng.dirichlet(np.ones(K), size=samples.X.shape[0])
-    if issparse(samples.X):
-        return _softened(start_labels(samples, K, method, rng, centers), K)
+    rows, measured = _in_view(samples, view, rng)
+    seeds = kmeans_plusplus(rows, K, rng, samples.weights) if centers is None else measured(centers)
+    if centers is None and method == "kmeans":
+        seeds = lloyd(rows, samples.weights, seeds).centers
+    return HARDNESS * np.eye(K)[nearest(rows, seeds)[0]] + (1 - HARDNESS) / K
+
+
+def _in_view(samples: Samples, view: str, rng: np.random.RandomState) -> tuple[Any, Callable[[Array], Array]]:
+    """Return the rows in the coordinates of a view, and what takes others (m, D) there.
+
+    Distances need no centred features, so sparse x / σ stay sparse, and ‖x - c‖² = ‖x‖² - 2 x · c + ‖c‖². Counts are
+    small whole numbers: the expanded square loses no digits that matter.
+    """
+    X: Any = samples.X
+    if issparse(X):
+        mean, variance = moments(X, samples.weights)
+        deviation = np.sqrt(np.where(variance > CONSTANT * (mean**2 + variance), variance, 1.0))
+        return csr_array((X.data / deviation[X.indices], X.indices, X.indptr), X.shape), lambda x: x / deviation
     axes = _axes(samples, view, rng)
-    rows = (samples.filled - samples.mean) @ axes
-    if centers is not None:
-        seeds = (centers - samples.mean) @ axes
-    else:
-        seeds = kmeans_plusplus(rows, K, rng, samples.weights)
-        if method == "kmeans":
-            seeds = lloyd(rows, samples.weights, seeds).centers
-    return _softened(nearest(rows, seeds)[0], K)
-
-
-def _softened(labels: np.ndarray, n_components: int) -> Array:
-    return HARDNESS * np.eye(n_components)[labels] + (1 - HARDNESS) / n_components
+    return (samples.filled - samples.mean) @ axes, lambda x: (x - samples.mean) @ axes
 
 
 def _axes(samples: Samples, view: str, rng: np.random.RandomState) -> Array:

@@ -22,7 +22,7 @@ from em.engine.run import optima, raised, times_found
 from em.fitted import FittedMixture
 from em.samples import Samples, weighted
 from em.samples.distinct import worth_sorting
-from em.samples.part import WORTH_A_PART, is_clear
+from em.samples.sketch import WORTH_A_PART, is_clear
 from em.starts import STARTS, VIEWS, start_responsibilities
 from em.starts.newton import polished
 from models.parameters import Parameters
@@ -159,9 +159,9 @@ class Restarts[P: Parameters](FittedMixture[P]):
     def _leading_on(self, part: Samples, before: "Leading[P] | None") -> "Leading[P]":
         """Return where runs on a part of the rows end that may lead on all: fresh starts, or those that led before.
 
-        A run is left out if its mean log density is clearly below the best run's (:mod:`em.samples.part`), or if it is
-        at the best run's limit: both are at most ``tol`` nats below that, so that their log densities differ by no more
-        than Σ (log p - log p')² = 2 (√tol + √tol)².
+        A run is left out if its mean log density is clearly below the best run's
+        (:func:`em.samples.sketch.is_clear`), or if it is at the best run's limit: both are at most ``tol`` nats below
+        that, so that their log densities differ by no more than Σ (log p - log p')² = 2 (√tol + √tol)².
         """
         problem, quick = self._problem(part), copy(self)
         quick.tol = max(self.tol, TOL_OF_PART)

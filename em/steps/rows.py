@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 
 from em.engine.blocks import blocks
-from em.samples.sparse import rows_of
 from models.validation import Array
 
 Theta = Mapping[str, Array]
@@ -72,6 +71,13 @@ class Rows:
         """Return rows of all of several, each array joined with its like by `numpy.concatenate` or `numpy.stack`."""
         X, size, log_base = (join([getattr(rows, name) for rows in several]) for name in ("X", "size", "log_base"))
         return cls(X, size, tuple(map(join, zip(*(rows.statistics for rows in several), strict=True))), log_base)
+
+
+def rows_of(X: csr_array, rows: slice) -> csr_array:
+    """Return rows of X as views of its cells: indexing X itself would copy them."""
+    starts = X.indptr[rows.start : rows.stop + 1]
+    cells = slice(starts[0], starts[-1])
+    return csr_array((X.data[cells], X.indices[cells], starts - starts[0]), shape=(len(starts) - 1, X.shape[1]))
 
 
 def largest_of(size: Array) -> float:
