@@ -67,23 +67,15 @@ class ProcessWide[T]:
 
 
 @contextmanager
-def _ignored() -> Iterator[None]:
+def _ignored(*messages: str) -> Iterator[None]:
     with warnings.catch_warnings():
-        for message in EXPECTED:
+        for message in messages:
             warnings.filterwarnings("ignore", message=message)
         yield
 
 
 # One for all messages: each context that restores the list of filters restores all of it.
-without_expected_warnings = ProcessWide(_ignored)
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
+without_expected_warnings = ProcessWide(lambda: _ignored(*EXPECTED))
 
 # For code of others, of which what it gives is judged and not what it warns of: a student's steps, a library's fits.
-without_warnings = ProcessWide(_silent)
+without_warnings = ProcessWide(lambda: _ignored(""))
