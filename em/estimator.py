@@ -23,7 +23,7 @@ from em.engine.path import EMPath, plain_path
 from em.engine.problem import Arrays, Problem
 from em.process.blas import one_blas_thread
 from em.samples import Samples, samples_to_fit
-from em.starts import STARTS, are_labels, is_matrix
+from em.starts import STARTS, are_labels, shape_of
 from em.starts.restarts import Found
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, tell
 from em.streams.partial_fit import StreamedMixture
@@ -266,4 +266,4 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         if isinstance(self.init, str):
             return self.init in STARTS
         labels = samples.in_memory and are_labels(self.init, samples.n_rows, self.n_components)
-        return labels or is_matrix(self.init)
+        return labels or len(shape_of(self.init)) == 2

@@ -97,20 +97,17 @@ def _axes(samples: Samples, view: str, rng: np.random.RandomState) -> Array:
     return np.asarray(whitener @ direction / np.linalg.norm(direction))
 
 
-def is_matrix(values: Any) -> bool:
-    """Whether an ``init`` has two dimensions, as where components are given."""
+def shape_of(values: Any) -> tuple[int, ...]:
+    """Return the shape of an ``init``, or none where its rows differ in length."""
     try:
-        return np.ndim(values) == 2
-    except ValueError:  # ragged
-        return False
+        return np.shape(values)
+    except ValueError:
+        return ()
 
 
 def are_labels(values: Any, n_samples: int, n_components: int) -> bool:
     """Whether an ``init`` gives each sample the number of a component."""
-    try:
-        labels = np.asarray(values)
-    except ValueError:  # ragged
+    if shape_of(values) != (n_samples,):
         return False
-    if labels.shape != (n_samples,) or labels.dtype.kind not in "iu":
-        return False
-    return bool(((labels >= 0) & (labels < n_components)).all())
+    labels = np.asarray(values)
+    return labels.dtype.kind in "iu" and bool(((labels >= 0) & (labels < n_components)).all())
