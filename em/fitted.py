@@ -17,16 +17,16 @@ from em.chunked.frames import filled_chunks
 from em.chunked.samples import chunked_samples
 from em.engine.blocks import each_block
 from em.identifiability import Identifiability
-from em.predictions import Predictions, has_observed
-from em.samples import Samples, samples_to_use
+from em.predictions import Predictions
+from em.samples import Samples, kept_samples, samples_to_use
 from em.uncertainty import KINDS, Uncertainty, from_information, from_replicates
 from em.uncertainty.bootstrap import resampled, simulated
 from em.uncertainty.laplace import LaplacePosterior, laplace_posterior
-from em.uncertainty.louis import Information, frequencies
+from em.uncertainty.louis import Information
 from models.frames import filled_like
 from models.parameters import Parameters
 from models.shown import shown
-from models.validation import Array, count_at_least_one, number_between, random_source
+from models.validation import Array, check_sample_weight, count_at_least_one, number_between, random_source
 
 
 @dataclass(eq=False, repr=False)
@@ -270,9 +270,8 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
         if is_chunked(X):
             return self._information_of(chunked_samples(self._for_chunks(X), X, sample_weight))
         matrix = samples_to_use(self, X, missing=True)
-        w = frequencies(sample_weight, matrix.shape[0])
-        counted = (w > 0) & has_observed(matrix)  # what takes part in a fit
-        return self._information_of(Samples(matrix[counted], w[counted], counted, len(counted)))
+        weights = check_sample_weight(sample_weight, matrix.shape[0])
+        return self._information_of(kept_samples(matrix, weights, None, not issparse(matrix)))
 
     def at_estimate(self, rows: np.ndarray) -> Self:
         """Return an estimator for these rows of X that stands at the estimate: its fit starts there."""

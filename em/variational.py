@@ -48,8 +48,7 @@ from em.engine import best_of, run_em
 from em.engine.problem import Arrays, Problem
 from em.families import conjugate_mixture, mixture_of_chunks, without_samples
 from em.gibbs import one_hot, start_labels
-from em.predictions import has_observed
-from em.samples import Samples, weighted
+from em.samples import Samples, kept_samples, weighted
 from em.status import NotConvergedWarning, tell
 from em.sums import Sums
 from models.shown import one_line, shown
@@ -230,8 +229,7 @@ class _Data(NamedTuple):
 def _in_memory(X: ArrayLike, prior: Any, sample_weight: ArrayLike | None, size: dict[str, Any]) -> _Data:
     mixture = conjugate_mixture(X, prior, **size)
     weights = check_sample_weight(sample_weight, len(mixture.X))
-    counted = has_observed(mixture.encode(X))
-    counted = counted if weights is None else counted & (weights > 0)
+    counted = kept_samples(mixture.encode(X), weights, None).kept
     return _Data(mixture, mixture.part(counted), None if weights is None else weights[counted], counted, None)
 
 

@@ -107,9 +107,9 @@ def e_step(samples: Samples, covariance_type: str, n_components: int, *, as_hole
     With ``as_holed``, run after run also where none is: moments about the same centres as those of other rows.
     """
     whole, holed = complete_and_holed(samples, n_components)
-    X = samples.X if samples.complete else samples.X[whole]
-    weights = samples.weights if samples.complete or samples.weights is None else samples.weights[whole]
-    rows = GaussianRows(X, NaturalForm(covariance_type, X.shape[1]), weights, keep=samples.lasting) if len(X) else None
+    complete = samples if samples.complete else samples.part(whole)
+    form = NaturalForm(covariance_type, samples.X.shape[1])
+    rows = GaussianRows(complete.X, form, complete.weights, keep=samples.lasting) if len(complete.X) else None
     if rows is not None and not holed and not as_holed:
         return rows.expect
 

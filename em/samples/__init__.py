@@ -63,7 +63,7 @@ class Samples:
         """How often each row occurs, shape (n,)."""
         return np.ones(self.X.shape[0]) if self.weights is None else self.weights
 
-    def part(self, rows: slice) -> "Samples":
+    def part(self, rows: slice | np.ndarray) -> "Samples":
         """Return some of the rows."""
         weights = None if self.weights is None else self.weights[rows]
         return replace(self, X=self.X[rows], weights=weights, hand=None)
