@@ -142,12 +142,8 @@ def _lies_on_a_line(estimator: Any, clouds: Clouds | None) -> bool:
 
 
 def _of_profiles(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, ax: Any) -> Any:
-    names = _names_of_places(estimator)
+    dim = estimator.parameters_.quantities[1].dims[-1]
+    names = list(map(str, estimator._labels_for(feature_names(estimator))[dim]))
     ax = axes_or_new(ax, (float(np.clip(INCHES_OF_PLACE * len(names), 6.4, WIDEST)), 4.8))
     profile_picture(estimator, ax, names, estimator._pooled(X, sample_weight))
     return ax
-
-
-def _names_of_places(estimator: Any) -> list[str]:
-    dim = estimator.parameters_.quantities[1].dims[-1]
-    return list(map(str, estimator._labels_for(feature_names(estimator))[dim]))
