@@ -50,6 +50,7 @@ from em.families import conjugate_mixture, mixture_of_chunks, without_samples
 from em.gibbs import one_hot, start_labels
 from em.samples import Samples, kept_samples, weighted
 from em.status import NotConvergedWarning, tell
+from em.steps.conjugate import mean_field_problem
 from em.sums import Sums
 from models.shown import one_line, shown
 from models.validation import Array, check_sample_weight, count_at_least_one, number_above, random_source
@@ -199,7 +200,7 @@ def variational(
         raise ValueError(f"init must be None where X is in chunks, got {shown(init)}")
     else:
         starts = [_check_init(init, len(data.counted), K)[data.counted]]
-    problem = fitted.problem(K, weights)
+    problem = mean_field_problem(fitted, K, weights)
     problem = problem if data.all_chunks is None else over_chunks(problem, data.mixture, data.all_chunks)
     runs = run_em(problem, [fitted.posterior(weighted(r, weights)) for r in starts], tol=tol, max_iter=max_iter)
     best = best_of(runs, problem)

@@ -10,6 +10,7 @@ from em import VariationalMixture, load, save
 from em.chunked.samples import chunked_samples
 from em.families import conjugate_mixture, mixture_of_chunks
 from em.plots import plot
+from em.steps.conjugate import mean_field_problem
 from em.variational import over_chunks
 from models.cmm import CMMPrior
 from models.gmm import GMMPrior
@@ -60,7 +61,7 @@ def test_an_e_step_of_all_restarts_adds_up_over_chunks(family):
     weights = np.random.RandomState(0).randint(4, size=150).astype(float)
     mixture = conjugate_mixture(X, prior, **family.options)
     of_chunks = mixture_of_chunks(da.from_array(X), prior, **family.options)
-    problem = mixture.problem(2, weights)
+    problem = mean_field_problem(mixture, 2, weights)
     samples = chunked_samples(of_chunks, da.from_array(X, chunks=(60, -1)), weights)
     several = [mixture.posterior(np.random.RandomState(seed).dirichlet([2.0, 2.0], size=150)) for seed in (1, 2)]
     arrays = {name: np.stack([q.arrays()[name] for q in several]) for name in several[0].arrays()}

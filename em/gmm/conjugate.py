@@ -10,17 +10,15 @@ from typing import Any
 import numpy as np
 
 from em.bound import log_of
-from em.engine.problem import Problem
 from em.gmm import log_joint
 from em.gmm.natural_form import NaturalForm
 from em.gmm.passes import GaussianRows
 from em.gmm.posterior import GaussianPosterior, conjugate_posterior
 from em.gmm.statistics import SQUARES, GaussianStatistics, sufficient_statistics
 from em.samples import mean_and_deviation
-from em.steps.conjugate import mean_field_problem
 from em.steps.dirichlet import mean_log_weights
 from models.gmm import GMMParameters, GMMPrior
-from models.gmm.structures import covariances_shape, full_matrices, quantities
+from models.gmm.structures import full_matrices, quantities
 from models.parameters import Labels, Quantity, labels_of_features
 from models.validation import Array, data_matrix
 
@@ -140,19 +138,15 @@ class GaussianConjugate:
 
         return expect
 
-    def problem(self, K: int, weights: Array | None = None) -> Problem[GaussianPosterior]:
-        """Return E-step, M-step and -KL(q || prior); steps are measured in units of n and the columns' deviations."""
-        (n_rows, D), kind = self.X.shape, self.prior.covariance_type
-        n = n_rows if weights is None else float(weights.sum())
-        empty = np.zeros(covariances_shape(kind, K, D))
-        before = conjugate_posterior(self.prior, np.zeros(K), np.zeros((K, D)), empty)
+    def units(self, n: float, weights: Array | None = None) -> dict[str, Array | float]:
+        """Return what changes of q are measured in: n samples, and the columns' deviations."""
         mean, deviation = mean_and_deviation(self.X, weights)
         deviation = np.where(np.ptp(self.X, axis=0) > 0, deviation, 1.0)
         variances = {"diag": deviation**2, "spherical": np.mean(deviation**2, keepdims=True)}
         units: dict[str, Array | float] = dict.fromkeys(("concentration", "mean_precision", "degrees_of_freedom"), n)
         units["location"] = np.maximum(np.abs(mean), deviation)
-        units["scale"] = n * variances.get(kind, np.outer(deviation, deviation))
-        return mean_field_problem(self, before, weights, units, float(n))
+        units["scale"] = n * variances.get(self.prior.covariance_type, np.outer(deviation, deviation))
+        return units
 
     def log_joint(self, parameters: Mapping[str, Array]) -> Array:
         """Return log p(x_i, z_i = k), shape (chains, n, K): whitened by the inverse Cholesky factor of each Σ_k."""

@@ -8,7 +8,7 @@ field (:mod:`em.variational`). With the statistics N_k and S_kj of :mod:`em.step
 Every array may have leading axes, such as one for chains, which "..." stands for.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -229,28 +229,34 @@ class ConjugateMixture:
 
         return expect
 
-    def problem(self, n_components: int, weights: Array | None = None) -> Problem[ConjugatePosterior]:
-        """Return E-step, M-step and -KL(q || prior) of mean field; steps are measured in units of n = Σ weights."""
-        n_rows = len(self.X)
-        before = self.posterior(np.zeros((n_rows, n_components)))
-        n = float(n_rows if weights is None else weights.sum())
-        units = dict.fromkeys(("concentration", *self.steps.hyper_names), n)
-        return mean_field_problem(self, before, weights, units, n)
+    def units(self, n: float, weights: Array | None = None) -> dict[str, Array | float]:
+        """Return what changes of q are measured in: n samples."""
+        return dict.fromkeys(("concentration", *self.steps.hyper_names), n)
 
 
-def mean_field_problem[Q: Any](
-    mixture: Any, before: Q, weights: Array | None, units: Mapping[str, Array | float], n_samples: float
-) -> Problem[Q]:
-    """Return the problem of mean field whose log prior is -KL(q || prior), from the q that no row has updated."""
+def mean_field_problem(mixture: Any, n_components: int, weights: Array | None) -> Problem[Any]:
+    """Return E-step and M-step of mean field, and what stands for a log prior: -KL(q || prior).
+
+    Parameters
+    ----------
+    mixture : ConjugateMixture or GaussianConjugate
+        Data and prior.
+    n_components : int
+        Number of components K.
+    weights : ndarray, shape (n,), or None
+        How often each row occurs.
+    """
+    n = float(len(mixture.X) if weights is None else weights.sum())
+    before = mixture.posterior(np.zeros((len(mixture.X), n_components)))  # the prior: no row has updated it
     return one_by_one(
         before,
         mixture.expectation(weights),
         mixture.updated,
         lambda q: -q.divergence(before),
         before.with_arrays,
-        units,
-        n_samples=n_samples,
-        log_prior_size=log_prior_size(mixture.prior, len(before.concentration), mixture.X.shape[1]),
+        mixture.units(n, weights),
+        n_samples=n,
+        log_prior_size=log_prior_size(mixture.prior, n_components, mixture.X.shape[1]),
     )
 
 
