@@ -2,12 +2,13 @@
 
 import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
 
 from sklearn.exceptions import ConvergenceWarning
+
+from em.process.process_wide import within
 
 PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
@@ -45,8 +46,7 @@ def tell(message: str, category: type[Warning]) -> None:
         warnings.warn(message, category, skip_file_prefixes=(PACKAGE,), stacklevel=2)
 
 
-@contextmanager
-def left_to_the_status(*categories: type[Warning]) -> Iterator[None]:
+def left_to_the_status(*categories: type[Warning]) -> AbstractContextManager[None]:
     """Fit without warnings, for a caller that reads ``status_`` of each of many fits instead.
 
     This holds in the thread that asks for it, and touches no filter: `warnings.catch_warnings` replaces the filters of
@@ -57,8 +57,4 @@ def left_to_the_status(*categories: type[Warning]) -> Iterator[None]:
     *categories : type of Warning
         Which warnings of this module are left out; none given means all.
     """
-    token = _unsaid.set((*_unsaid.get(), *(categories or (Warning,))))
-    try:
-        yield
-    finally:
-        _unsaid.reset(token)
+    return within(_unsaid, (*_unsaid.get(), *(categories or (Warning,))))

@@ -6,14 +6,14 @@ to leave, whoever they are; the second by each for itself.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from em.process.process_wide import ProcessWide
+from em.process.process_wide import ProcessWide, within
 
 
 @contextmanager
@@ -22,13 +22,8 @@ def one_blas_thread() -> Iterator[None]:
 
     Where another thread of Python holds `threadpoolctl.threadpool_limits`, its number stays.
     """
-    with _ALL_THREADS as of_all, _limited(of_each_thread=True) as of_this:
-        allowed = _allowed.get()
-        token = _allowed.set(max(of_all, of_this) if allowed is None else allowed)
-        try:
-            yield
-        finally:
-            _allowed.reset(token)
+    with _ALL_THREADS as n, _limited(of_each_thread=True) as own, within(_allowed, _allowed.get() or max(n, own)):
+        yield
 
 
 def threads_allowed() -> int:
@@ -36,14 +31,9 @@ def threads_allowed() -> int:
     return _allowed.get() or 1
 
 
-@contextmanager
-def no_other_thread() -> Iterator[None]:
+def no_other_thread() -> AbstractContextManager[None]:
     """Let no other thread share work, where each core already has one."""
-    token = _allowed.set(1)
-    try:
-        yield
-    finally:
-        _allowed.reset(token)
+    return within(_allowed, 1)
 
 
 @contextmanager

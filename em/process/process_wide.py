@@ -8,6 +8,7 @@ the first has set, and restores that when it leaves last. So the threads inside 
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from threading import RLock
 
 EXPECTED = (  # warnings of other libraries about what the callers here know of, or count themselves
@@ -64,6 +65,16 @@ class ProcessWide[T]:
             self._inside -= 1
             if self._inside == 0:
                 self._held.__exit__(None, None, None)
+
+
+@contextmanager
+def within[T](variable: ContextVar[T], value: T) -> Iterator[None]:
+    """Let a context variable have a value inside."""
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
 
 
 @contextmanager

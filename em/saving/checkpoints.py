@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from em.engine.stages import Stages, State, stages_of_fit
+from em.process.process_wide import within
 from em.samples import Samples
 from em.samples.distinct import digest
 from em.saving import _decode, _encode, read_document, write_document
@@ -56,15 +57,13 @@ def checkpointed(path: PathOf, estimator: Any, samples: Samples) -> Iterator["_F
         If the file is no checkpoint, or that of another fit.
     """
     file = _File(path, fingerprint(estimator, samples), _builder(estimator, samples))
-    token = stages_of_fit.set(Stages(file.states, file.changed))
-    try:
-        yield file
-    except BaseException as error:
-        if file.states:
-            error.add_note(file.written_at_the_end())
-        raise
-    finally:
-        stages_of_fit.reset(token)
+    with within(stages_of_fit, Stages(file.states, file.changed)):
+        try:
+            yield file
+        except BaseException as error:
+            if file.states:
+                error.add_note(file.written_at_the_end())
+            raise
     file.write()
 
 
