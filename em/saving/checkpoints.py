@@ -79,10 +79,10 @@ def fingerprint(estimator: Any, samples: Samples) -> dict[str, str]:
         sizes = np.asarray(getattr(estimator, f"{name}_", getattr(estimator, name)))  # given to fit, or a setting
         if sizes.ndim < 2 or (sizes == sizes[0]).all():  # others belong to rows
             settings[f"{name} of fit"] = sizes[0] if sizes.ndim == 2 else sizes
-    beside = estimator._beside(samples) if samples.in_memory else []
+    beside = estimator._what_tells_apart(samples)
     if not estimator._starts_anywhere:
-        beside = [*beside, np.asarray(settings.pop("init"))[samples.numbers, None]]
-    of_part = partial(_of_part, beside=np.hstack(beside).astype(np.float64) if beside else None)
+        del settings["init"]
+    of_part = partial(_of_part, beside=None if beside is None else beside.astype(np.float64))
     of_rows, of_chunks = samples.sum_of(of_part).tolist()
     hashes = {name: _hash(json.dumps(_encode(name, value), sort_keys=True)) for name, value in settings.items()}
     return {**hashes, ROWS: _hash(f"{samples.X.shape} {of_rows}"), BORDERS: _hash(f"{samples.n_parts} {of_chunks}")}

@@ -190,14 +190,16 @@ class Restarts[P: Parameters](FittedMixture[P]):
 
     def _distinct(self, samples: Samples) -> Samples:
         """Return the distinct rows in the order of their values; rows that are too many and hardly repeat stay."""
-        if not samples.in_memory:
-            return samples.distinct(hashed=self._hashed)
-        if not worth_sorting(samples.X):
+        if samples.in_memory and not worth_sorting(samples.X):
             return samples
-        beside = self._beside(samples)
+        return samples.distinct(self._what_tells_apart(samples), hashed=self._hashed)
+
+    def _what_tells_apart(self, samples: Samples) -> Array | None:
+        """Return what else than X tells rows apart, shape (n, B): sizes of their cells, and labels to start from."""
+        beside = self._beside(samples) if samples.in_memory else []
         if not self._starts_anywhere:
             beside = [*beside, np.asarray(self.init)[samples.numbers, None]]
-        return samples.distinct(np.hstack(beside) if beside else None, hashed=self._hashed)
+        return np.hstack(beside) if beside else None
 
     @property
     def _starts_anywhere(self) -> bool:
