@@ -217,7 +217,7 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
             raise ValueError(f"n_bootstrap must be at least 2 for a standard deviation, got {n_bootstrap}")
         if kind == "louis":
             of_kind = "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
-            return from_information(self._information_from(X, sample_weight), of_kind, level)
+            return from_information(self._information_of(self._samples_of(X, sample_weight)), of_kind, level)
         rng = random_source(self.random_state if random_state is None else random_state)
         seeds = rng.randint(2**31 - 1, size=n_bootstrap).tolist()
         replicate = simulated if kind == "parametric bootstrap" else resampled
@@ -263,15 +263,15 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
         if self.prior is None:
             raise ValueError("prior must be given to the fit, for there is a posterior under a prior only; got None")
         number_between("level", level, 0, 1)
-        return laplace_posterior(self.parameters_, self._information_from(X, sample_weight), level)
+        return laplace_posterior(self.parameters_, self._information_of(self._samples_of(X, sample_weight)), level)
 
-    def _information_from(self, X: Any, sample_weight: Any) -> Information:
-        """Return the observed information of the user's rows, which may be in chunks."""
+    def _samples_of(self, X: Any, sample_weight: Any) -> Samples:
+        """Return a user's rows, which may be in chunks, as a fit to them would take them."""
         if is_chunked(X):
-            return self._information_of(chunked_samples(self._for_chunks(X), X, sample_weight))
+            return chunked_samples(self._for_chunks(X), X, sample_weight)
         matrix = samples_to_use(self, X, missing=True)
         weights = check_sample_weight(sample_weight, matrix.shape[0])
-        return self._information_of(kept_samples(matrix, weights, None, not issparse(matrix)))
+        return kept_samples(matrix, weights, None, not issparse(matrix))
 
     def at_estimate(self, rows: np.ndarray) -> Self:
         """Return an estimator for these rows of X that stands at the estimate: its fit starts there."""

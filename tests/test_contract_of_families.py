@@ -67,7 +67,7 @@ def test_every_folder_of_a_family_has_a_row_here():
 def test_information_is_the_numerical_hessian(family):
     X, _, _ = family.problem(3, 2, 3, 200)
     fit = family.fit(X, 2, n_init=2, random_state=0, tol=1e-12, quiet=FAILINGS)
-    information = fit._information_from(X, None)
+    information = fit._information_of(fit._samples_of(X, None))
     entries, to_all, theta = information.entries, information.entries.by_free, fit.parameters_
     matrices = {quantity.name: isinstance(quantity.support, Covariance) for quantity in theta.quantities}
 

@@ -75,7 +75,7 @@ def test_a_step_is_newtons_and_what_is_missing_is_what_it_gains():
     fit = PoissonMixtureEM(2, random_state=0).fit(x)
     near = replace(fit.parameters_, rates=fit.rates_ * [[1.001], [0.9995]])
     fit.parameters_ = near
-    moved, missing = after_a_step(fit._information_from(x, None), near)
+    moved, missing = after_a_step(fit._information_of(fit._samples_of(x, None)), near)
 
     def lost(theta):
         weights = np.array([theta[0], 1 - theta[0]])

@@ -27,12 +27,9 @@ from scipy.special import entr
 from scipy.stats import chi2
 
 from em.bound import normalise
-from em.chunked import is_chunked
 from em.chunked.predictions import sums_of
-from em.chunked.samples import chunked_samples
 from em.cmm.estimator import CategoricalMixtureEM
-from em.samples import Samples, kept_samples, samples_to_use
-from em.uncertainty.louis import frequencies
+from em.samples import Samples
 from models.labels import plain
 from models.tables import Tabular, table_lines
 from models.validation import Array
@@ -127,7 +124,7 @@ def latent_classes(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: Array
     sums, K = sums_of(_sums, fit, X, sample_weight), fit.n_components
     left, *modal = (sums[1:] / sums[0]).tolist()
     before = float(entr(fit.weights_).sum())
-    g, x = _distances(fit, _patterns(fit, X, sample_weight))
+    g, x = _distances(fit, fit._samples_of(X, sample_weight).distinct(hashed=True))
     df = prod(fit.parameters_.levels) - 1 - fit.n_free_parameters_
     tails = (float(chi2.sf(g, df)), float(chi2.sf(x, df))) if df > 0 else (np.nan, np.nan)
     errors = fit.uncertainty(X, sample_weight=sample_weight).standard_errors[K:].reshape(fit.probs_.shape)
@@ -149,18 +146,9 @@ def _sums(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: ArrayLike | No
     return np.concatenate([[w.sum(), w @ entr(responsibilities).sum(axis=1)], modal])
 
 
-def _patterns(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: ArrayLike | None) -> Samples | None:
-    """Return the distinct rows, of codes, with how often each occurs; None if they are too many."""
-    if is_chunked(X):
-        rows: Samples = chunked_samples(fit._for_chunks(X), X, sample_weight).distinct(hashed=True)
-        return rows if rows.in_memory else None
-    codes = samples_to_use(fit, X, missing=True)
-    return kept_samples(codes, frequencies(sample_weight, len(codes)), None).distinct(hashed=True)
-
-
-def _distances(fit: CategoricalMixtureEM, patterns: Samples | None) -> tuple[float, float]:
-    """Return G² and X² between the observed patterns and those expected."""
-    if patterns is None or not patterns.complete:
+def _distances(fit: CategoricalMixtureEM, patterns: Samples) -> tuple[float, float]:
+    """Return G² and X² between the observed patterns and those expected, unless they are too many to be in memory."""
+    if not (patterns.in_memory and patterns.complete):
         return np.nan, np.nan
     f = patterns.frequencies
     expected = patterns.total * np.exp(normalise(fit._log_joint_at(patterns, fit.parameters_))[1])
