@@ -137,10 +137,10 @@ class Parameters(ABC):
         return dict(chain.from_iterable(of_each))
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> tuple[Any, ...]:
         """What it holds beside arrays, such as a structure of covariances, which a prior has to fit."""
         declared = self.arrays()
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.init and f.name not in declared}
+        return tuple(getattr(self, f.name) for f in fields(self) if f.init and f.name not in declared)
 
     @property
     def n_free(self) -> dict[str, int]:

@@ -91,7 +91,7 @@ class MixturePrior(ABC):
         given : collection of str, default ()
             "weights", or the name of the components' quantity: what is known, whose own density is left out.
         """
-        self.check_fits(parameters.n_components, parameters.n_features, *parameters.options.values())
+        self.check_fits(parameters.n_components, parameters.n_features, *parameters.options)
         names = [quantity.name for quantity in parameters.quantities]
         log_weights = 0.0 if "weights" in given else self._log_dirichlet(parameters.weights)
         log_components = 0.0 if set(names[1:]) <= set(given) else self._log_prob_of_components(parameters)

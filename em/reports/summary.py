@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -208,8 +208,9 @@ def _model(estimator: Any) -> str:
     """Return the mixture in words, such as "Gaussian mixture of 2 components, covariance_type='full', by ..."."""
     words = " ".join(re.findall("[A-Z][a-z]+", type(estimator).__name__)).capitalize()
     K, theta = estimator.n_components, estimator.parameters_
+    options = [f.name for f in fields(theta) if f.init and f.name not in theta.arrays()]
     parts = [f"{words} of {K} component{'s' * (K > 1)}"]
-    parts += [f"{name}={value!r}" for name, value in theta.options.items()]
+    parts += [f"{name}={getattr(theta, name)!r}" for name in options]
     frozen = getattr(estimator, "frozen", None)
     parts += [f"{', '.join(frozen)} frozen"] if frozen else []
     return f"{', '.join(parts)}{',' * (len(parts) > 1)} by {estimator._how}"
