@@ -10,8 +10,8 @@ parts in a tree, and the M-step is made where `fit` was called. Nothing of the s
 sends is as large as the parameters.
 
 :mod:`em.chunked.chunks` has the chunks and their sums, :mod:`em.chunked.samples` what a fit asks of them, and
-:mod:`em.chunked.predictions` and :mod:`em.chunked.frames` what a fit says of them, in lazy arrays and frames. Dask is
-imported only where such data come.
+:mod:`em.chunked.predictions` what a fit says of them, in lazy arrays and frames. Dask is imported only where such data
+come.
 """
 
 from typing import Any

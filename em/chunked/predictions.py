@@ -1,6 +1,6 @@
-"""What a fitted mixture says of chunks: lazy arrays in the same chunks, and sums over them."""
+"""What a fitted mixture says of chunks: lazy arrays and frames in the same chunks, and sums over them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from functools import partial
 from typing import Any
@@ -14,6 +14,9 @@ from em.chunked import is_chunked
 from em.chunked.chunks import Chunks, rows_of
 from em.chunked.groups import refuse
 from em.chunked.samples import check_header
+from em.chunked.sampling import sizes_of_chunks
+
+FLOAT = np.dtype(np.float64)
 
 
 def for_chunks[T: BaseEstimator](estimator: T, X: Any) -> T:
@@ -77,3 +80,99 @@ def sums_over[T](function: Callable[[Any, Any], T], X: Any, sample_weight: Any) 
     if total is None:
         raise ValueError("X must have a row with a positive weight, got none")
     return total
+
+
+def frame_of_chunks(method: Callable[[Any], Mapping[str, np.ndarray]], X: Any, kinds: Mapping[str, Any]) -> Any:
+    """Return the Dask DataFrame of the columns (n,), of these dtypes, that a method gives of each chunk's array.
+
+    The index is that of X; rows of an array are numbered, for which chunks of unknown length are counted.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from em.chunked.predictions import frame_of_chunks
+    >>> frame_of_chunks(lambda rows: {"sum": rows.sum(axis=1)}, da.ones((3, 2), chunks=2), {"sum": float}).compute()
+       sum
+    0  2.0
+    1  2.0
+    2  2.0
+    """
+    columns = partial(_columns, method, dict(kinds))
+    if hasattr(X, "columns"):
+        return X.map_partitions(columns, _numbers(X), meta=dict(kinds), align_dataframes=False)
+    from dask.dataframe import from_delayed
+    from dask.delayed import delayed
+
+    sizes = sizes_of_chunks(X)
+    ends = np.cumsum(sizes).tolist()
+    starts = [0, *ends[:-1]]
+    chunks = enumerate(zip(rows_of(X).to_delayed().ravel(), starts, strict=True))
+    parts = [delayed(columns)(rows, [number], start) for number, (rows, start) in chunks]
+    divisions = (*starts, ends[-1] - 1) if sizes.all() else None
+    return from_delayed(parts, meta=dict(kinds), divisions=divisions)
+
+
+def filled_chunks(impute: Callable[[Any], np.ndarray], X: Any, labels: np.ndarray | None = None) -> Any:
+    """Return X with its missing cells filled, chunk by chunk: a Dask array of an array, a DataFrame of a frame.
+
+    Which chunk misses a cell is not known before it is computed. So each column of a frame has one dtype in all chunks:
+    its own where that is of labels or has no room for a missing cell, else float64.
+
+    Parameters
+    ----------
+    impute : callable
+        Takes the array (n, D) of a chunk and returns it without missing cells.
+    X : a Dask array or DataFrame, shape (n, D)
+        All rows.
+    labels : ndarray, shape (0, D), or None, default None
+        An array such as ``impute`` returns, where cells are labels of levels and no numbers.
+    """
+    if not hasattr(X, "columns"):
+        return lazily(impute, X, X.shape[1], np.float64 if labels is None else labels.dtype)
+    kinds = {name: kind if labels is not None or _is_full(kind) else FLOAT for name, kind in X.dtypes.items()}
+    return X.map_partitions(partial(_filled, impute, kinds), _numbers(X), meta=kinds, align_dataframes=False)
+
+
+def _numbers(X: Any) -> Any:
+    """Return a Dask series whose partitions hold the number of each of X's: Dask itself counts from that wanted first.
+
+    So errors name the chunk also where only the last is computed.
+    """
+    import dask.dataframe as dd
+    import pandas as pd
+
+    return dd.from_map(_number, range(X.npartitions), meta=pd.Series([0]))
+
+
+def _number(number: int) -> Any:
+    import pandas as pd
+
+    return pd.Series([number])
+
+
+def _columns(
+    method: Callable[[Any], Mapping[str, np.ndarray]], kinds: dict[str, Any], rows: Any, number: Any, start: int = 0
+) -> Any:
+    import pandas as pd
+
+    index = rows.index if isinstance(rows, pd.DataFrame) else pd.RangeIndex(start, start + len(rows))
+    nothing = {name: np.empty(0, kind) for name, kind in kinds.items()}
+    columns = said_of(method, np.asarray(rows), number[0]) if len(rows) else nothing
+    return pd.DataFrame(columns, index=index)
+
+
+def _filled(impute: Callable[[Any], np.ndarray], kinds: dict[str, Any], frame: Any, number: Any) -> Any:
+    import pandas as pd
+
+    values = said_of(impute, np.asarray(frame), number[0]) if len(frame) else np.empty(frame.shape)
+    filled = frame.copy()
+    for d, (name, kind) in enumerate(kinds.items()):
+        if not _is_full(kind):
+            own = frame[name].dtype if hasattr(kind, "categories") else kind  # categories may be known here only
+            filled[name] = pd.Series(values[:, d], index=frame.index).astype(own)
+    return filled
+
+
+def _is_full(kind: Any) -> bool:
+    """Whether a column of this dtype can miss no cell."""
+    return isinstance(kind, np.dtype) and kind.kind in "biu"

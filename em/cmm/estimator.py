@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Tags
 
 from em.chunked import is_chunked
-from em.chunked.frames import filled_chunks
+from em.chunked.predictions import filled_chunks
 from em.cmm import CategoricalSteps
 from em.cmm.chunked_levels import levels_of_chunks
 from em.exponential import ExponentialMixtureEM

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from em.anomalies import anomalies_among, threshold_of_chunks
 from em.chunked import is_chunked
-from em.chunked.frames import frame_of_chunks
+from em.chunked.predictions import frame_of_chunks
 from em.kmeans.lloyd import nearest
 from em.samples import samples_to_use
 from models.validation import Array
