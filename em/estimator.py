@@ -205,13 +205,6 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         if not best.converged:
             tell(self.status_, NotConvergedWarning)
 
-    def _keep_parameters(self, parameters: P) -> None:
-        self.parameters_ = parameters
-        for name, array in parameters.arrays().items():
-            setattr(self, f"{name}_", array)
-        counts = parameters.n_free
-        self.n_free_parameters_ = sum(n for name, n in counts.items() if name not in (self.frozen or {}))
-
     def _entries(self, n_samples: float) -> Entries:
         return entries_of(self.parameters_, n_samples, self.frozen or (), self._labels)
 

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from em.bound import normalise
 from em.chunked import is_chunked
-from em.chunked.frames import filled_chunks
+from em.chunked.predictions import filled_chunks
 from em.chunked.samples import chunked_samples
 from em.engine.blocks import each_block
 from em.identifiability import Identifiability
@@ -272,6 +272,14 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
         matrix = samples_to_use(self, X, missing=True)
         weights = check_sample_weight(sample_weight, matrix.shape[0])
         return kept_samples(matrix, weights, None, not issparse(matrix))
+
+    def _keep_parameters(self, parameters: P) -> None:
+        """Set ``parameters_`` and what follows from them alone."""
+        self.parameters_ = parameters
+        for name, array in parameters.arrays().items():
+            setattr(self, f"{name}_", array)
+        counts = parameters.n_free
+        self.n_free_parameters_ = sum(n for name, n in counts.items() if name not in (self.frozen or {}))
 
     def at_estimate(self, rows: np.ndarray) -> Self:
         """Return an estimator for these rows of X that stands at the estimate: its fit starts there."""

@@ -51,9 +51,7 @@ class EMPath[P: Parameters]:
     def at(self, i: int) -> Any:
         """Return the mixture as it was after i iterations: it predicts and is drawn, and nothing else of it changed."""
         other = copy(self._estimator)
-        other.parameters_ = self[i]
-        for name, array in other.parameters_.arrays().items():
-            setattr(other, f"{name}_", array)
+        other._keep_parameters(self[i])
         return other
 
 

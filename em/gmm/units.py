@@ -41,13 +41,8 @@ class Units:
     @cached_property
     def covariances(self) -> Array | float:
         """Units of the covariances that the structure declares, shaped to multiply those of all components."""
-        match self.covariance_type:
-            case "full" | "tied":
-                return np.outer(self.scale, self.scale)
-            case "diag":
-                return self.scale**2
-            case _:
-                return float(self.scale[0] ** 2)
+        of_variances: dict[str, Array | float] = {"diag": self.scale**2, "spherical": float(self.scale[0] ** 2)}
+        return of_variances.get(self.covariance_type, np.outer(self.scale, self.scale))
 
     def rows(self, X: Any) -> Any:
         """Return samples in these units."""

@@ -47,10 +47,6 @@ class StreamLearner[P: Parameters](Restarts[P]):
     def _remarks(self, samples: Samples) -> list[str]:
         """Set ``identifiability_``, and return sentences that a family adds to the status."""
 
-    @abstractmethod
-    def _keep_parameters(self, parameters: P) -> None:
-        """Set ``parameters_`` and what follows from them alone."""
-
     def _about(self, statistics: Arrays, arrays: Arrays) -> dict[str, Array]:
         """Return statistics about fixed numbers that these parameters give, so that they can be added to others."""
         return dict(statistics)
