@@ -116,7 +116,7 @@ def component_order(order: ArrayLike, n_components: int) -> np.ndarray:
     return array.astype(int)
 
 
-def sparse_matrix(X: Any, name: str = "X", *, missing: bool = True) -> "scipy.sparse.csr_array":
+def sparse_matrix(X: Any, *, missing: bool = True) -> "scipy.sparse.csr_array":
     """Return a scipy.sparse matrix (n, D) as float64 rows (CSR) without duplicates or stored zeros; X stays as it is.
 
     ``missing`` says whether NaN would be legal in a dense X, which the message then names as the way out.
@@ -127,16 +127,16 @@ def sparse_matrix(X: Any, name: str = "X", *, missing: bool = True) -> "scipy.sp
         If it is not two-dimensional, numeric, finite and not empty.
     """
     if X.ndim != 2 or 0 in X.shape:
-        raise ValueError(f"{name} must be two-dimensional with at least one row and one column, got shape {X.shape}")
+        raise ValueError(f"X must be two-dimensional with at least one row and one column, got shape {X.shape}")
     if X.dtype.kind not in "biuf":
         hint = ". Complex data not supported" if X.dtype.kind == "c" else ""
-        raise ValueError(f"{name} must hold numbers, got a sparse {type(X).__name__} of dtype {X.dtype}{hint}")
+        raise ValueError(f"X must hold numbers, got a sparse {type(X).__name__} of dtype {X.dtype}{hint}")
     rows = scipy.sparse.csr_array(X, dtype=np.float64)
     if not np.isfinite(rows.data).all():
         advice = ""
         if missing and np.isnan(rows.data).any():
-            advice = f". Missing cells need dense X: pass {name}.toarray()"
-        raise ValueError(f"{name} must be finite where it is sparse, got NaN or infinity in it{advice}")
+            advice = ". Missing cells need dense X: pass X.toarray()"
+        raise ValueError(f"X must be finite where it is sparse, got NaN or infinity in it{advice}")
     if not (rows.has_canonical_format and rows.data.all()):
         rows = rows.copy()
         rows.sum_duplicates()
@@ -195,9 +195,9 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:
     return weights
 
 
-def row_slices(X: Array, n_cells: int = 1_000_000) -> list[slice]:
-    """Return slices of so many cells that cover the rows of X: checks need no second array of its size."""
-    size = max(1, n_cells // X.shape[1])
+def row_slices(X: Array) -> list[slice]:
+    """Return slices of a million cells that cover the rows of X: checks need no second array of its size."""
+    size = max(1, 1_000_000 // X.shape[1])
     return [slice(start, start + size) for start in range(0, X.shape[0], size)]
 
 
