@@ -1,7 +1,7 @@
 """The loop itself: what runs that go on know, how one iteration goes, and how runs end."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,30 +19,28 @@ LOOKS = 5  # iterations between looks at who cannot win any more
 RISES = "on a boundary from which the objective rises: raise max_iter"
 
 
+@dataclass(eq=False)
 class Loop[P: Parameters]:
     """The runs that go on, one row each, and what became of the others; the arguments are those of `run_em`."""
 
-    def __init__(
-        self,
-        problem: Problem[P],
-        starts: Sequence[P],
-        tol: float,
-        max_iter: int,
-        acceleration: str | None,
-        races: Sequence[int] | None,
-        reach: float = np.inf,
-        until_one_leads: bool = False,
-    ) -> None:
-        self.problem, self.starts, self.tol, self.max_iter = problem, starts, tol, max_iter
-        R = len(starts)
-        self.acceleration, self.until_one_leads = acceleration, until_one_leads
-        self.races = Races(problem, np.arange(R) if races is None else np.asarray(races), reach)
+    problem: Problem[P]
+    starts: Sequence[P]
+    tol: float
+    max_iter: int
+    acceleration: str | None
+    of_races: Sequence[int] | None
+    reach: float = np.inf
+    until_one_leads: bool = False
+
+    def __post_init__(self) -> None:
+        problem, R = self.problem, len(self.starts)
+        self.races = Races(problem, np.arange(R) if self.of_races is None else np.asarray(self.of_races), self.reach)
         self.racing = problem.whitened is not None and bool(np.bincount(self.races.of_run).max() > 1)
         self.ended: list[Run[P] | None] = [None] * R
         self.ids = np.arange(R)
-        arrays = [start.arrays() for start in starts]
+        arrays = [start.arrays() for start in self.starts]
         self.x = problem.join({name: np.stack([of_one[name] for of_one in arrays]) for name in problem.shapes})
-        self.leaps = Leaps(problem, R, acceleration) if acceleration else None
+        self.leaps = Leaps(problem, R, self.acceleration) if self.acceleration else None
         self.gain = GainToCome(self.x, problem)
         self.to_come = np.full(R, np.inf)
         self.released: dict[int, Array] = {}  # where runs go on from next, by their numbers; empty between iterations
@@ -90,7 +88,7 @@ class Loop[P: Parameters]:
             starts = [runs[r].parameters for r in numbers]
             problem, races = self.problem.of_runs(np.array(numbers)), self.races.of_run[numbers].tolist()
             left = self.max_iter - max(runs[r].n_iter for r in numbers)
-            again = Loop(problem, starts, self.tol, left, self.acceleration, races, self.races.reach).to_the_end()
+            again = Loop(problem, starts, self.tol, left, self.acceleration, races, self.reach).to_the_end()
             for r, after in zip(numbers, again, strict=True):
                 history = np.concatenate([runs[r].history, after.history[1:]])
                 by = None if after.beaten_by is None else numbers[after.beaten_by]
