@@ -32,7 +32,6 @@ from models.cells import Cells
 from models.distributions.flat import flat
 from models.distributions.mixture_likelihood import LOG_ZERO, MixtureLogProb
 from models.parameters import Labels, Quantity, labels_of_features
-from models.patterns import distinct_rows
 from models.validation import Array, column_names, count_at_least_one
 
 Theta = Mapping[str, Any]
@@ -262,6 +261,16 @@ class ExponentialStory(Story):
         statistics = join([np.ones((len(size), 1)), *self.statistics(x, size)], axis=1).T
         base = self.log_base(x, size).sum(axis=-1)
         return MixtureLogProb()(pt.maximum(natural, LOG_ZERO), statistics, base, *which)
+
+
+def distinct_rows(x: Array, size: Array) -> tuple[Array, Array, np.ndarray]:
+    """Return the distinct rows of x with the sizes of their cells, both (m, D), and which each sample is, (n,).
+
+    A likelihood of counts is computed once for each, however many samples there are.
+    """
+    columns = np.concatenate([x, size], axis=1)[:, ::-1]  # the last is the first to be sorted by
+    _, first, which = np.unique(columns, axis=0, return_index=True, return_inverse=True)
+    return x[first], size[first], which
 
 
 def log_factorial(x: Any) -> Any:

@@ -19,7 +19,7 @@ from models.bmm import BMMPrior
 from models.distributions.mixture_likelihood import NARROW, MixtureLogLikelihood, MixtureLogProb, log_likelihood
 from models.gmm import GMMPrior
 from models.gmm.densities import log_mixture, log_mixture_by_rows
-from models.patterns import distinct_rows
+from models.story import distinct_rows
 
 
 @pytest.mark.parametrize(
