@@ -140,11 +140,11 @@ class Restarts[P: Parameters](FittedMixture[P]):
             return None
         rng, led = check_random_state(int(self._seeds()[0])), None
         hand = samples.at_hand
-        while len(samples.X) >= WORTH_A_PART * n_rows and n_rows <= len(hand.X):
+        while len(samples.X) >= WORTH_A_PART * n_rows:
             led = self._leading_on(hand.some(n_rows, rng, hashed=self._hashed), led)
-            if len(led.starts) <= 1:
+            if len(led.starts) <= 1 or n_rows >= len(hand.X):
                 break
-            n_rows *= WORTH_A_PART
+            n_rows = min(WORTH_A_PART * n_rows, len(hand.X))
         return led if led is None or led.starts else None
 
     def _rows_of_part(self, samples: Samples) -> int:
