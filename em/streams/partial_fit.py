@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from em.chunked import is_chunked
 from em.chunked.chunks import Chunks
+from em.chunked.predictions import said_of
 from em.chunked.samples import check_header
 from em.process.blas import one_blas_thread
 from em.samples import Samples, encoded, kept_samples
@@ -102,8 +104,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
         if is_chunked(X):
             with _all_or_nothing(self):
                 for number, rows, weights in _chunks_of(X, sample_weight):
-                    with _named(number):
-                        self.partial_fit(rows, sample_weight=weights, settings=settings)
+                    said_of(partial(self.partial_fit, sample_weight=weights, settings=settings), rows, number)
             return self
         with _all_or_nothing(self), one_blas_thread():
             self._keep_stream(*self._learned(*self._next(X, sample_weight, settings)))
@@ -207,16 +208,6 @@ def _all_or_nothing(estimator: Any) -> Iterator[None]:
         yield
     except BaseException:  # such as Ctrl-C
         estimator.__dict__ = before
-        raise
-
-
-@contextmanager
-def _named(number: int) -> Iterator[None]:
-    """Name the chunk in errors about its rows."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        error.args = (f"chunk {number}: {error}",)
         raise
 
 
