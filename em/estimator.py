@@ -22,7 +22,8 @@ from em.engine.leaps import ACCELERATIONS
 from em.engine.path import EMPath, plain_path
 from em.engine.problem import Arrays, Problem
 from em.process.blas import one_blas_thread
-from em.samples import Samples, samples_to_fit
+from em.samples import Samples
+from em.samples.reading import samples_to_fit
 from em.starts import STARTS, are_labels, shape_of
 from em.starts.restarts import Found
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, tell

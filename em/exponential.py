@@ -15,8 +15,9 @@ from em.chunked.predictions import sums_of
 from em.engine.problem import Arrays, Problem, log_prior_size
 from em.estimator import MixtureEM
 from em.identifiability.rank_test import identify
-from em.samples import Samples, samples_to_use, weighted
+from em.samples import Samples, weighted
 from em.samples.distinct import hashes
+from em.samples.reading import samples_to_use
 from em.steps import Steps
 from em.steps.problem import MStep, e_step
 from em.steps.rows import Rows, Statistics

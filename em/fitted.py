@@ -18,7 +18,8 @@ from em.chunked.samples import chunked_samples
 from em.engine.blocks import each_block
 from em.identifiability import Identifiability
 from em.predictions import Predictions
-from em.samples import Samples, kept_samples, samples_to_use
+from em.samples import Samples, kept_samples
+from em.samples.reading import samples_to_use
 from em.uncertainty import KINDS, Uncertainty, from_information, from_replicates
 from em.uncertainty.bootstrap import resampled, simulated
 from em.uncertainty.laplace import LaplacePosterior, laplace_posterior

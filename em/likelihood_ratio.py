@@ -33,7 +33,7 @@ from em.engine import Run
 from em.engine.blocks import blocks
 from em.estimator import MixtureEM
 from em.process.progress import track
-from em.samples import encoded
+from em.samples.reading import encoded
 from em.selection import check_mixture
 from em.status import left_to_the_status
 from em.uncertainty.bootstrap import repeated_rows

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from em.chunked import is_chunked
 from em.chunked.predictions import for_chunks, lazily, sums_of
 from em.reports import ReportsOfMixture
-from em.samples import encoded
+from em.samples.reading import encoded
 from em.uncertainty.entries import Entries
 from em.uncertainty.louis import frequencies
 from models.frames import framed_like

@@ -13,7 +13,7 @@ from comparisons.auditing.given import Given
 from comparisons.family import Family
 from em.engine.path import EMPath
 from em.predictions import has_observed, weighted_sum
-from em.samples import samples_to_use
+from em.samples.reading import samples_to_use
 from em.uncertainty import Uncertainty
 from em.uncertainty.bootstrap import nearest_order
 from em.uncertainty.entries import entries_of

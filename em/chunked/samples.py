@@ -14,7 +14,8 @@ from sklearn.utils.validation import validate_data
 from em.chunked.chunks import Chunks, check_matrix
 from em.chunked.summary import Summary, summary_of
 from em.engine.blocks import blocks
-from em.samples import Samples, encoded, kept_samples
+from em.samples import Samples, kept_samples
+from em.samples.reading import encoded
 from em.samples.sketch import LAST, Sketch, bound_of, most_sketched
 from models.frames import column_names, real_numbers
 from models.validation import Array, check_columns, data_matrix

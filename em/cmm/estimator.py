@@ -14,7 +14,8 @@ from em.chunked.predictions import filled_chunks
 from em.cmm import CategoricalSteps
 from em.cmm.chunked_levels import levels_of_chunks
 from em.exponential import ExponentialMixtureEM
-from em.samples import Samples, samples_to_use
+from em.samples import Samples
+from em.samples.reading import samples_to_use
 from models.cmm import CMMParameters
 from models.cmm.levels import codes_of, labels_of, levels_of
 from models.cmm.parameters import labels_of_cells

@@ -31,8 +31,9 @@ from em.kmeans.split_and_merge import split_and_merge
 from em.kmeans.together import SAME, best_of, leading, lloyd_together
 from em.process.blas import one_blas_thread
 from em.reports import ReportsOfKMeans
-from em.samples import Samples, samples_to_fit, samples_to_use
+from em.samples import Samples
 from em.samples.distinct import worth_sorting
+from em.samples.reading import samples_to_fit, samples_to_use
 from em.samples.sketch import WORTH_A_PART
 from em.status import FewerClustersWarning, NotConvergedWarning, tell
 from models.shown import shown

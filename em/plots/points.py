@@ -14,7 +14,7 @@ from em.plots.axes import feature_names
 from em.plots.colours import blended
 from em.predictions import has_observed
 from em.process.process_wide import without_expected_warnings
-from em.samples import samples_to_use
+from em.samples.reading import samples_to_use
 from em.uncertainty.louis import frequencies
 from models.validation import Array
 

@@ -10,7 +10,7 @@ from em.plots.axes import axes_or_new, note
 from em.plots.colours import component_colours
 from em.plots.points import MOST_POINTS, SEED
 from em.process.process_wide import without_expected_warnings
-from em.samples import samples_to_use
+from em.samples.reading import samples_to_use
 from models.shown import shown
 from models.validation import Array, data_matrix
 

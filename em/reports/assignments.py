@@ -10,7 +10,7 @@ from em.anomalies import anomalies_among, threshold_of_chunks
 from em.chunked import is_chunked
 from em.chunked.predictions import frame_of_chunks
 from em.kmeans.lloyd import nearest
-from em.samples import samples_to_use
+from em.samples.reading import samples_to_use
 from models.validation import Array
 
 

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from em.kmeans.lloyd import nearest
 from em.predictions import weighted_sum
 from em.reports.summary import Summary, described, means_of, sums_and_cells
-from em.samples import samples_to_use
+from em.samples.reading import samples_to_use
 from em.uncertainty.louis import frequencies
 from models.parameters import Quantity, labels_of_features
 from models.supports import REAL

@@ -14,7 +14,7 @@ from em.chunked import is_chunked
 from em.chunked.predictions import sums_over
 from em.chunked.together import together
 from em.predictions import NOBODY, sums_of_rows
-from em.samples import samples_to_use
+from em.samples.reading import samples_to_use
 from em.uncertainty import KINDS, Uncertainty
 from models.labels import some_of
 from models.shown import shown

@@ -1,4 +1,4 @@
-"""What every estimator accepts as X and as sample weights."""
+"""Rows, and how often each occurs: what every estimator fits."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,16 +6,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, hstack, issparse
-from sklearn.base import BaseEstimator
-from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from em.engine.blocks import blocks
 from em.samples.distinct import CELLS_AT_A_TIME, distinct_rows, hashes, order_of_values
 from em.samples.sketch import MOST_CELLS_SKETCHED, Ends, Sketch, bound_of, most_sketched, sketched
-from models.validation import Array, check_columns, check_sample_weight, column_names, data_matrix, sparse_matrix
+from models.validation import Array
 
 PART_ROWS = 65_536  # at the least, of a part in which distinct rows are looked for
 
@@ -248,41 +244,6 @@ class Samples:
         return total, weight
 
 
-def samples_to_fit(
-    estimator: BaseEstimator,
-    X: ArrayLike,
-    sample_weight: ArrayLike | None = None,
-    *,
-    missing: bool = False,
-    names: Sequence[str] | None = None,
-) -> Samples:
-    """Return X (n, D) as float64 in C order, checked; the estimator remembers the number of features and any names.
-
-    Errors call columns by ``names``, or by those that a frame has.
-
-    Raises
-    ------
-    ValueError
-        If X is not a matrix of finite numbers (or NaN, with ``missing``) with at least two rows, if a column has no
-        observed cell, or if the weights are not one non-negative number for each row.
-    TypeError
-        If X is sparse and the estimator takes none, or X holds objects that are no numbers.
-    """
-    names = column_names(X) if names is None else names
-    matrix = _matrix(estimator, X, missing, names)
-    weights = check_sample_weight(sample_weight, matrix.shape[0])
-    samples = kept_samples(matrix, weights, names, missing and not issparse(matrix))
-    if (kept := samples.kept).sum() < 2:
-        counted = "" if kept.all() else " that is observed and has a weight"
-        raise ValueError(
-            f"X must have at least two rows (samples), got {kept.sum()} sample{counted} (shape={matrix.shape})"
-        )
-    validate_data(estimator, X, reset=True, skip_check_array=True)
-    if missing and not issparse(matrix) and not samples.complete:
-        check_columns(samples.n_observed > 0, names)
-    return samples
-
-
 def kept_samples(matrix: Array, weights: Array | None, names: Sequence[str] | None, missing: bool = True) -> Samples:
     """Return the rows that take part in a fit: those that have a weight and, if any may be missing, a cell."""
     n_rows = matrix.shape[0]
@@ -292,27 +253,6 @@ def kept_samples(matrix: Array, weights: Array | None, names: Sequence[str] | No
     if not kept.all():
         matrix, weights = matrix[kept], None if weights is None else weights[kept]
     return Samples(matrix, weights, kept, n_rows, names)
-
-
-def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = False) -> Array:
-    """Return X (n, D) as float64 in C order or CSR, checked to have the features that the estimator was fitted with."""
-    check_is_fitted(estimator)
-    matrix = _matrix(estimator, X, missing)
-    validate_data(estimator, X, reset=False, skip_check_array=True)
-    return matrix
-
-
-def encoded(estimator: BaseEstimator | None, X: Any) -> Any:
-    """Return X as the estimator's numbers: codes of labels, where it takes labels."""
-    return estimator._encoded(X) if estimator is not None and hasattr(estimator, "_encoded") else X
-
-
-def _matrix(estimator: BaseEstimator, X: Any, missing: bool, names: Sequence[str] | None = None) -> Array:
-    """Return X as float64 in C order, or as CSR where it is sparse and the estimator's tags say that it may be."""
-    X = encoded(estimator, X)
-    if issparse(X) and get_tags(estimator).input_tags.sparse:
-        return sparse_matrix(X, missing=missing)
-    return np.ascontiguousarray(data_matrix(X, missing=missing, names=names))
 
 
 def weighted(responsibilities: Array, weights: Array | None) -> Array:

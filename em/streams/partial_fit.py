@@ -15,7 +15,8 @@ from em.chunked.chunks import Chunks
 from em.chunked.predictions import said_of
 from em.chunked.samples import check_header
 from em.process.blas import one_blas_thread
-from em.samples import Samples, encoded, kept_samples
+from em.samples import Samples, kept_samples
+from em.samples.reading import encoded
 from em.streams import StreamSettings
 from em.streams.learning import OF_WHOLE_FITS, StreamLearner
 from em.streams.state import Stream

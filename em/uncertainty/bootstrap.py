@@ -36,8 +36,9 @@ from em.chunked.sampling import in_memory
 from em.engine import Run
 from em.engine.blocks import blocks
 from em.process.progress import track
-from em.samples import Samples, samples_to_use
+from em.samples import Samples
 from em.samples.distinct import row_order
+from em.samples.reading import samples_to_use
 from em.uncertainty.entries import Entries
 from em.uncertainty.louis import frequencies
 from models.validation import Array
