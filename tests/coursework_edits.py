@@ -8,7 +8,7 @@ from coursework_fits import e_step, m_step, start
 from scipy.special import gammaln, logsumexp, softmax
 from scipy.stats import multivariate_normal, norm
 
-from comparisons.coursework import check_e_step, check_fit, check_log_likelihood, check_q
+from comparisons.coursework import check_e_step, check_fit, check_log_likelihood, check_m_step, check_q
 
 power_of_a_wrong_number = lambda X, w, p: softmax(  # noqa: E731
     np.log(w) + np.log(p ** X[:, None] * (1 - p ** (1 - X[:, None]))).sum(2), axis=1
@@ -113,6 +113,14 @@ def index_out_of_range(X, K, n_iter=60):
     return theta
 
 
+def truncated(X, r):
+    return r.mean(axis=0), np.trunc(10 * r.T @ X / r.sum(axis=0)[:, None]) / 10
+
+
+def kept_between(X, r):
+    return r.mean(axis=0), np.clip(r.T @ X / r.sum(axis=0)[:, None], 0.2, 0.7)
+
+
 def zero_before_the_first(X, K, tol=1e-9, max_iter=300):
     theta = start(X, K, 0)
     before = 0.0
@@ -137,6 +145,13 @@ EDITED = [
     ("`self.kept is None` in place of `True`", check_e_step, GAUSSIAN, Precisions().e_step),
     ("`tempered(X, start(X, K, 0), n_iter, 0.7)` in place of ", check_fit, GAUSSIAN, never_cooled),
     ("`tempered(X, start(X, K, 0), 100, 0.7)` in place of ", check_fit, GAUSSIAN, never_cooled_to_the_end),
+    (
+        "`np.trunc(10 * r.T @ X / r.sum(axis=0)[:, None])` in place of `10 * ",
+        check_m_step,
+        {"family": "pmm"},
+        truncated,
+    ),
+    ("`np.clip(r.T @ X / r.sum(axis=0)[:, None], 0.2, 0.7)` in place of `r.T", check_m_step, BERNOULLI, kept_between),
     ("`before = 0.0` in place of `before = -np.inf`", check_fit, GAUSSIAN, zero_before_the_first),
     ("`d - 1` in place of `k`", check_fit, BERNOULLI, index_out_of_range),
 ]

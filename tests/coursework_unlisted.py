@@ -146,14 +146,6 @@ def sums_before_the_product(X, r):
     return N / len(X), means, sums[:, :, None] * sums[:, None]
 
 
-@listed("hard responsibilities and N_k - 1", check_m_step)
-def covariances_of_clusters(X, r):
-    N, means, _ = moments(X, r)
-    clusters = [X[r.argmax(axis=1) == k] for k in range(len(N))]
-    few = np.zeros((X.shape[1], X.shape[1]))
-    return N / len(X), means, [np.cov(x.T).reshape(few.shape) if len(x) > 1 else few for x in clusters]
-
-
 @listed("normalised over the components", check_m_step, family="cmm")
 def levels_that_nobody_has(X, r):
     counts = np.einsum("nk,ndl->kdl", r, np.eye(X.max() + 1)[X])
@@ -306,38 +298,6 @@ UNLISTED += [
 
 
 # Digits and ranges ----------------------------------------------------------------------------------------------------
-
-
-@listed("rounded to 2 decimals", check_e_step, family="bmm")
-def rounded(X, w, p):
-    return np.round(softmax(bernoulli(X, w, p), axis=1), 2)
-
-
-@listed("truncated to 1 decimal", check_m_step, family="pmm")
-def truncated(X, r):
-    return r.mean(axis=0), np.trunc(10 * r.T @ X / r.sum(axis=0)[:, None]) / 10
-
-
-@listed("kept at least 0.05", check_e_step)
-def floor_of_responsibilities(X, w, m, S):
-    return np.maximum(softmax(gaussian(X, w, m, S), axis=1), 0.05)
-
-
-@listed("kept at least 0.2 and at most 0.7", check_m_step, family="bmm")
-def kept_between(X, r):
-    return r.mean(axis=0), np.clip(r.T @ X / r.sum(axis=0)[:, None], 0.2, 0.7)
-
-
-@listed("hard responsibilities and adds 1 to the numerator and K to the divisor", check_m_step, family="bmm")
-def hard_counts_smoothed(X, r):
-    counts = np.bincount(r.argmax(axis=1), minlength=r.shape[1]) + 1
-    return counts / counts.sum(), r.T @ X / r.sum(axis=0)[:, None]
-
-
-@listed("hard responsibilities and adds 1 to the numerator and 2 to the divisor", check_m_step, family="bmm")
-def hard_successes_smoothed(X, r):
-    hard = np.eye(r.shape[1])[r.argmax(axis=1)]
-    return r.mean(axis=0), (hard.T @ X + 1) / (hard.sum(axis=0)[:, None] + 2)
 
 
 @listed("factor n_trials / (n_trials + 1)", check_m_step, family="bmm", n_trials=8)

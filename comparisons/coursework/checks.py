@@ -4,7 +4,7 @@ A function is plain: ``e_step(X, weights, means, covariances)`` returns responsi
 log-likelihood in either order; ``m_step(X, responsibilities)`` returns weights, means, covariances. Names and order of
 the arguments are found out from the signature. Each function is called on several small inputs, made so that mistakes
 differ, and its answers are compared with the textbook's. Wrong answers are held against a catalogue of mistakes:
-formulas in which one term, or two, are replaced (:mod:`comparisons.coursework.formulas.slots`).
+formulas in which one term is replaced (:mod:`comparisons.coursework.formulas.slots`).
 """
 
 from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ def check_e_step(
         What it takes or returns in another way: "precisions", "standard deviations", "(K, n)", "log responsibilities".
         A function that has its responsibilities as (K, n) is understood without.
     time_limit : float, default 2
-        Seconds for all of the check.
+        Seconds of computing for all of the check; on a busy machine up to three times as many pass.
     **options
         The family's, such as ``covariance_type="diag"`` or ``n_trials=10``.
 

@@ -26,7 +26,7 @@ from comparisons.coursework.result import Verdict
 from comparisons.coursework.unlisted.edits import FAR, NEAR
 from comparisons.coursework.unlisted.narrowing import narrowed
 from comparisons.coursework.unlisted.repair import Input, repaired
-from comparisons.coursework.unlisted.search import more_of, tables_of, unlisted, with_shares
+from comparisons.coursework.unlisted.search import more_of, tables_of, unlisted
 from comparisons.coursework.unlisted.substitutes import substituted
 from comparisons.coursework.unlisted.sums import Pair
 from comparisons.coursework.unlisted.terms import Table
@@ -74,25 +74,24 @@ class Further:
         Makes more inputs with answers for these.
     place : callable
         Finds one place of the function's source with another content of which it is right on inputs, given with the
-        right answers, the seconds that it may take and kinds of edits.
+        right answers and the seconds that it may take.
     """
 
     probes: Callable[[], list[Trial]] = list
     tables: Callable[[], list[Table]] = list
     more: Callable[[], list[Pair]] = list
-    place: Callable[..., Mistake | None] = lambda inputs, seconds, kinds=(): None
+    place: Callable[[list[Input], float], Mistake | None] = lambda inputs, seconds: None
 
 
 def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: float) -> Verdict:
     """Return what is found about a quantity."""
 
-    def place(inputs: list[Input], seconds: float, kinds: Sequence[str] = (*NEAR, *FAR)) -> Mistake | None:
+    def place(inputs: list[Input], seconds: float) -> Mistake | None:
         until = min(deadline, used_seconds() + seconds)
-        near, far = ([kind for kind in some if kind in kinds] for some in (NEAR, FAR))
-        if near and (edit := repaired(caller, quantity, inputs, until, near)):
+        if edit := repaired(caller, quantity, inputs, until, NEAR):
             return edit
-        expression = substituted(caller, quantity, inputs, until) if far else None  # it tells less than an edit
-        return (repaired(caller, quantity, inputs, until, far) if far else None) or expression
+        expression = substituted(caller, quantity, inputs, until)  # takes less time than many edits, and tells less
+        return repaired(caller, quantity, inputs, until, FAR) or expression
 
     further = Further(
         lambda: _probes(caller, quantity),
@@ -143,47 +142,33 @@ def judge_values(
     if not rough:
         return Verdict(quantity, True, formula=text)
     exact = rtol if rtol > GUARD else RTOL
-    mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=False)
+    mistakes, alternatives = _known(formula, quantity, answered, deadline, exact)
     if not wrong and (not mistakes or rtol > GUARD):
         return Verdict(quantity, True, formula=text)
     if not mistakes:
-        mistakes, alternatives = _not_known(book, quantity, answered, deadline, exact, further)
+        mistakes = _not_known(book, quantity, answered, further)
     elif alternatives:
         mistakes = _with_place(mistakes, _inputs(quantity, answered), further)
     located = "" if mistakes else narrowed(quantity, answered, rtol, further.probes())
     return Verdict(quantity, False, mistakes, located, text, alternatives)
 
 
-def _not_known(
-    book: Textbook, quantity: str, trials: Sequence[Trial], deadline: float, exact: float, further: Further
-) -> tuple[tuple[Mistake, ...], tuple[str, ...]]:
-    """Return mistakes that are no single entry, and names of others that give the same numbers."""
+def _not_known(book: Textbook, quantity: str, trials: Sequence[Trial], further: Further) -> tuple[Mistake, ...]:
+    """Return mistakes that are no single entry."""
     pairs = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
     inputs = _inputs(quantity, trials)
-    several = sum(yours.size for _, yours, _ in pairs) > 1  # a number may agree by chance
     if all(close(yours, right, GUARD) for _, yours, right in pairs):  # wrong on special inputs only
         edit = further.place(inputs, np.inf)
-        return () if edit is None else (edit,), ()
+        return () if edit is None else (edit,)
 
     def by_numbers(most: int) -> tuple[Mistake, ...]:
-        return _searched(lambda: unlisted(book, quantity, pairs, further.tables, further.more, deadline, most))
+        return _searched(lambda: unlisted(book, quantity, pairs, further.tables, further.more, most))
 
     if found := by_numbers(most=1):
-        return _with_place(found, inputs, further), ()
-    if (edit := further.place(inputs, np.inf, NEAR)) is not None:
-        return (edit,), ()
-    shares = _searched(lambda: with_shares(book, quantity, pairs, deadline)) if several else ()
-    if len(shares) == 1:
-        return _with_place(shares, inputs, further), ()
-    if (place := further.place(inputs, np.inf, FAR)) is not None:
-        return (place,), ()  # it says more than two mistakes
-    if shares:
-        return shares, ()
-    if several:
-        known = _known(book.formulas.get(quantity), quantity, trials, deadline, exact, pairs=True)
-        if known[0]:
-            return known
-    return by_numbers(most=4), ()
+        return _with_place(found, inputs, further)
+    if (place := further.place(inputs, np.inf)) is not None:
+        return (place,)  # it says more than two mistakes
+    return by_numbers(most=4)
 
 
 def _inputs(quantity: str, trials: Sequence[Trial]) -> list[Input]:
@@ -217,7 +202,7 @@ def _probes(caller: Caller, quantity: str) -> list[Trial]:
 
 
 def _known(
-    formula: Formula | None, quantity: str, trials: Sequence[Trial], deadline: float, rtol: float, pairs: bool
+    formula: Formula | None, quantity: str, trials: Sequence[Trial], deadline: float, rtol: float
 ) -> tuple[tuple[Mistake, ...], tuple[str, ...]]:
     """Return the mistakes that give a quantity on all problems, or on the ordinary ones, and names of others."""
     if formula is None:
@@ -233,11 +218,11 @@ def _known(
         outputs = [trial.answer.values[quantity] for trial in chosen]
         if any(not np.isfinite(output).any() for output in outputs):
             continue
-        found = explanations(formula, problems, outputs, deadline, rtol, pairs)
-        if not found and not pairs:
+        found = explanations(formula, problems, outputs, rtol)
+        if not found:
             found = with_following(formula, problems, outputs, deadline, rtol)
         if not found and _sums_to_one(outputs):
-            found = explanations(_closed(formula), problems, outputs, deadline, rtol, pairs=False)
+            found = explanations(_closed(formula), problems, outputs, rtol)
         if found:
             best = _causes(found)
             others = [" and ".join(mistake.name for mistake in mistakes) for mistakes in found if mistakes != best]

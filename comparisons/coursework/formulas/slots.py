@@ -1,11 +1,11 @@
 """Formulas with slots: the textbook's term in each slot, and beside it the terms that students put there.
 
 A `Formula` computes a quantity from the values of its slots. Known mistakes are the wrong values of one slot, as
-:mod:`comparisons.coursework.formulas.catalogue` reads them; mistakes that come in pairs need no entry of their own.
+:mod:`comparisons.coursework.formulas.catalogue` reads them.
 `explanations` finds which choice of values gives a function's numbers.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from typing import Any
@@ -177,99 +177,37 @@ def close(a: Array, b: Array, rtol: float = RTOL) -> bool:
 
 @np.errstate(all="ignore")
 def explanations(
-    formula: Formula,
-    problems: Sequence[Problem],
-    outputs: Sequence[Array],
-    deadline: float,
-    rtol: float = RTOL,
-    pairs: bool = True,
-) -> list[tuple[Mistake, ...]]:
-    """Return the mistakes, or with ``pairs`` also pairs of them, that give a function's outputs on all problems.
-
-    Only those of the fewest changes are returned, in the catalogue's order. Beside each, mistakes that follow from
-    others are tried too. The search ends at ``deadline``, a time of `used_seconds`. Of mistakes that give the same
-    numbers on these problems only the first is tried in pairs.
-    """
-    if not (pairs or formula.pseudo):
-        return single_explanations(formula, problems, outputs, rtol)
-    rights = [formula.value(problem) for problem in problems]
-    scales = [float(np.abs(np.where(np.isfinite(right), right, 0.0)).max(initial=1e-300)) for right in rights]
-    seen: set[bytes] = {_digest(rights, scales)}
-    singles: list[Change] = []
-    following: list[Change] = []
-    found: list[tuple[Mistake, ...]] = []
-    shapes = [output.shape for output in outputs]
-    shaping = {""} if [right.shape for right in rights] == shapes else set()
-    for change in formula.singles():
-        answers = _answers(formula, problems, [change])
-        if answers is not None and [answer.shape for answer in answers] == shapes:
-            shaping.add(change.slot)
-            if all(_agrees(*pair, rtol) for pair in zip(answers, outputs, strict=True)):
-                found.append((change.mistake,))
-        digest = b"" if answers is None else _digest(answers, scales)
-        if change.mistake.follows:
-            following.append(change)
-        elif not digest or digest not in seen:
-            singles.append(change)  # without an answer, it may have one beside another mistake
-        seen.add(digest)
-    first = [change for change in singles if change.slot in {slot.name for slot in formula.pseudo}]
-    if found or not shaping:
-        return found
-
-    def gives(changes: Sequence[Change]) -> bool:
-        slots = {change.slot for change in changes}
-        apart = len(slots) == len(changes) and bool(shaping & {"", *slots})
-        return apart and _gives(formula, changes, problems, outputs, rtol)
-
-    return _fewest(_sets(singles, following) if pairs else combinations(first, 2), gives, deadline)
-
-
-def single_explanations(
     formula: Formula, problems: Sequence[Problem], outputs: Sequence[Array], rtol: float = RTOL
 ) -> list[tuple[Mistake, ...]]:
-    """Return the mistakes each of which by itself gives a function's outputs on all problems."""
-    return [(one.mistake,) for one in formula.singles() if _gives(formula, [one], problems, outputs, rtol)]
+    """Return the mistakes that give a function's outputs on all problems: each by itself, else two of a prior's."""
+    singles = list(formula.singles())
+    of_prior = [one for one in singles if one.slot in {slot.name for slot in formula.pseudo}]
+    pairs = (pair for pair in combinations(of_prior, 2) if pair[0].slot != pair[1].slot)
+    for sets in (((one,) for one in singles), pairs):
+        if found := [changes for changes in sets if _gives(formula, changes, problems, outputs, rtol)]:
+            return [tuple(change.mistake for change in changes) for changes in found]
+    return []
 
 
 @np.errstate(all="ignore")
 def with_following(
     formula: Formula, problems: Sequence[Problem], outputs: Sequence[Array], deadline: float, rtol: float = RTOL
 ) -> list[tuple[Mistake, ...]]:
-    """Return the mistakes that give a function's outputs beside what follows from them; see `explanations`."""
-    sets = _beside(list(formula.singles()), [change for change in formula.singles() if change.mistake.follows])
-    return _fewest(sets, lambda changes: _gives(formula, changes, problems, outputs, rtol), deadline)
+    """Return the mistakes that give a function's outputs beside one or two that follow from them, of other slots.
 
-
-def _fewest(
-    sets: Iterable[Sequence[Change]], gives: Callable[[Sequence[Change]], bool], deadline: float
-) -> list[tuple[Mistake, ...]]:
-    """Return the mistakes of those sets that give the outputs with the fewest that do not follow from others."""
+    The search ends at ``deadline``, a time of `used_seconds`.
+    """
+    singles = list(formula.singles())
+    following = [change for change in singles if change.mistake.follows]
     found: list[tuple[Mistake, ...]] = []
-    fewest = 0
-    for changes in sets:
-        n_own = sum(not change.mistake.follows for change in changes)
-        if used_seconds() > deadline or (found and n_own > fewest):
-            break
-        if gives(changes):
-            found.append(tuple(change.mistake for change in changes))
-            fewest = n_own
-    return found
-
-
-def _beside(singles: Sequence[Change], following: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
-    """Yield single mistakes with one or two that follow, of other slots."""
     for one, n_following in product(singles, (1, 2)):
         for others in combinations(following, n_following):
-            if len({change.slot for change in (one, *others)}) == 1 + n_following:
-                yield one, *others
-
-
-def _sets(singles: Sequence[Change], following: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
-    """Yield single mistakes with up to two that follow, then pairs, then pairs with one that follows."""
-    yield from _beside(singles, following)
-    yield from combinations(singles, 2)
-    for pair in combinations(singles, 2):
-        yield from ((*pair, other) for other in following)
+            if used_seconds() > deadline:
+                return found
+            apart = len({change.slot for change in (one, *others)}) == 1 + n_following
+            if apart and _gives(formula, (one, *others), problems, outputs, rtol):
+                found.append(tuple(change.mistake for change in (one, *others)))
+    return found
 
 
 def _answers(formula: Formula, problems: Sequence[Problem], changes: Sequence[Change]) -> list[Array] | None:
@@ -297,11 +235,3 @@ def _agrees(answer: Array, output: Array, rtol: float) -> bool:
         return True
     holes = np.isnan(answer) & (output == 0) if answer.shape == output.shape else np.zeros(1, dtype=bool)
     return bool(holes.any()) and close(np.where(holes, 0.0, answer), output, rtol)
-
-
-def _digest(answers: Sequence[Array], scales: Sequence[float]) -> bytes:
-    """Return what is the same for answers that are equal to rounding, in units of these scales."""
-    parts = []
-    for answer, scale in zip(answers, scales, strict=True):
-        parts.append(str(answer.shape).encode() + (np.round(answer / scale, 9) + 0.0).tobytes())
-    return b"|".join(parts)

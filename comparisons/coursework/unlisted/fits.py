@@ -4,7 +4,7 @@ What is edited, and how, is in :mod:`comparisons.coursework.unlisted.repair`; wh
 intermediate result of the first iteration is found as in :mod:`comparisons.coursework.unlisted.substitutes`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -16,6 +16,7 @@ from comparisons.coursework.formulas.loops import LOOSE, all_the_same, distance,
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, Mistake, close
 from comparisons.coursework.formulas.textbook import Textbook
+from comparisons.coursework.unlisted.edits import FAR, NEAR
 from comparisons.coursework.unlisted.intermediates import intermediates
 from comparisons.coursework.unlisted.repair import edit_of
 from comparisons.coursework.unlisted.substitutes import expression_of
@@ -29,10 +30,15 @@ LOOSER = 1e-3  # where a right one may have come less far
 
 def place_in_fit(caller: FitCaller, deadline: float) -> Mistake | None:
     """Return the edit of a fit after which it is right, or else the expression that should have been another."""
-    return edit_of_fit(caller, deadline) or expression_of_fit(caller, deadline)
+    if edit := edit_of_fit(caller, deadline, NEAR):
+        return edit
+    expression = expression_of_fit(caller, deadline)
+    return edit_of_fit(caller, deadline, FAR) or expression
 
 
-def edit_of_fit(caller: FitCaller, deadline: float, *, by_end: bool = False) -> Mistake | None:
+def edit_of_fit(
+    caller: FitCaller, deadline: float, kinds: Sequence[str] = (*NEAR, *FAR), *, by_end: bool = False
+) -> Mistake | None:
     """Return the edit of a fit that does not end right, after which its iterations are EM's, or it ends right.
 
     The end decides where iterations cannot be followed, or are right, ``by_end``.
@@ -69,7 +75,7 @@ def edit_of_fit(caller: FitCaller, deadline: float, *, by_end: bool = False) -> 
     begin, own = used_seconds(), called(caller.function, times[0], caller.left)
     taken = used_seconds() - begin
     ends_right = own.overtime or _is_right_end(book, problem, caller(None))
-    return None if ends_right else edit_of(caller.function, is_same, is_right, taken, deadline, own.error)
+    return None if ends_right else edit_of(caller.function, is_same, is_right, taken, deadline, own.error, kinds)
 
 
 def _is_mixture(book: Textbook, problem: Problem, fit: Fit) -> bool:

@@ -28,7 +28,7 @@ from comparisons.coursework.unlisted.edits import FAR, NEAR, edits, text
 from em.process.process_wide import without_warnings
 from models.validation import Array
 
-SHARE_OF_TIME = 0.4  # of what is left until the deadline, for all edits
+SHARE_OF_TIME = 0.8  # of what is left until the deadline, for all edits
 DEEPEST = 80  # levels of a source; those of usual functions are 20
 SLOWER = 20  # times the function's own time, which an edited call may take
 MODULES = "os sys io shutil subprocess pathlib Path tempfile pickle joblib socket requests urllib sqlite3 pyplot plt"

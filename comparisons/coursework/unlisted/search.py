@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 
 from comparisons.coursework.calling.caller import Caller
-from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.catalogue import term
 from comparisons.coursework.formulas.estimates import SHARE
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import WEIGHTS
-from comparisons.coursework.formulas.slots import GUARD, Formula, Mistake, close, explanations, single_explanations
+from comparisons.coursework.formulas.slots import GUARD, Formula, Mistake, close, explanations
 from comparisons.coursework.formulas.textbook import Textbook
-from comparisons.coursework.unlisted.cut import by_cut
 from comparisons.coursework.unlisted.orders import HINTS, by_order
 from comparisons.coursework.unlisted.sums import Pair, by_constants, by_factor, by_numbers
 from comparisons.coursework.unlisted.terms import Table, by_terms
@@ -34,7 +32,6 @@ def unlisted(
     pairs: Sequence[Pair],
     tables: Callable[[], Sequence[Table]],
     more: Callable[[], Sequence[Pair]],
-    deadline: float,
     most: int,
 ) -> tuple[Mistake, ...]:
     """Return the mistakes that other factors, terms, sums and orders are, at most so many.
@@ -51,8 +48,6 @@ def unlisted(
         Makes tables of a log-likelihood or Q of single samples and components.
     more : callable
         Makes more pairs, where each is one number.
-    deadline : float
-        When the search ends, a time of `used_seconds`.
     most : int
         How many mistakes are believed.
     """
@@ -64,12 +59,10 @@ def unlisted(
         return found
     if quantity in HINTS and (order := by_order(book, quantity, [(p, yours) for p, yours, _ in pairs])):
         return (order,)
-    if quantity != "labels" and (cut := by_cut(book, quantity, pairs)):
-        return (cut,)
-    if quantity == "q" and (shared := _with_shares_of_terms(book, pairs, deadline)):
+    if quantity == "q" and (shared := _with_shares_of_terms(book, pairs)):
         return shared
     if quantity in OBJECTIVES:
-        found = _of_objective(book, quantity, pairs, tables(), deadline, min(most, 2))
+        found = _of_objective(book, quantity, pairs, tables(), min(most, 2))
         most = max(most, MOST_CHECKED)
     if not found and quantity != "labels":
         divisor = book.formulas[quantity].divisor if quantity in book.formulas else None
@@ -83,40 +76,12 @@ def unlisted(
     return found if len(found) <= most else ()
 
 
-@np.errstate(all="ignore")
-def with_shares(book: Textbook, quantity: str, pairs: Sequence[Pair], deadline: float) -> tuple[Mistake, ...]:
-    """Return wrong responsibilities of an estimate, everywhere in it, beside one more mistake or added numbers."""
-    formula = book.formulas.get(quantity)
-    if formula is None or formula.divisor is None or any(yours.shape != right.shape for _, yours, right in pairs):
-        return ()
-    for change in (one for one in formula.singles() if one.slot == SHARE.name):
-        if used_seconds() > deadline:
-            break
-        shared = [(p.changed(r=SHARE.value(p, change.name)), yours) for p, yours, _ in pairs]
-        if any(p.r.shape != (p.n, p.K) for p, _ in shared):
-            continue
-        if all(close(formula.value(p), yours) for p, yours in shared):
-            return (change.mistake,)
-        whole = [(p, yours, _or_zero(formula.value(p), formula.divisor(p))) for p, yours in shared]
-        numbers = by_constants(quantity, whole, formula.divisor, lambda p: {"1": np.ones(1)})
-        if numbers is not None:
-            return change.mistake, numbers
-        if others := single_explanations(formula, [p for p, _ in shared], [y for _, y in shared]):
-            return change.mistake, *(other for other in others[0] if not other.follows)
-    return ()
-
-
-def _or_zero(ratio: Array, divisor: Array) -> Array:
-    """Return a ratio, and 0 where it is 0 / 0: hard responsibilities may leave a component without samples."""
-    return np.where(np.broadcast_to(divisor, ratio.shape) == 0, 0.0, ratio)
-
-
-def _with_shares_of_terms(book: Textbook, pairs: Sequence[Pair], deadline: float) -> tuple[Mistake, ...]:
+def _with_shares_of_terms(book: Textbook, pairs: Sequence[Pair]) -> tuple[Mistake, ...]:
     """Return the wrong responsibilities, or the factor, that some terms of Q have."""
     tables = {slot.name: cache(partial(book.table, slot=slot, name="")) for slot in book.terms}
     problems, answers = [p for p, *_ in pairs], [yours for _, yours, _ in pairs]
     for formula in _with_shares_of_parts(tables):
-        if found := explanations(formula, problems, answers, deadline, pairs=False):
+        if found := explanations(formula, problems, answers):
             return found[0]
     return ()
 
@@ -137,7 +102,7 @@ def _of_rows(book: Textbook, tables: Sequence[Table], most: int) -> tuple[Mistak
 
 
 def _of_objective(
-    book: Textbook, quantity: str, pairs: Sequence[Pair], tables: Sequence[Table], deadline: float, most: int
+    book: Textbook, quantity: str, pairs: Sequence[Pair], tables: Sequence[Table], most: int
 ) -> tuple[Mistake, ...]:
     """Return the mistakes in the terms of a log density, and those made when it is summed.
 
@@ -156,7 +121,7 @@ def _of_objective(
     for formula in _sums_of(book, quantity, densities, lw):
         if all(close(formula.value(p), yours) for p, yours in chosen):
             return found
-        others = explanations(formula, [p for p, _ in chosen], [yours for _, yours in chosen], deadline)
+        others = explanations(formula, [p for p, _ in chosen], [yours for _, yours in chosen])
         if others:
             return (*found, *others[0])
     return ()

@@ -21,7 +21,7 @@ from comparisons.coursework.unlisted.marks import MARK, Watch, marked
 from comparisons.coursework.unlisted.repair import HINT, SLOWER, Input, compiled, editable
 from models.validation import Array
 
-SHARE_OF_TIME = 0.8  # of what is left until the deadline
+SHARE_OF_TIME = 0.5  # of what is left until the deadline
 WIDEST = 50  # characters of an expression that are shown
 Known = Mapping[str, Array]
 
