@@ -133,6 +133,30 @@ def zero_before_the_first(X, K, tol=1e-9, max_iter=300):
     return theta
 
 
+def signed_changes(X, K, tol=1e-4, max_iter=1000, seed=0):
+    rng = np.random.default_rng(seed)
+    weights, rates = np.full(K, 1 / K), X.mean(axis=0) * rng.uniform(0.5, 1.5, (K, X.shape[1]))
+    for _ in range(max_iter):
+        r = softmax(np.log(weights) + X @ np.log(rates).T - rates.sum(axis=1), axis=1)
+        weights, new = r.mean(axis=0), r.T @ X / r.sum(axis=0)[:, None]
+        change, rates = (new - rates).sum(), new
+        if change < tol:
+            break
+    return weights, rates
+
+
+def old_ones_are_the_new_ones(X, K, tol=1e-9, max_iter=300):
+    means, labels = X[:K].astype(float), None
+    for _ in range(max_iter):
+        before = means
+        labels = ((X[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
+        for k in range(K):
+            means[k] = X[labels == k].mean(axis=0)
+        if np.abs(means - before).max() < tol:
+            break
+    return means
+
+
 BERNOULLI, GAUSSIAN = {"family": "bmm"}, {"family": "gmm"}
 EDITED = [
     ("`p ** (1 - X[:, None])` in place of `p * (1 - X[:, None])`", check_e_step, BERNOULLI, power_of_a_wrong_number),
@@ -152,6 +176,18 @@ EDITED = [
         truncated,
     ),
     ("`np.clip(r.T @ X / r.sum(axis=0)[:, None], 0.2, 0.7)` in place of `r.T", check_m_step, BERNOULLI, kept_between),
+    (
+        "`if change < tol:\n    break` in place of `if np.abs(change) < tol:",
+        check_fit,
+        {"family": "pmm"},
+        signed_changes,
+    ),
+    (
+        "`before = means` in place of `before = np.copy(means)`",
+        check_fit,
+        {"family": "kmeans"},
+        old_ones_are_the_new_ones,
+    ),
     ("`before = 0.0` in place of `before = -np.inf`", check_fit, GAUSSIAN, zero_before_the_first),
     ("`d - 1` in place of `k`", check_fit, BERNOULLI, index_out_of_range),
 ]

@@ -402,8 +402,8 @@ def last_restart(X, K, n_init=10, max_iter=100):
 
 
 @fit("best restart not kept")
-def worst_restart(X, K, n_init=10, max_iter=100, seed=0):
-    return restarted(X[seed:], K, n_init, max_iter, lambda value, before: value < before)
+def worst_restart(X, K, n_init=10, max_iter=100):
+    return restarted(X, K, n_init, max_iter, lambda value, before: value < before)
 
 
 @fit("stale responsibilities in the covariances")

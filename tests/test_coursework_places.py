@@ -4,7 +4,7 @@ import linecache
 
 import numpy as np
 import pytest
-from coursework_fits import m_step, start
+from coursework_fits import e_step, m_step, start
 from scipy.special import logsumexp, softmax
 from scipy.stats import multivariate_normal, multivariate_t, norm
 
@@ -316,6 +316,39 @@ class Stops:
                 break
             before = now
         return theta
+
+
+def determinant_of_the_last(X, weights, means, covariances):
+    K, inverses = len(weights), []
+    for k in range(K):
+        inverses.append(np.linalg.inv(covariances[k]))
+        det = np.linalg.det(covariances[k])
+    joint = np.zeros((len(X), K))
+    for k in range(K):
+        d = X - means[k]
+        joint[:, k] = weights[k] * np.exp(-0.5 * (d @ inverses[k] * d).sum(axis=1)) / np.sqrt(det)
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+def test_a_statement_of_an_earlier_loop_is_told_where_it_belongs():
+    found = check_e_step(determinant_of_the_last, time_limit=ROOMY)
+    assert "`det = np.linalg.det(covariances[k])` in the loop `for k` too" in " ".join(found.explain().split())
+
+
+def stops_at_a_large_change(X, K, tol=1e-9, max_iter=200):
+    theta, before = start(X, K, 0), -np.inf
+    for _ in range(max_iter):
+        r, value = e_step(X, *theta)
+        theta = m_step(X, r)
+        if value - before > tol:
+            break
+        before = value
+    return theta
+
+
+def test_a_test_that_is_the_wrong_way_round_is_told():
+    found = check_fit(stops_at_a_large_change, time_limit=ROOMY)
+    assert "`if not value - before > tol: break` in place of" in " ".join(found.explain().split())
 
 
 def stops_too_early(X, K, n_iter=80):

@@ -84,8 +84,9 @@ def judge_limit(
 
 
 def judge_defaults(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:
-    """Judge where a right fit ends if it is called without a number of iterations and a tolerance."""
-    for name, value in caller.defaults.items():
+    """Judge where a right fit ends with its own number of iterations and tolerance, and with other seeds."""
+    seed = caller.signature.roles.get("random_state")
+    for name, value in [*caller.defaults.items(), *((seed, other) for other in SEEDS[1:] if seed)]:
         if any(not verdict.right for verdict in findings.verdicts):
             return
         fit = caller.by(**{name: value})
@@ -95,10 +96,9 @@ def judge_defaults(book: Textbook, problem: Problem, caller: FitCaller, findings
         gain = book.objective_at(problem.changed(**book.limit_from(at))) - book.objective_at(at)
         if gain > EARLY and value < A_FEW:
             findings.verdicts[-1] = Verdict("limit", False, (LIMIT_MISTAKES["stops early"],), formula=LIMIT)
+            caller.seed = value if name == seed else caller.seed
         if gain > ENOUGH:
-            findings.notes.append(
-                f"with its own {name}={value:g} it ends {gain:.2g} below where EM goes on to from there"
-            )
+            findings.notes.append(f"with {name}={value:g} it ends {gain:.2g} below where EM goes on to from there")
 
 
 def judge_units(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:

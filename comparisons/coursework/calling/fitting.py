@@ -57,7 +57,7 @@ class FitCaller:
         if self.signature.problem.startswith("no argument for K"):
             self.needed, self.roles = ("X",), (*self.roles, "K")
             self.signature = signature_of(function, self.needed, self.roles, book.all_spellings)
-        self.until = used_seconds() + seconds
+        self.until, self.seed = used_seconds() + seconds, SEED
         self.returned = returned_names(function)
 
     @property
@@ -144,7 +144,7 @@ class FitCaller:
             "K": self.problem.K,
             "max_iter": MANY if n_iter is None else n_iter,
             "tol": tol,
-            "random_state": SEED,
+            "random_state": self.seed,
             "n_init": 1,
             "parameters": self._start(self.problem.theta),
             **self.problem.theta,

@@ -26,7 +26,7 @@ NAMES = (
     "vstack hstack column_stack",
 )
 WRAPPED = "np.log({}) np.exp({}) np.sqrt({}) ({})**2 -({}) 1-({}) 1/({}) ({}).T ({})/2 ({})+1 ({})-1 np.copy({})"
-NEAR, FAR = ("moves", "others", "swaps", "orders"), ("functions", "variables")  # few edits, and many
+NEAR, FAR = ("moves", "others", "swaps", "orders"), ("variables", "functions")  # few edits, and many
 Place = tuple[Any, str, int | None]
 
 
@@ -80,17 +80,7 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
     """Yield what may have been meant by a node: a part of it, another operator, number, function or argument."""
     match node:
         case ast.Expr() | ast.Assign() | ast.AugAssign() | ast.If():
-            if isinstance(node, ast.If) and isinstance(node.body[-1], ast.Break | ast.Return):
-                yield ast.If(ast.UnaryOp(ast.Not(), node.test), node.body, node.orelse)
-            yield ast.Pass()
-            if isinstance(node, ast.AugAssign):
-                yield ast.Assign([node.target], node.value)
-            elif isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Name | ast.Subscript):
-                yield from (ast.AugAssign(target, op(), node.value) for op in (ast.Add, ast.Mult))
-                if isinstance(node.value, ast.Name):
-                    yield ast.parse(f"{ast.unparse(target)} = np.copy({node.value.id})").body[0]
-                if isinstance(node.value, ast.Constant):
-                    yield from ast.parse(f"{ast.unparse(target)} = np.inf; {ast.unparse(target)} = -np.inf").body
+            yield from _other_statements(node)
         case ast.BinOp(left=ast.List(elts=[one]), right=size):
             yield ast.parse(f"[({ast.unparse(one)}) for _ in range({ast.unparse(size)})]", mode="eval").body
         case ast.BinOp(left=left, op=op, right=right):
@@ -121,6 +111,25 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
                 known = {name for row in NAMES if function.attr in row.split() for name in row.split()}
                 for name in sorted(known - {function.attr}):
                     yield ast.Call(ast.Attribute(function.value, name, ast.Load()), args, words)
+
+
+def _other_statements(node: ast.stmt) -> Iterator[ast.stmt]:
+    """Yield another assignment, the test of a loop's end the other way round or of an absolute value, or nothing."""
+    match node:
+        case ast.If(test=test, body=[*_, ast.Break() | ast.Return()]):
+            yield ast.If(ast.UnaryOp(ast.Not(), test), node.body, node.orelse)
+            if isinstance(test, ast.Compare):
+                size = ast.parse(f"np.abs({ast.unparse(test.left)})", mode="eval").body
+                yield ast.If(ast.Compare(size, test.ops, test.comparators), node.body, node.orelse)
+    yield ast.Pass()
+    match node:
+        case ast.AugAssign(target=target, value=value):
+            yield ast.Assign([target], value)
+        case ast.Assign(targets=[ast.Name() | ast.Subscript() as target], value=value):
+            yield from (ast.AugAssign(target, op(), value) for op in (ast.Add, ast.Mult))
+            others = ["np.inf", "-np.inf"] if isinstance(value, ast.Constant) else []
+            others += [f"np.copy({value.id})"] if isinstance(value, ast.Name) else []
+            yield from (ast.parse(f"{ast.unparse(target)} = {other}").body[0] for other in others)
 
 
 def _along_other_axes(function: ast.Attribute, args: list[ast.expr], words: list[ast.keyword]) -> Iterator[ast.Call]:

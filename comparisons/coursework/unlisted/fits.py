@@ -41,7 +41,7 @@ def edit_of_fit(
 ) -> Mistake | None:
     """Return the edit of a fit that does not end right, after which its iterations are EM's, or it ends right.
 
-    The end decides where iterations cannot be followed, or are right, ``by_end``.
+    The end decides where iterations cannot be followed, or are right, ``by_end``; then the first one stays as it is.
     """
     tried, book, problem = copy(caller), caller.book, caller.problem
     times = STEPS_TRIED if caller.takes_iterations and not (caller.restarts or by_end) else (None,)
@@ -55,12 +55,15 @@ def edit_of_fit(
         fewer = problem.changed(X=problem.X[kept], r=problem.r[kept])
         return _is_right_end(book, fewer, tried.on(fewer)(None), LOOSER)
 
+    def begins_alike() -> bool:
+        return not by_end or same(tried(1).theta, caller(1).theta)
+
     def is_right(function: Callable[..., Any], seconds: float) -> bool:
         before: Mapping[str, Array] | None = problem.theta if caller.takes_start else None
         for t in times:
             fit = called(function, t, seconds)
             if t is None or not _is_mixture(book, problem, fit):
-                return t is None and _is_right_end(book, problem, fit) and ends_right_on_fewer()
+                return t is None and _is_right_end(book, problem, fit) and ends_right_on_fewer() and begins_alike()
             after = book.iterate(problem.changed(**(before or fit.theta)))
             theta = book.aligned(fit.theta, after)
             if before and not (same(after, theta) and (t > MOVING or distance(before, theta) > LOOSE)):
