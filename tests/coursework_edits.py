@@ -1,6 +1,6 @@
 """Functions that one edit of their source makes right; `EDITED` has (beginning of the name, check, options, f).
 
-None is decorated: the source of what a decorator returns is not the one that runs.
+None is wrapped by a decorator: then the source is not what runs.
 """
 
 import numpy as np
@@ -133,6 +133,16 @@ def zero_before_the_first(X, K, tol=1e-9, max_iter=300):
     return theta
 
 
+def relative_to_the_samples(X, K):
+    theta, old = start(X, K, 0), -np.inf
+    for _ in range(100):
+        r, value = e_step(X, *theta)
+        if (value - old) / len(X) < 0.1:
+            break
+        old, theta = value, m_step(X, r)
+    return theta
+
+
 def signed_changes(X, K, tol=1e-4, max_iter=1000, seed=0):
     rng = np.random.default_rng(seed)
     weights, rates = np.full(K, 1 / K), X.mean(axis=0) * rng.uniform(0.5, 1.5, (K, X.shape[1]))
@@ -177,17 +187,17 @@ EDITED = [
     ),
     ("`np.clip(r.T @ X / r.sum(axis=0)[:, None], 0.2, 0.7)` in place of `r.T", check_m_step, BERNOULLI, kept_between),
     (
-        "`if change < tol:\n    break` in place of `if np.abs(change) < tol:",
+        "`if np.abs(change) < tol: break` in place of `if change < tol:",
         check_fit,
         {"family": "pmm"},
         signed_changes,
     ),
     (
-        "`before = means` in place of `before = np.copy(means)`",
+        "`before = np.copy(means)` in place of `before = means`",
         check_fit,
         {"family": "kmeans"},
         old_ones_are_the_new_ones,
     ),
-    ("`before = 0.0` in place of `before = -np.inf`", check_fit, GAUSSIAN, zero_before_the_first),
+    ("`before = -np.inf` in place of `before = 0.0`", check_fit, GAUSSIAN, zero_before_the_first),
     ("`d - 1` in place of `k`", check_fit, BERNOULLI, index_out_of_range),
 ]

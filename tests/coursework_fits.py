@@ -118,17 +118,6 @@ def hard_em(X, K):
 
 
 @fit("stops early")
-def relative_to_the_samples(X, K):
-    theta, old = start(X, K, 0), -np.inf
-    for _ in range(100):
-        r, value = e_step(X, *theta)
-        if (value - old) / len(X) < 0.1:
-            break
-        old, theta = value, m_step(X, r)
-    return theta
-
-
-@fit("stops early")
 def within_the_first_iterations(X, K, max_iter=100):
     theta, old = start(X, K, 0), -np.inf
     for t in range(max_iter):

@@ -188,7 +188,8 @@ def _name_by_edit(caller: FitCaller, deadline: float, findings: Findings) -> Non
         if not verdict.right and vague and verdict.quantity in ("parameters", "limit"):
             edit = edit_of_fit(caller, deadline, by_end=True) if by_end else place_in_fit(caller, deadline)
             if edit is not None:
-                findings.verdicts[i] = replace(verdict, mistakes=(edit,))
+                early = [replace(one, why=f"{one.why} {edit.why}") for one in verdict.mistakes if by_end]
+                findings.verdicts[i] = replace(verdict, mistakes=tuple(early) or (edit,))
             return
 
 

@@ -123,7 +123,7 @@ def _names_in(code: CodeType) -> list[str]:
 
 
 def _source(function: Called) -> Source | None:
-    """Return the tree of a source and its first line; None if there is none, or it is decorated."""
+    """Return the tree of a source and its first line; None if there is none, or it is that of what is wrapped."""
     try:
         lines, first = inspect.getsourcelines(function)
         tree = ast.parse(textwrap.dedent("".join(lines)))
@@ -137,7 +137,7 @@ def _source(function: Called) -> Source | None:
         tree.body = [ast.copy_location(_named(a), a) for a in one]
     if len(tree.body) != 1 or not isinstance(definition := tree.body[0], ast.FunctionDef):
         return None
-    if {ast.unparse(one) for one in definition.decorator_list} - {"staticmethod", "classmethod"}:
+    if hasattr(function, "__wrapped__"):
         return None
     definition.decorator_list = []
     return tree, first

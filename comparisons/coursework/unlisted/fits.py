@@ -30,6 +30,8 @@ LOOSER = 1e-3  # where a right one may have come less far
 
 def place_in_fit(caller: FitCaller, deadline: float) -> Mistake | None:
     """Return the edit of a fit after which it is right, or else the expression that should have been another."""
+    if _is_right_end(caller.book, caller.problem, caller(None)):
+        return None
     if edit := edit_of_fit(caller, deadline, NEAR):
         return edit
     expression = expression_of_fit(caller, deadline)

@@ -4,7 +4,7 @@ The edits are those of :mod:`comparisons.coursework.unlisted.edits`. The functio
 edited too. An edit is believed if it gives the right answer on every input.
 
 Nothing is edited where an edited call could not be stopped, where it could reach files or the system, or where the
-source without an edit does not give the function's own answers: it is decorated, or was changed since.
+source without an edit does not give the function's own answers: it is wrapped, or was changed since.
 """
 
 import ast
