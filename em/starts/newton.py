@@ -10,9 +10,10 @@ too small where a slow direction hides behind a fast one: of 120 overlapping mix
 than they said. Where a millionth of a nat or less is missing, the step is taken, if it loses nothing. Where it is more,
 EM goes on: only EM's own steps lead to its estimate, so that a wrong M-step is not put right by another formula. Where
 parameters are not identified there is no step, and none where it would take long: information of many rows and
-parameters is made only after so many E-steps that it takes a fifth of their time at the most. What is missing at the
-end and is more than ``tol``, as where ``max_iter`` came first, is in the status if the step stays among legal
-parameters: beyond them it says little.
+parameters is made only after so many E-steps that it takes a fifth of their time at the most. After twice as many a
+second step follows: the first is short by the square of its length. What is missing at the end and is more than
+``tol``, as where ``max_iter`` came first, is in the status if the step stays among legal parameters: beyond them it
+says little.
 """
 
 from copy import copy
@@ -32,7 +33,7 @@ from models.validation import Array
 if TYPE_CHECKING:
     from em.starts.restarts import Restarts
 
-MOST_MISSING = 1e-6  # nats of a step of Newton's method
+MOST_MISSING, LEAST_MISSING = 1e-6, 1e-11  # nats of a step of Newton's method, and of one that is not worth another
 MOST_TIMES = 3  # that EM goes on
 CLOSER = 1e-2  # times the nats that were to be left before
 MOST_WORK = 1e8  # rows and eight times parameters, times the square of these: some 20 milliseconds
@@ -55,15 +56,18 @@ def polished[P: Parameters](estimator: "Restarts[P]", problem: Problem[P], sampl
     """
     n_numbers = sum(int(np.prod(shape)) for shape in problem.shapes.values())
     work = (samples.X.shape[0] + 8 * n_numbers) * n_numbers**2
-    takes_little = work <= MOST_WORK or run.n_e_steps > FEWEST_E_STEPS + n_numbers
-    if not run.converged or run.collapsed or not takes_little:
+    many = FEWEST_E_STEPS + n_numbers
+    if not run.converged or run.collapsed or (work > MOST_WORK and run.n_e_steps <= many):
         return run
     for number in range(MOST_TIMES + 1):
         at = copy(estimator)
         at.parameters_ = run.parameters
         arrays, missing = after_a_step(at._information_of(samples), run.parameters)
         if missing <= MOST_MISSING:
-            return _moved(problem, run, arrays)
+            run = _moved(problem, run, arrays)
+            if missing > LEAST_MISSING and run.n_e_steps > 2 * many:
+                continue
+            return run
         if np.isnan(missing) or missing <= estimator.tol or number == MOST_TIMES:
             break
         at.tol = estimator.tol * CLOSER ** (number + 1)
