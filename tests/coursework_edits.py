@@ -143,6 +143,17 @@ def relative_to_the_samples(X, K):
     return theta
 
 
+def softmax_along_the_wrong_axis(X, K, n_iter=6):
+    w, means, covariances = start(X, K, 0)
+    S = covariances[0]
+    for _ in range(n_iter):
+        logs = [np.log(a) + multivariate_normal(b, S).logpdf(X) for a, b in zip(w, means, strict=True)]
+        r = softmax(logs, axis=1).T
+        w, means, covariances = r.sum(axis=0) / r.sum(), *m_step(X, r)[1:]
+        S = np.average(covariances, axis=0, weights=w)
+    return w, means, S
+
+
 def signed_changes(X, K, tol=1e-4, max_iter=1000, seed=0):
     rng = np.random.default_rng(seed)
     weights, rates = np.full(K, 1 / K), X.mean(axis=0) * rng.uniform(0.5, 1.5, (K, X.shape[1]))

@@ -1,7 +1,7 @@
 """Students' whole fits, by hand; `FITS` lists (name of the mistake, "" for a right fit, options, function)."""
 
 import numpy as np
-from scipy.special import logsumexp, softmax
+from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, poisson
 
 FITS = []
@@ -349,19 +349,6 @@ def a_training_set(X, K):
     return to_the_end(X[: int(0.8 * len(X))], K)
 
 
-@fit("no determinant and N_k - 1")
-def a_mistake_in_each_step(X, K, n_iter=50):
-    weights, means, covariances = start(X, K, 0)
-    for _ in range(n_iter):
-        d = X[:, None] - means
-        joint = weights * np.exp(-0.5 * np.einsum("nki,kij,nkj->nk", d, np.linalg.inv(covariances), d))
-        r = joint / joint.sum(axis=1, keepdims=True)
-        weights, means, covariances = m_step(X, r)
-        N = r.sum(axis=0)[:, None, None]
-        covariances = covariances * N / (N - 1)
-    return weights, means, covariances
-
-
 @fit("only every second of the samples")
 def thinned(X, K):
     return to_the_end(X[::2], K)
@@ -431,14 +418,3 @@ def one_centre_too_few(X, K, max_iter=100):
         for k in range(K - 1):
             centers[k] = X[labels == k].mean(axis=0)
     return centers
-
-
-@fit("normalised over samples", covariance_type="tied")
-def softmax_along_the_wrong_axis(X, K, n_iter=6):
-    w, means, covariances = start(X, K, 0)
-    S = covariances[0]
-    for _ in range(n_iter):
-        logs = [np.log(a) + multivariate_normal(b, S).logpdf(X) for a, b in zip(w, means, strict=True)]
-        r = softmax(logs, axis=1).T
-        w, means, S = r.sum(axis=0) / r.sum(), m_step(X, r)[1], m_step(X, r)[2].mean(axis=0)
-    return w, means, S

@@ -178,12 +178,6 @@ def weights_by_themselves(X, r, w, m, S):
     return (r * (gaussian(X, w, m, S) - np.log(w))).sum() + len(X) * (w * np.log(w)).sum()
 
 
-@listed("joint densities over the mean of densities, over components", check_e_step)
-def denominator_without_weights(X, w, m, S):
-    joint = np.exp(gaussian(X, w, m, S))
-    return joint / (joint / w).mean(axis=1, keepdims=True)
-
-
 # Sums and ratios ------------------------------------------------------------------------------------------------------
 
 

@@ -28,7 +28,6 @@ from comparisons.coursework.formulas.loops import (
     loop_mistake,
     orders,
     same,
-    wrong_e_steps,
 )
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
@@ -259,49 +258,12 @@ def _of_steps(
             return (mistake,), ""
     if edit := place_in_fit(caller, deadline):
         return (edit,), ""
-    e_step_is_right = bool(_right(book, steps, book.responsibilities))
-    if not e_step_is_right and (both := _of_both(book, steps, deadline)):
-        return both, ""
-    wrong = _of_m_step(book, steps, book.responsibilities, deadline)
-    if all(verdict.mistakes for verdict in wrong):
-        return _named(wrong), ""
-    names = ", ".join(verdict.quantity for verdict in wrong)
-    return (), f"an iteration's {names} are not those of one E-step and one M-step from the parameters before it"
-
-
-def _of_m_step(
-    book: Textbook, steps: Sequence[tuple[Problem, Theta]], e_step: Callable[[Problem], Array], deadline: float
-) -> list[Verdict]:
-    """Return the verdicts of what is wrong in each iteration's M-step, given its E-step."""
-    soft = [(at.changed(r=e_step(at)), after) for at, after in steps]
+    soft = [(at.changed(r=book.responsibilities(at)), after) for at, after in steps]
     trials = [Trial(at, Answer(dict(after)), book.truth("m", at)) for at, after in soft]
     verdicts = [judge_values(book, name, trials, deadline) for name in book.quantities]
-    return [verdict for verdict in verdicts if not verdict.right]
-
-
-def _named(wrong: Sequence[Verdict]) -> tuple[Mistake, ...]:
-    return tuple(dict.fromkeys(mistake for verdict in wrong for mistake in verdict.mistakes if not mistake.follows))
-
-
-def _right(book: Textbook, steps: Sequence[tuple[Problem, Theta]], e_step: Callable[[Problem], Array]) -> set[str]:
-    """Return the quantities that are those of a right M-step after this E-step, in each iteration."""
-    try:
-        pairs = [(book.truth("m", at.changed(r=e_step(at))), after) for at, after in steps]
-    except (ValueError, IndexError, KeyError, np.linalg.LinAlgError):
-        return set()
-    return {name for name in book.quantities if all(same({name: a[name]}, {name: b[name]}) for a, b in pairs)}
-
-
-def _of_both(book: Textbook, steps: Sequence[tuple[Problem, Theta]], deadline: float) -> tuple[Mistake, ...]:
-    """Return a known mistake in the E-step which makes the most quantities right, and the mistakes in the others."""
-    mended = []
-    for mistake, e_step in wrong_e_steps(book):
-        if used_seconds() > deadline:
-            break
-        if _right(book, steps[:1], e_step) and (right := _right(book, steps, e_step)):
-            mended.append((len(right), mistake, e_step))
-    for _, mistake, e_step in sorted(mended, key=lambda one: -one[0]):
-        wrong = _of_m_step(book, steps, e_step, deadline)
-        if all(verdict.mistakes for verdict in wrong):
-            return (mistake, *_named(wrong))
-    return ()
+    wrong = [verdict for verdict in verdicts if not verdict.right]
+    if all(verdict.mistakes for verdict in wrong):
+        named = (mistake for verdict in wrong for mistake in verdict.mistakes if not mistake.follows)
+        return tuple(dict.fromkeys(named)), ""
+    names = ", ".join(verdict.quantity for verdict in wrong)
+    return (), f"an iteration's {names} are not those of one E-step and one M-step from the parameters before it"

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -221,8 +220,6 @@ def _known(
         found = explanations(formula, problems, outputs, rtol)
         if not found:
             found = with_following(formula, problems, outputs, deadline, rtol)
-        if not found and _sums_to_one(outputs):
-            found = explanations(_closed(formula), problems, outputs, rtol)
         if found:
             best = _causes(found)
             others = [" and ".join(mistake.name for mistake in mistakes) for mistakes in found if mistakes != best]
@@ -230,25 +227,6 @@ def _known(
         if used_seconds() > deadline:
             break
     return (), ()
-
-
-def _sums_to_one(outputs: Sequence[Array]) -> bool:
-    """Whether entries of the last axis sum to one, as responsibilities, weights and levels' probabilities do."""
-    return all(
-        a.ndim and a.shape[-1] > 1 and close(a.sum(axis=-1), np.ones(a.shape[:-1])) for a in outputs if a.size > 1
-    )
-
-
-def _closed(formula: Formula) -> Formula:
-    """Return a formula with the last entry computed from the others, which hides that these are wrong."""
-
-    def combine(p: Problem, v: Mapping[str, Any]) -> Array:
-        a = np.array(formula.combine(p, v), dtype=np.float64)
-        if a.ndim and a.shape[-1] > 1:
-            a[..., -1] = 1 - a[..., :-1].sum(axis=-1)
-        return a
-
-    return replace(formula, combine=combine)
 
 
 def _forgets_prior(formula: Formula, quantity: str, trials: Sequence[Trial], rtol: float) -> bool:

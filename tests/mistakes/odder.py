@@ -159,21 +159,6 @@ def q_about_the_new_means(X, r, weights, means, covariances):
 # The last entry from the others ---------------------------------------------------------------------------------------
 
 
-@mistake("divided by n", check_m_step, family="cmm")
-def last_level_by_the_rest(X, r):
-    levels = np.arange(X.max() + 1)
-    probs = np.einsum("nk,ndl->kdl", r, X[:, :, None] == levels) / len(X)
-    probs[:, :, -1] = 1 - probs[:, :, :-1].sum(axis=2)
-    return r.mean(axis=0), probs
-
-
-@mistake("not normalised", check_e_step, family="bmm")
-def last_component_by_the_rest(X, weights, probs):
-    joint = weights * np.exp(X @ np.log(probs).T + (1 - X) @ np.log(1 - probs).T)
-    joint[:, -1] = 1 - joint[:, :-1].sum(axis=1)
-    return joint
-
-
 @mistake("every second sample", check_log_likelihood)
 def thinned_likelihood(X, weights, means, covariances):
     parts = zip(weights, means, covariances, strict=True)

@@ -26,19 +26,13 @@ LIMIT_MISTAKES, LOOP_MISTAKES, FORM_MISTAKES = (
 
 def iterations(book: Textbook) -> Iterator[tuple[Mistake, Iterate]]:
     """Yield each known mistake in one step with the iteration that has it."""
-    for mistake, e_step in wrong_e_steps(book):
-        yield mistake, partial(_iterated, book, e_step, {})
+    first = book.formulas[book.first_quantity("e")]
+    for change in first.singles():
+        yield change.mistake, partial(_iterated, book, partial(_wrong_e_step, book, first, change), {})
     for quantity in book.quantities:
         for change in book.formulas[quantity].singles():
             if not change.mistake.follows:
                 yield change.mistake, partial(_iterated, book, book.responsibilities, {quantity: [change]})
-
-
-def wrong_e_steps(book: Textbook) -> Iterator[tuple[Mistake, Callable[[Problem], Array]]]:
-    """Yield each known mistake in the E-step with the responsibilities that have it."""
-    first = book.formulas[book.first_quantity("e")]
-    for change in first.singles():
-        yield change.mistake, partial(_wrong_e_step, book, first, change)
 
 
 def _wrong_e_step(book: Textbook, formula: Formula, change: Change, at: Problem) -> Array:

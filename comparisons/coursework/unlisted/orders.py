@@ -6,7 +6,7 @@ orders are made here, with averages in the place of sums and products too, and t
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, permutations, product
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,6 @@ VERBS: dict[str, Callable[[Array, int], Array]] = {
     "added": lambda a, axis: log_sum(a, axis, True),
     "averaged": lambda a, axis: log_sum(a, axis, True) - np.log(a.shape[axis]),
     "averaged as logs": lambda a, axis: a.mean(axis=axis, keepdims=True),
-}
-TOTALS: dict[str, Callable[[Array, Any], Array]] = {
-    "sum": lambda a, axis: log_sum(a, axis, True),
-    "mean": lambda a, axis: log_sum(a, axis, True) - np.log(a.size / log_sum(a, axis, True).size),
-    "largest": lambda a, axis: a.max(axis=axis, keepdims=True),
-    "length": lambda a, axis: log_sum(2 * a, axis, True) / 2,
-    "product": lambda a, axis: a.sum(axis=axis, keepdims=True),
 }
 WEIGHTS = "", "without weights", "with the weights in each cell", "with the weights added to the densities"
 RIGHT = (("multiplied", "features"), ("added", "components"), ("multiplied", "samples"))
@@ -58,9 +51,6 @@ def by_order(book: Any, quantity: str, pairs: Sequence[tuple[Problem, Array]]) -
     if not several or "weights" not in book.quantities:
         return None
     options = [_of_cells(made, book.cells(p), np.log(p.theta["weights"])) for p, _ in several]
-    if quantity == "responsibilities":
-        ratios = [_ratios(book.log_density_of(p), np.log(p.theta["weights"])) for p, _ in several]
-        options = [chain(*pair) for pair in zip(ratios, options, strict=True)]
     for answers in zip(*options, strict=True):
         if all(close(value, yours) for (_, value), (_, yours) in zip(answers, several, strict=True)):
             named = answers[0][0]
@@ -102,19 +92,6 @@ def _normalised(cells: Array, weights: Array) -> Iterator[tuple[str, Array]]:
             named = f"normalised over {first}, then {verb} over features" if first else f"{verb} over features"
             end = ", then normalised over components" if again else ""
             yield f"{named}{end}{when and ', ' + when}", softmax(a) if again else np.exp(a)
-
-
-def _ratios(lp: Array, lw: Array) -> Iterator[tuple[str, Array]]:
-    """Yield what may stand above the fraction bar over what may stand below."""
-    tables = {"joint densities": lp + lw, "densities": lp, "weights": lw + 0 * lp}
-    places = {"": slice(None), " without the last component": slice(-1), " without the first component": slice(1, None)}
-    for (above, a), (below, b), (where, place), (verb, total), axis in product(
-        tables.items(), tables.items(), places.items(), TOTALS.items(), (1, 0, (0, 1))
-    ):
-        if where and axis == 0:
-            continue
-        over = {1: "components", 0: "samples", (0, 1): "both"}[axis]
-        yield f"{above} over the {verb} of {below}{where}, over {over}", np.exp(a - total(b[:, place], axis))
 
 
 def _said(steps: Steps, when: str) -> str:
