@@ -10,8 +10,8 @@ from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TextColumn, 
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from em.process.progress import is_watched
 from models.labels import plain
+from models.watched import is_watched
 
 
 class Progress:

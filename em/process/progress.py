@@ -1,8 +1,8 @@
 """Progress on many fits: a bar on a terminal or in a notebook, nothing elsewhere."""
 
 from collections.abc import Iterable, Sized
-from importlib.util import find_spec
-from typing import Any
+
+from models.watched import is_watched
 
 
 def track[T](items: Iterable[T], description: str, progress: bool, total: int | None = None) -> Iterable[T]:
@@ -15,8 +15,3 @@ def track[T](items: Iterable[T], description: str, progress: bool, total: int | 
     console = Console(stderr=True)
     total = len(items) if total is None and isinstance(items, Sized) else total
     return rich_track(items, description, total, console=console, transient=True, disable=not is_watched(console))
-
-
-def is_watched(console: Any) -> bool:
-    """Whether a person sees bars move on a rich console: in a terminal, or in a notebook that has ipywidgets."""
-    return bool(console.is_terminal or (console.is_jupyter and find_spec("ipywidgets")))
