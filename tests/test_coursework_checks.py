@@ -12,6 +12,7 @@ import time
 import tomllib
 from importlib import import_module
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
@@ -507,6 +508,27 @@ def test_what_the_garbage_collector_calls_meanwhile_is_not_stopped():
     finally:
         gc.callbacks.remove(slow)
     assert "start" in ended
+
+
+def test_what_a_weak_reference_calls_meanwhile_is_not_stopped():
+    ended = []
+
+    class Slow(dict):
+        def __delitem__(self, key):
+            end = time.perf_counter() + 0.2
+            while time.perf_counter() < end:
+                pass
+            ended.append(key)
+
+    known = WeakKeyDictionary()
+    known.data = Slow()
+
+    def forgets():
+        known[Slow] = None
+        known[type("Key", (), {})()] = None
+
+    run(forgets, [], {}, 0.02)
+    assert len(ended) == 1
 
 
 def kept_in_a_file(X, weights, means, covariances):

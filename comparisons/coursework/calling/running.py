@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import traceback
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -109,11 +110,12 @@ def at_most(seconds: float) -> Iterator[None]:
 def _stop(frame: FrameType | None) -> None:
     """Raise `Overtime` if a student's function is running: if `_called` is among the callers of a frame.
 
-    What the garbage collector calls meanwhile is not stopped.
+    What the garbage collector or a weak reference calls meanwhile is not stopped: Python ignores what is raised there.
     """
     others = {getattr(callback, "__code__", None) for callback in gc.callbacks}
     while frame is not None and frame.f_code is not _called.__code__:
-        frame = None if frame.f_code in others else frame.f_back
+        ignored = frame.f_code in others or frame.f_code.co_filename == weakref.__file__
+        frame = None if ignored else frame.f_back
     if frame is not None:
         raise Overtime
 
