@@ -22,7 +22,7 @@ import numpy as np
 from comparisons.data.decimals import looks_like_number
 from comparisons.data.options import flag
 from comparisons.data.roles import Roles
-from comparisons.data.table import Column, Table
+from comparisons.data.table import Column, Table, by_what
 from comparisons.data.words import WORDS, called
 from comparisons.family import Family
 from models.labels import some_of
@@ -30,6 +30,7 @@ from models.validation import Array
 
 MOST_LOOKED_AT = 100_000  # rows
 MOST_CODED, WEEK, DAY, MOST_NAMED = 5, 7, 24, 8  # up to which -1 is no mark, lengths of scales, and names in a remedy
+FOLLOWS = "follows from those before it, as a sum does"
 NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide against those of its next values, and against their range
 CODES = [sign * code for code in WORDS["code"] for sign in (1, -1)] + WORDS["negative_code"]
 NAME, UNIT, MEASURED = called("name"), called("unit"), called("measured")
@@ -48,12 +49,10 @@ def doubts(table: Table, roles: Roles, X: Any, pair: Family) -> list[str]:
         said = [note for one in numeric if "a dash of accounts" not in one.notes and (note := _marks(one, features))]
         if not pair.categorical:
             said += [*_kinds(numeric, counts), *_names(list(table.raw)), *_shape(features)]
-            why: dict[str, list[str]] = {}
-            for column in numeric:
-                x = column.array[column.observed][:MOST_LOOKED_AT]
-                question = _minutes(x) or _units(x) or ("" if roles.weights else _order(x, len(features)))
-                why.setdefault(question, []).append(column.name)
-            said += [f"{_each(names)} {what.format(drop=flag('drop', names))}" for what, names in why.items() if what]
+            seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
+            n = None if roles.weights else len(features)
+            why = by_what((name, _minutes(x) or _units(x) or (n and _order(x, n)) or "") for name, x in seen)
+            said += [f"{_each(names)} {what.format(drop=flag('drop', names))}" for what, names in why.items()]
             said += [*_without_variance(features, X), *(_without_zeros(features) if counts else [])]
     for name in filter(UNIT.fullmatch, table.raw):
         units = sorted(word for word in {f"{cell}" for cell in table.raw[name]} if word and not looks_like_number(word))
@@ -189,13 +188,11 @@ def _without_variance(features: Sequence[Column], X: Array) -> list[str]:
     low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
     whole = X[~holes.any(axis=1)][:MOST_LOOKED_AT]
     follows = _follows(whole) if len(whole) > X.shape[1] else np.zeros(X.shape[1], dtype=bool)
-    among = f" in the first {len(whole)}" if len(whole) == MOST_LOOKED_AT < len(X) else " in the" * bool(holes.any())
-    among += " rows" * bool(among) + " without missing cells" * bool(holes.any())
-    alike: dict[str, list[str]] = {}
-    for d in np.flatnonzero((low == high) | follows).tolist():
-        constant = f"is {low[d]:.15g} in every {'observed cell' if holes[:, d].any() else 'row'}"
-        what = constant if low[d] == high[d] else f"follows from those before it, as a sum does{among}"
-        alike.setdefault(what, []).append(features[d].name)
+    cell, among = ("observed cell", " in the rows without missing cells") if holes.any() else ("row", "")
+    alike = by_what(
+        (features[d].name, f"is {low[d]:.15g} in every {cell}" if low[d] == high[d] else f"{FOLLOWS}{among}")
+        for d in np.flatnonzero((low == high) | follows)
+    )
     said = [
         f"{_each(names)} {what}; {flag('drop', names)} leaves {'it' if len(names) == 1 else 'them'} out"
         for what, names in alike.items()

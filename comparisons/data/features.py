@@ -11,7 +11,7 @@ import pandas as pd
 from comparisons.data.decimals import differ_in_units, has_unit, unit_of
 from comparisons.data.options import flag
 from comparisons.data.strays import LOWEST
-from comparisons.data.table import Column, Table
+from comparisons.data.table import Column, Table, by_what
 from comparisons.data.words import WORDS, called
 from comparisons.families import family_classes
 from comparisons.family import Family
@@ -194,10 +194,7 @@ def samples_of(features: Sequence[Column], categorical: bool) -> tuple[Any, list
     cells, said = zip(*map(_levels if categorical else _numbers, features), strict=True)
     names = [column.name for column in features]
     X = pd.DataFrame(dict(zip(names, cells, strict=True))) if categorical else np.stack(cells, axis=1)
-    alike: dict[str, list[str]] = {}
-    for name, became in zip(names, said, strict=True):
-        alike.setdefault(became, []).append(name)
-    return X, [f"{', '.join(some)}: {became}" for became, some in alike.items() if became]
+    return X, [f"{', '.join(some)}: {became}" for became, some in by_what(zip(names, said, strict=True)).items()]
 
 
 def _numbers(column: Column) -> tuple[Array, str]:

@@ -17,7 +17,7 @@ from comparisons.data.options import Reading, check_names
 from comparisons.data.parquet import table_of_parquet
 from comparisons.data.roles import COUNT, Roles, roles_of
 from comparisons.data.strays import doubtful_rows, refuse_sums, refuse_words
-from comparisons.data.table import Column, Table
+from comparisons.data.table import Column, Table, by_what
 from comparisons.declarations import Dataset, drawn_rows
 from comparisons.family import Family
 from models.labels import some_of
@@ -40,8 +40,9 @@ def read_file(path: Path, pair: Family, asked: Reading, most_rows: int | None = 
     repeats = repeats_of(table, roles.weights)
     notes = [*_what_was_read(table, roles, asked, repeats), *doubtful_rows(table, features, pair.categorical)]
     notes += [f"{'levels' if pair.categorical else 'turned into numbers'}: {'; '.join(turned)}"] if turned else []
-    notes += [*_how_numbers_were_read(features), *doubts(table, roles, X, pair)]
-    notes += [f"file: {'; '.join(table.notes)}"] if table.notes else []
+    how = [*table.notes, *_how_numbers_were_read(features)]
+    notes += [*(note for note in how if "--" in note), *doubts(table, roles, X, pair)]
+    notes += ["file: " + "; ".join(plain)] if (plain := [note for note in how if "--" not in note]) else []
     labels = table.labels if roles.labels is None else roles.labels.labels
     if repeats is not None:
         rows = np.repeat(np.arange(len(repeats)), repeats)
@@ -89,8 +90,5 @@ def _what_was_read(table: Table, roles: Roles, asked: Reading, repeats: np.ndarr
 
 def _how_numbers_were_read(features: Sequence[Column]) -> list[str]:
     """Return the first note of each kind, and how many more there are."""
-    notes: dict[str, list[str]] = {}
-    for column in features:
-        for kind, note in column.notes.items():
-            notes.setdefault(kind, []).append(note)
+    notes = by_what((note, kind) for column in features for kind, note in column.notes.items())
     return [first + f" (and so in {len(more)} more)" * bool(more) for first, *more in notes.values()]

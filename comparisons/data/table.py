@@ -1,6 +1,6 @@
 """A table of a file and its columns, each as its distinct values and which of them a row has."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from math import nan
 from pathlib import Path
@@ -13,6 +13,14 @@ from models.shown import shown
 from models.validation import Array
 
 MOST_WORDS = 8  # that a remedy lists
+
+
+def by_what(said: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return what is said of columns, but nothing, with all that it is said of; ``said`` has pairs (of whom, what)."""
+    alike: dict[str, list[str]] = {}
+    for of_whom, what in said:
+        alike.setdefault(what, []).append(of_whom)
+    return {what: names for what, names in alike.items() if what}
 
 
 @dataclass(eq=False)
