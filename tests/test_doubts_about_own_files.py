@@ -20,6 +20,11 @@ SPREAD = [round(20 + 0.7 * i + 0.3 * (i % 3), 1) for i in range(20)]
 OTHER = [round(5 + 1.1 * (7 * i % 20), 1) for i in range(20)]
 
 
+def amounts(mean, deviation, n=60, decimals=0):
+    x = np.round(np.random.default_rng(mean).normal(mean, deviation, n), decimals)
+    return x if decimals else x.astype(int)
+
+
 def with_marks(*marks):
     return [marks[i % len(marks)] if i % 5 == 2 else x for i, x in enumerate(SPREAD)]
 
@@ -29,6 +34,20 @@ DOUBTFUL = {
     "the largest floats": ("gmm", "a\n1\n1e308\n0\n", "'1e308' in column 'a' is 1e+308"),
     "a code beside a number that might be one": (
         "gmm", lines_of([999, 66, *range(40, 58)], OTHER), "Is 999 in column 'a' a mark of missing cells?",
+    ),
+    "a code within amounts that hardly repeat": (
+        "gmm", lines_of(np.r_[[999] * 4, amounts(1000, 200, 76)], amounts(70, 9, 80), names=["kcal", "b"]),
+        "Is 999 in column 'kcal' a mark of missing cells? Then --missing 999",
+    ),
+    "pairs of a long table whose names say nothing": (
+        "gmm", lines_of([i // 3 + 9 for i in range(30)], [0, 1, 2] * 10, OTHER + SPREAD[:10]),
+        "each pair of 'b' and 'a' is in one row, as in a long table: is a row a sample? If not, write",
+    ),
+    "codes beside what is called as an amount is": (
+        "gmm", lines_of([7 * i % 61 + 18 for i in range(20)], [0, 3, 1, 4] * 5, names=["age", "b"]), "amounts: b;",
+    ),
+    "classes of amounts": (
+        "gmm", lines_of([1, 2, 4, 12] * 5, OTHER, names=["income", "b"]), "taken as amounts: income; --drop income",
     ),
     "zeros that are not far": (
         "gmm", lines_of(with_marks(0), [0, *OTHER[1:]]),
@@ -236,6 +255,30 @@ def test_numbers_of_one_kind_and_with_units_are_amounts(written, content):
     notes = "\n".join(read(written(content), "gmm").notes)
     assert "taken as amounts" not in notes
     assert "names several units" not in notes
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lines_of(
+            amounts(170, 9, 60, 1), amounts(72, 12, 60, 1), amounts(84, 9, 60, 1), names=["height", "weight", "waist"]
+        ),
+        lines_of(amounts(170, 9), amounts(72, 12), names=["Height_cm", "Weight"]),
+        lines_of(amounts(5, 1, 60, 2), amounts(45, 6), amounts(900, 150), names=["b", "age", "rent"]),
+        lines_of(amounts(88, 6), amounts(990, 9), amounts(5, 1, 60, 2), names=["score", "price", "b"]),
+    ],
+)
+def test_nothing_is_said_about_clean_files(written, content):
+    assert read(written(content), "gmm").notes[1:] == ("missing: none",)
+
+
+def test_a_clean_german_file_has_one_line_on_how_it_is_written(written):
+    content = lines_of(
+        amounts(90, 20, 60, 1), amounts(9, 2, 60, 1), amounts(60, 9), names=["Fläche", "Preis", "Personal"]
+    )
+    *others, how = read(written(content.replace(",", ";").replace(".", ",")), "gmm").notes
+    assert len(others) == 2
+    assert how.startswith("file: semicolons; decimal comma: ")
 
 
 def questions(written, frame, family="gmm"):

@@ -359,7 +359,7 @@ READ = {
         {},
         "weight height",
         [[70.5, 1.8], [80, 1.7], [65, 1.75]],
-        ["column 'weight' is taken as a feature"],
+        [],
     ),
     "all marks of missing cells": (
         "gmm",
@@ -466,6 +466,14 @@ READ = {
     ),
     "the end mark of DOS": ("gmm", "a,b\n1,2\n7,5\n\x1a", {}, "a b", [[1, 2], [7, 5]], []),
     "a single name with a comma": ("gmm", '"height, cm"\n1.5\n2.5\n', {}, "height, cm|", [[1.5], [2.5]], []),
+    "a column for each year": (
+        "gmm", "country,2019,2020,2021\nDE,2.5,3,7\nFR,4,5,9\n", {"index": "country"}, "2019 2020 2021",
+        [[2.5, 3, 7], [4, 5, 9]], [],
+    ),
+    "light weights beside a height": (
+        "gmm", "weight,height\n0.8,150\n1.25,162\n", {}, "weight height", [[0.8, 150], [1.25, 162]],
+        ["column 'weight' is taken as a feature"],
+    ),
     "weights of a survey": (
         "gmm", "a,survey_wt\n1,0.5\n7,1.25\n", {}, "a survey_wt", [[1, 0.5], [7, 1.25]],
         ["'survey_wt' is taken as a feature: frequencies are whole numbers; --drop survey_wt leaves it out"],

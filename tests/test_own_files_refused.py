@@ -206,6 +206,17 @@ REFUSED = {
     "names that are there twice": ("gmm", "a,b,a\n1,2,3\n", {}, ["different name", "'a' more than once in line 1"]),
     "years as names": ("gmm", "2019,2020\n1,2\n3,4\n", {}, ["line 1, '2019,2020', may be names or data"]),
     "a country and years": ("gmm", "country,2019,2020\nDE,2,3\nFR,4,5\n", {}, ["line 1", "may be names or data"]),
+    "a country, and years that may be amounts": (
+        "gmm", "country,2019,2020,2021\nDE,1999,3,4\nFR,4,5,9\n", {}, ["line 1", "may be names or data"],
+    ),
+    "answers that one ticks": (
+        "bmm", "TV,Radio\nTV,\n,Radio\nTV,Radio\n,\n", {},
+        ["column 'TV' holds nothing but 'TV' in line 2 and empty cells (write yes and no", "column 'Radio'"],
+    ),
+    "how often each height was seen": (
+        "gmm", "height,weight\n150,3\n160,12\n170,25\n180,9\n", {},
+        ["column 'weight' may hold frequencies or a feature: --weights weight"],
+    ),
     "a long row": ("gmm", "a,b\n1,2\n3,4,5\n", {}, ["line 3: expected 2 cells as in line 1, got 3"]),
     "a short row": ("gmm", "a,b\n1,2\n3\n", {}, ["line 3: expected 2 cells as in line 1, got 1"]),
     "decimal commas between commas": ("gmm", "a,b\n1,5,2,5\n3,5,4,5\n", {}, ["line 2", "decimal marks", "semicolons"]),

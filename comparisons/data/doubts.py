@@ -3,21 +3,24 @@
 Samples come in any order and have amounts, each column in one unit. What is not like that leaves traces:
 
 ==========  ===================================================================================
-marks       of missing cells, such as -999, lie apart from all amounts
+marks       of missing cells, such as -999, lie apart from all amounts, or are the one number that is there often
 kinds       whole numbers beside numbers of another kind may be names, ranks, places or years
 order       numbers that rise from row to row are those of a clock, a counter or a list
 minutes     parts never end in 60 to 99 where they are minutes
 units       some numbers would be like the others if they were multiplied by 100 or 1000
 names       mean beside sd, value beside variable, from beside to: a row is no sample
 shape       as many columns as rows, or columns that end early: a column is no feature
+pairs       of values of two columns are each in one row: a row may be a cell of another table
 variance    a constant, or a sum of other columns, has none of its own
 ==========  ===================================================================================
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
+from scipy.stats import poisson
 
 from comparisons.data.decimals import looks_like_number
 from comparisons.data.options import flag
@@ -30,10 +33,10 @@ from models.validation import Array
 
 MOST_LOOKED_AT = 100_000  # rows
 MOST_CODED, WEEK, DAY, MOST_NAMED = 5, 7, 24, 8  # up to which -1 is no mark, lengths of scales, and names in a remedy
-FOLLOWS = "follows from those before it, as a sum does"
 NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide against those of its next values, and against their range
+LEAST_WITHIN, RARE, FULL = 100, 1e-3, 1.25  # marks among amounts; all pairs of a long table against those there
 CODES = [sign * code for code in WORDS["code"] for sign in (1, -1)] + WORDS["negative_code"]
-NAME, UNIT, MEASURED = called("name"), called("unit"), called("measured")
+NAME, UNIT, MEASURED, AMOUNT = called("name"), called("unit"), called("measured"), called("amount")
 BY_NAMES = (  # of columns that are both there
     (called("centre"), called("spread"), "are {0}, {1} summaries of groups? A row is one observation"),
     (called("variable"), called("value"), "are quantities in {1} named by {0}? Write a column for each"),
@@ -49,6 +52,7 @@ def doubts(table: Table, roles: Roles, X: Any, pair: Family) -> list[str]:
         said = [note for one in numeric if "a dash of accounts" not in one.notes and (note := _marks(one, features))]
         if not pair.categorical:
             said += [*_kinds(numeric, counts), *_names(list(table.raw)), *_shape(features)]
+            said += [] if roles.weights else _crossed(table.raw)
             seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
             n = None if roles.weights else len(features)
             why = by_what((name, _minutes(x) or _units(x) or (n and _order(x, n)) or "") for name, x in seen)
@@ -77,13 +81,21 @@ def _marks(column: Column, others: Sequence[Column]) -> str:
     for outer in np.flatnonzero(values < rest[0]), np.flatnonzero(values > rest[-1]):
         far = np.array([_is_far(values[at], rest, is_code[at], times[at] > 1) for at in outer], dtype=bool)
         codes, rest = np.append(codes, values[outer[far]]), np.union1d(rest, values[outer[~far]])
-    if not len(codes):
+    heaps = np.flatnonzero(is_code & (values >= LEAST_WITHIN) & (times > times[~is_code].max(initial=2)))
+    if not len(codes := np.union1d(codes, [values[at] for at in heaps if _is_heap(values, times, int(at))])):
         return ""
     marks = [f"{code + 0.0:.15g}" for code in codes]
     verb, what = ("Is", "a mark") if len(marks) == 1 else ("Are", "marks")
     too = [one.name for one in others if one is not column and np.isin(codes, one.numbers).any()]
     remedy = flag("missing", marks) + (f"; if not so in {some_of(too)}, empty these cells in the file" if too else "")
     return f"{verb} {' and '.join(marks)} in column {column.name!r} {what} of missing cells? Then {remedy}"
+
+
+def _is_heap(values: Array, times: np.ndarray, at: int) -> bool:
+    """Whether a number is there more often than it would be by chance, as often as those about it: a Poisson number."""
+    near = slice(max(at - NEAREST, 0), at + NEAREST + 1)
+    rate = (times[near].sum() - times[at]) * np.diff(values).min() / np.ptp(values[near])
+    return len(values) > NEAREST and bool(poisson.sf(times[at] - 1, rate) < RARE)
 
 
 def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
@@ -110,7 +122,8 @@ def _kind(column: Column, counts: bool) -> str:
     """Return what numbers look like: a scale has all of 1, 2, 3, ..., a code has as many digits in every row."""
     values = np.unique(column.numbers)
     has_unit = any(kind.startswith(("unit", "marks of thousands")) for kind in column.notes)
-    if not column.is_whole or has_unit or MEASURED.fullmatch(column.name):
+    is_amount = values[-1] > DAY and AMOUNT.fullmatch(column.name)
+    if not column.is_whole or has_unit or is_amount or MEASURED.fullmatch(column.name):
         return "amount"
     if NAME.fullmatch(column.name):
         return "name"
@@ -127,6 +140,18 @@ def _names(names: Sequence[str]) -> list[str]:
         ones, others = ([name for name in names if of.fullmatch(name)] for of in (first, second))
         said += [question.format(some_of(ones), some_of(others))] if ones and others else []
     return said
+
+
+def _crossed(raw: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Return a question if each pair of values of two columns is in one row, and nearly every pair is there."""
+    n = len(next(iter(raw.values())))
+    levels = {name: len({*cells}) for name, cells in raw.items()} if NEAREST <= n <= MOST_LOOKED_AT else {}
+    for one, other in combinations(sorted(levels, key=levels.__getitem__), 2):
+        is_grid = levels[one] > 1 and levels[other] < n <= levels[one] * levels[other] <= FULL * n
+        if is_grid and len({*zip(raw[one], raw[other], strict=True)}) == n:
+            pairs = f"each pair of {one!r} and {other!r} is in one row, as in a long table"
+            return [f"{pairs}: is a row a sample? If not, write a column for each {one!r}"]
+    return []
 
 
 def _shape(features: Sequence[Column]) -> list[str]:
@@ -188,10 +213,11 @@ def _without_variance(features: Sequence[Column], X: Array) -> list[str]:
     low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
     whole = X[~holes.any(axis=1)][:MOST_LOOKED_AT]
     follows = _follows(whole) if len(whole) > X.shape[1] else np.zeros(X.shape[1], dtype=bool)
+    sums = "follows from those before it, as a sum does"
     cell, among = ("observed cell", " in the rows without missing cells") if holes.any() else ("row", "")
     alike = by_what(
-        (features[d].name, f"is {low[d]:.15g} in every {cell}" if low[d] == high[d] else f"{FOLLOWS}{among}")
-        for d in np.flatnonzero((low == high) | follows)
+        (features[d].name, f"is {low[d]:.15g} in every {cell}" if low[d] == high[d] else f"{sums}{among}")
+        for d in np.flatnonzero((low == high) | follows).tolist()
     )
     said = [
         f"{_each(names)} {what}; {flag('drop', names)} leaves {'it' if len(names) == 1 else 'them'} out"

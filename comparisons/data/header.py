@@ -1,7 +1,9 @@
 """The header of a text file: names of the columns, or a refusal that names the line; a file without one gets names.
 
-A first line is data where it holds decimals, or a cell that its column repeats; it is a header where it holds words.
-Whole numbers in it may be either: 0, 1, 2, ... is what pandas writes for arrays, years and the like are asked about.
+A first line is data where it holds decimals, or a cell that its column repeats; it is a header where it holds words, or
+where each column has its name or nothing in every cell, as answers have that one ticks.
+Whole numbers in it may be either: 0, 1, 2, ... is what pandas writes for arrays, 2019, 2020, 2021, ... are years, if no
+cell below is one, and others are asked about.
 """
 
 import re
@@ -18,7 +20,7 @@ from models.shown import shown
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|\.\.\.\d+)?")  # as pandas and readr call such columns
 PADDED = re.compile(r"0\d")  # the begin of no number, but of decimals
-WHOLE, SHARE = re.compile(r"\d+"), re.compile(r"\d+ ?[%€$£¥]?")
+WHOLE, SHARE, YEAR = (re.compile(kind) for kind in (r"\d+", r"\d+ ?[%€$£¥]?", r"(1[89]|2[01])\d\d"))
 
 
 def table_of(path: Path, text: str, rows: Rows) -> Table:
@@ -36,11 +38,12 @@ def table_of(path: Path, text: str, rows: Rows) -> Table:
     (header, *body), (_, *lines), notes = rows.cells, rows.lines, rows.notes
     if header == [f"{len(body)}", f"{len(header)}"]:
         raise ValueError(f"{where}, line {rows.lines[0]} counts rows and columns: delete it, or write names")
-    if not _is_header(where, rows):
+    are_choices = all({name, *cells} == {name, ""} for name, *cells in zip(header, *body, strict=True))
+    if not are_choices and not _is_header(where, rows):
         header, body, lines = [f"x{d}" for d in range(len(header))], rows.cells, rows.lines
         more = ", ..." * (len(header) > 3)
         notes.append(f"no header: line {lines[0]} is data; the columns are called {', '.join(header[:3])}{more}")
-    elif header in body:
+    elif header in body and not are_choices:
         remedy = "delete it, or add a line of names if both are samples"
         raise ValueError(f"{where}, line {lines[body.index(header)]} repeats the header: {remedy}")
     if not body:
@@ -154,6 +157,8 @@ def _are_names(where: str, rows: Rows, values: list[int], only: bool) -> bool:
     if only and steps and first == 0 and (count > 2 or not all(map(WHOLE.fullmatch, numbers))):
         return True  # as pandas writes an array
     years = count > 1 and all(1800 < value < 2200 for value in values)
+    if years and steps and count > 2 and all(rows.cells[0][1:]) and not any(map(YEAR.fullmatch, numbers)):
+        return True  # a column for each year
     if not only or years or (steps and count > 2 - (first == 0)):
         given = f"line {rows.lines[0]}, {shown(','.join(rows.cells[0]))}, may be names or data"
         names = "write names that are no numbers there, or add a line of names above it"

@@ -7,6 +7,7 @@ a column called id, index, ...           labels of the rows, left out; refused w
 a column called count                    frequencies of the rows
 shares or cumulative sums of these       left out
 n, freq, weight, ... of whole numbers    refused: the user says which
+weight beside a size such as height      a feature, unless it has numbers that are small
 =======================================  ==============================================================
 
 What the user names by an option is that. A column that is the only one is the feature.
@@ -28,9 +29,9 @@ from comparisons.data.words import called
 from models.validation import Array
 
 COUNT = "count"
-FREQUENCY, LABEL = called("frequency"), called("label")
+FREQUENCY, LABEL, MASS, SIZE = (called(kind) for kind in ("frequency", "label", "mass", "size"))
 CAMEL_ID = re.compile(r".*[a-zäöüß](Id|ID|Nr)")
-FEWEST_NUMBERED, MANY_ROWS = 3, 10
+FEWEST_NUMBERED, MANY_ROWS, LIGHTEST = 3, 10, 10  # smaller numbers beside a size may be frequencies too
 ROUNDED = 0.02  # what rounding does to percentages
 FIRST_YEAR = 1800  # a run of larger numbers beside counts is time
 
@@ -118,7 +119,10 @@ def _find_roles(table: Table, roles: Roles) -> None:
             keep = "it labels the rows" if is_kept else f"{flag('index', [column.name])} keeps it as labels of the rows"
         roles.notes.append(f"left out: {table.called(column)} ({labels[column.name]}); {keep}")
     numbered = any(column.is_numeric for column in left_out)
+    sizes = any(SIZE.fullmatch(column.name) for column in features)
     for column in features:
+        if sizes and MASS.fullmatch(column.name) and min(column.numbers, default=0) >= LIGHTEST:
+            continue
         if FREQUENCY.fullmatch(column.name) and (len(features) > 1 or (numbered and column.name.lower() != COUNT)):
             _ask_weights(table, roles, column, [one.name for one in features])
     roles.features = features
