@@ -81,7 +81,8 @@ def _marks(column: Column, others: Sequence[Column]) -> str:
     for outer in np.flatnonzero(values < rest[0]), np.flatnonzero(values > rest[-1]):
         far = np.array([_is_far(values[at], rest, is_code[at], times[at] > 1) for at in outer], dtype=bool)
         codes, rest = np.append(codes, values[outer[far]]), np.union1d(rest, values[outer[~far]])
-    heaps = np.flatnonzero(is_code & (values >= LEAST_WITHIN) & (times > times[~is_code].max(initial=2)))
+    often = (times > times[~is_code].max(initial=2)) & (len(values) > NEAREST)
+    heaps = np.flatnonzero(is_code & often & (values >= LEAST_WITHIN))
     if not len(codes := np.union1d(codes, [values[at] for at in heaps if _is_heap(values, times, int(at))])):
         return ""
     marks = [f"{code + 0.0:.15g}" for code in codes]
@@ -95,7 +96,7 @@ def _is_heap(values: Array, times: np.ndarray, at: int) -> bool:
     """Whether a number is there more often than it would be by chance, as often as those about it: a Poisson number."""
     near = slice(max(at - NEAREST, 0), at + NEAREST + 1)
     rate = (times[near].sum() - times[at]) * np.diff(values).min() / np.ptp(values[near])
-    return len(values) > NEAREST and bool(poisson.sf(times[at] - 1, rate) < RARE)
+    return bool(poisson.sf(times[at] - 1, rate) < RARE)
 
 
 def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
@@ -219,14 +220,10 @@ def _without_variance(features: Sequence[Column], X: Array) -> list[str]:
         (features[d].name, f"is {low[d]:.15g} in every {cell}" if low[d] == high[d] else f"{sums}{among}")
         for d in np.flatnonzero((low == high) | follows).tolist()
     )
-    said = [
+    return [
         f"{_each(names)} {what}; {flag('drop', names)} leaves {'it' if len(names) == 1 else 'them'} out"
         for what, names in alike.items()
     ]
-    half = X[: len(X) // 2]
-    if len(X) % 2 == 0 and len(np.unique(half)) > 2 and np.array_equal(half, X[len(half) :], equal_nan=True):
-        said.append("the lower half of the rows repeats the upper: delete it if it was pasted twice")
-    return said
 
 
 def _follows(X: Array) -> np.ndarray:

@@ -121,9 +121,9 @@ def _find_roles(table: Table, roles: Roles) -> None:
     numbered = any(column.is_numeric for column in left_out)
     sizes = any(SIZE.fullmatch(column.name) for column in features)
     for column in features:
-        if sizes and MASS.fullmatch(column.name) and min(column.numbers, default=0) >= LIGHTEST:
-            continue
-        if FREQUENCY.fullmatch(column.name) and (len(features) > 1 or (numbered and column.name.lower() != COUNT)):
+        weighs = sizes and MASS.fullmatch(column.name) and min(column.numbers, default=0) >= LIGHTEST
+        may_count = len(features) > 1 or (numbered and column.name.lower() != COUNT)
+        if FREQUENCY.fullmatch(column.name) and may_count and not weighs:
             _ask_weights(table, roles, column, [one.name for one in features])
     roles.features = features
 

@@ -150,8 +150,7 @@ def doubtful_rows(table: Table, features: Sequence[Column], categorical: bool) -
     lines += [f"{table.place(row)} has fewer cells than all between: delete it if it is no sample" for row in poor]
     if len(gaps) >= FEWEST and (gaps[:-HIGHEST] == 1).all() and (gaps > 1).sum() == 1:
         below = [table.place(row) for row in range(int(np.argmax(gaps > 1)) + 1, n)]
-        stand, sums = ("stands", "it if it sums") if len(below) == 1 else ("stand", "them if they sum")
-        lines.append(f"{', '.join(below)} {stand} alone below an empty one: delete {sums} up others")
+        lines.append(f"alone below an empty row: {', '.join(below)}; delete what sums up others")
     once = np.all([np.bincount(one.which + 1)[one.which + 1] == 1 for one in features], axis=0)
     if categorical and len(features) > 1 and once[0] and once.sum() < HIGHEST and once[: once.sum()].all():
         heads = ", ".join(map(table.place, range(once.sum())))
