@@ -54,8 +54,8 @@ def doubts(table: Table, roles: Roles, X: Any, pair: Family) -> list[str]:
             said += [*_kinds(numeric, counts), *_names(list(table.raw)), *_shape(features)]
             said += [] if roles.weights else _crossed(table.raw)
             seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
-            n = None if roles.weights else len(features)
-            why = by_what((name, _minutes(x) or _units(x) or (n and _order(x, n)) or "") for name, x in seen)
+            ordered = roles.weights is None
+            why = by_what((name, _minutes(x) or _units(x) or _order(x, len(features)) * ordered) for name, x in seen)
             said += [f"{_each(names)} {what.format(drop=flag('drop', names))}" for what, names in why.items()]
             said += [*_without_variance(features, X), *(_without_zeros(features) if counts else [])]
     for name in filter(UNIT.fullmatch, table.raw):

@@ -139,8 +139,7 @@ def text_of(path: Path, content: bytes, asked: str | None = None) -> tuple[str, 
             )
         text = text if text.isascii() else INVISIBLE.sub("", text)
         return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\x1a"), name
-    which = "".join(f" and none in {name}" for name in old)
-    raise ValueError(f"data file {path} is no text in {encoding}{which and ','}{which}: {ENCODE}")
+    raise ValueError(f"data file {path} is no text in {', and none in '.join([encoding, *old])}: {ENCODE}")
 
 
 def cut(path: object, text: str) -> Rows:

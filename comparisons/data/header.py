@@ -8,7 +8,6 @@ cell below is one, and others are asked about.
 
 import re
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -85,7 +84,7 @@ def _single_column(where: str, text: str, rows: Rows) -> Rows:
     if [cells[0] for cells in body] == [f"{i}" for i in range(1, len(body) + 1)]:
         given = f"line {rows.lines[1]}, {','.join(body[0])}, may be one number with a decimal comma, or a row's number"
         raise ValueError(f"{where}: {given} and one: put both names into the first line, or write a decimal point")
-    return replace(rows_by(text, ""), notes=rows.notes)
+    return rows_by(text, "")
 
 
 def _is_cut(cells: list[str]) -> bool:
