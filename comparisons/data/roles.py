@@ -119,7 +119,7 @@ def _find_roles(table: Table, roles: Roles) -> None:
             keep = "it labels the rows" if is_kept else f"{flag('index', [column.name])} keeps it as labels of the rows"
         roles.notes.append(f"left out: {table.called(column)} ({labels[column.name]}); {keep}")
     numbered = any(column.is_numeric for column in left_out)
-    sizes = any(SIZE.fullmatch(column.name) for column in features)
+    sizes = any(SIZE.fullmatch(one.name) and (np.diff(one.array) <= 0).any() for one in features)  # no list of classes
     for column in features:
         weighs = sizes and MASS.fullmatch(column.name) and min(column.numbers, default=0) >= LIGHTEST
         may_count = len(features) > 1 or (numbered and column.name.lower() != COUNT)
