@@ -202,11 +202,11 @@ READ = {
         {"index": "what"},
         "x",
         [[1], [2.5], [9]],
-        ["line 3, column 'what': 'median' is taken for a sample; delete the line if it sums up others"],
+        ["line 3, column 'what': 'median' is taken for a sample; delete the line if it is a note or sums up others"],
     ),
     "a person who was not measured": (
         "gmm", "name,x\nAnn Lee,1\nBo Li,\nCy Wu,2.5\n", {"index": "name"}, "x", [[1], [NAN], [2.5]],
-        ["line 3: 'Bo Li' stands alone and is taken for a sample"],
+        ["line 3: 'Bo Li' is taken for a sample; delete the line if it is a note"],
     ),
     "an answer alone, with NA written": (
         "bmm", "a,b\nso so,NA\nno,0\nno,1\nno,0\n", {}, "a b", [[1, NAN], [0, 0], [0, 1], [0, 0]], ["so so is 1"],
@@ -635,7 +635,10 @@ def test_a_total_of_something_is_a_sample_where_its_column_is_named(written):
         read(file, "gmm")
     dataset = read(file, "gmm", index="cereal")
     assert dataset.row_labels == ("Bran", "Total Corn Flakes", "Oats", "Wheat")
-    assert "'Total Corn Flakes' is taken for a sample; delete the line if it sums up others" in dataset.notes[-1]
+    assert (
+        "'Total Corn Flakes' is taken for a sample; delete the line if it is a note or sums up others"
+        in dataset.notes[-1]
+    )
 
 
 def test_cells_that_list_many_numbers_are_refused_at_once_and_shown_in_part(written):

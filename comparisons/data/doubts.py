@@ -161,10 +161,8 @@ def _shape(features: Sequence[Column]) -> list[str]:
     short = [one for one in features if not one.observed.all()]
     end_early = all(not any(one.observed[-2:]) and (np.diff(one.observed.astype(int)) <= 0).all() for one in short)
     said = [f"{n} rows of {D} features: is a row a sample? If it is a variable, transpose the table"] * (1 < n <= D)
-    if short and end_early:
-        names = some_of([one.name for one in short])
-        said.append(f"{names} end early: are columns groups? Write one of values, and one of groups")
-    return said
+    ends = f"{some_of([one.name for one in short])} end early: are columns groups?"
+    return said + [f"{ends} Write one of values, and one of groups"] * bool(short and end_early)
 
 
 def _minutes(x: Array) -> str:

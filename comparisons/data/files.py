@@ -134,9 +134,8 @@ def text_of(path: Path, content: bytes, asked: str | None = None) -> tuple[str, 
             line = line or content.count(b"\n", 0, error.start) + 1
             continue
         if name == "cp1252" and old and (strange := NOT_WESTERN.search(text)):
-            raise ValueError(
-                f"data file {path} is no UTF-8 in line {line}, and {strange[0]!r} is no word in cp1252: {ENCODE}"
-            )
+            given = f"is no UTF-8 in line {line}, and {strange[0]!r} is no word in cp1252"
+            raise ValueError(f"data file {path} {given}: {ENCODE}")
         text = text if text.isascii() else INVISIBLE.sub("", text)
         return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\x1a"), name
     raise ValueError(f"data file {path} is no text in {', and none in '.join([encoding, *old])}: {ENCODE}")

@@ -88,9 +88,7 @@ def roles_of(table: Table, columns: Sequence[Column], asked: Reading) -> Roles:
         remedy = f"count each row once by {flag('drop', [roles.weights.name])}"
         raise ValueError(f"{table.name} {given}: fit it from Python (em.open_parquet, sample_weight=), or {remedy}")
     if not roles.features:
-        no_features = [one.name for one in rest] or [name for name in (*asked.drop, asked.weights, asked.index) if name]
-        what = f"{', '.join(no_features)} {'label the rows' if rest else 'are no features'}"
-        raise ValueError(f"{table.name} has no feature left, for {what}: name the features in --columns")
+        raise ValueError(f"{table.name} has no feature left of {', '.join(table.raw)}: name the features in --columns")
     if len(roles.features) == 1 and FREQUENCY.fullmatch(roles.features[0].name):
         roles.notes.append(f"column {roles.features[0].name!r} is the feature, for there is no other")
     return roles

@@ -26,17 +26,11 @@ from models.validation import Array
 
 SUM, TOTAL_OF, SUMMARY = called("sum"), called("total_of"), called("summary")
 HIGHEST, LOWEST = 3, 8  # rows in which spreadsheets have means, deviations and notes above and below the samples
-STRAYS = {  # what is said of such a row, and what where it is taken for a sample
-    "sum": ("begins a row of sums and no sample: delete it, and lines like it", ""),
-    "mean": (
-        "begins a row of sums, means or the like: delete it, and lines like it; if it is a sample, name the column: "
-        "{index} (labels of rows) or {drop}, or among --columns",
-        "is taken for a sample; delete the line if it sums up others",
-    ),
-    "note": (
-        "stands alone: delete it if it is a note, or write NA into its empty cells if it is a sample",
-        "stands alone and is taken for a sample; delete it if it is a note",
-    ),
+STRAYS = {  # what is said of such a row
+    "sum": "begins a row of sums and no sample: delete it, and lines like it",
+    "mean": "begins a row of sums, means or the like: delete it, and lines like it; if it is a sample, name the "
+    "column: {index} (labels of rows) or {drop}, or among --columns",
+    "note": "stands alone: delete it if it is a note, or write NA into its empty cells if it is a sample",
 }
 FEWEST, MANY_ROWS, UNLIKELY = 3, 10, 1e-4
 
@@ -59,11 +53,10 @@ def refuse_words(table: Table, named: Collection[str]) -> None:
         if (d, words[row]) in answers:
             continue
         at = f"{table.place(row)}{f', column {names[d]!r}' * (kind != 'note')}: {words[row]!r}"
-        said, taken = STRAYS[kind]
-        if not taken or not (names[d] in named or (is_name and kind == "mean")):
-            said = said.format(index=flag("index", [names[d]]), drop=flag("drop", [names[d]]))
+        if kind == "sum" or not (names[d] in named or (is_name and kind == "mean")):
+            said = STRAYS[kind].format(index=flag("index", [names[d]]), drop=flag("drop", [names[d]]))
             raise ValueError(f"{table.name}, {at} {said}")
-        table.notes.append(f"{at} {taken}")
+        table.notes.append(f"{at} is taken for a sample; delete the line if it is a note or sums up others")
 
 
 def _found(columns: Sequence[Sequence[str]]) -> dict[int, tuple[str, int]]:
