@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
@@ -124,6 +125,17 @@ class Dataset:
     row_labels: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     all_rows: AllRows | None = None
+
+    @classmethod
+    def published(cls, name: str, family: str, story: str, feature_names: tuple[str, ...], **options: Any) -> Self:
+        """Return the data set of the file ``comparisons/data/<name>.csv``: a header line and numbers, none missing.
+
+        A column after those of the features is how often each row was observed.
+        """
+        X = np.loadtxt(Path(__file__).parent / "data" / f"{name}.csv", delimiter=",", skiprows=1, ndmin=2)
+        if X.shape[1] > len(feature_names):
+            X = np.repeat(X[:, :-1], X[:, -1].astype(int), axis=0)
+        return cls(name, family, story, X, feature_names, options)
 
     def __repr__(self) -> str:
         n, D = self.X.shape

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.data.published import published
 from comparisons.declarations import Case, Dataset
 from models.bmm import BMMParameters, BMMPrior, simulate
 
@@ -13,12 +12,12 @@ PIXELS = tuple(f"pixel {row},{column}" for row in range(8) for column in range(8
 
 def _lsat7() -> Dataset:
     story = "five LSAT items, 1000 persons (Bock & Lieberman 1970)"
-    return published("lsat7", "bmm", story, tuple(f"item {d}" for d in range(1, 6)))
+    return Dataset.published("lsat7", "bmm", story, tuple(f"item {d}" for d in range(1, 6)))
 
 
 def _saxony() -> Dataset:
     story = "boys among the first 12 children of 6115 families (Geissler 1889)"
-    return published("saxony", "bmm", story, ("boys",), n_trials=12)
+    return Dataset.published("saxony", "bmm", story, ("boys",), n_trials=12)
 
 
 def _digits_binary() -> Dataset:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from comparisons.data.published import published
 from comparisons.declarations import Case, Dataset
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior, simulate
 from models.gmm.structures import COVARIANCE_TYPES
@@ -14,12 +13,12 @@ from models.gmm.structures import COVARIANCE_TYPES
 
 def _faithful() -> Dataset:
     names, story = ("eruptions (min)", "waiting (min)"), "Old Faithful geyser, 272 eruptions"
-    return published("faithful", "gmm", f"{story} (Azzalini & Bowman 1990)", names)
+    return Dataset.published("faithful", "gmm", f"{story} (Azzalini & Bowman 1990)", names)
 
 
 def _galaxies() -> Dataset:
     story = "velocities of 82 galaxies (Roeder 1990; row 78 as in R's MASS)"
-    dataset = published("galaxies", "gmm", story, ("velocity (1000 km/s)",))
+    dataset = Dataset.published("galaxies", "gmm", story, ("velocity (1000 km/s)",))
     return replace(dataset, X=dataset.X / 1000)
 
 
