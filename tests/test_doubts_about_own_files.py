@@ -264,6 +264,7 @@ def test_numbers_of_one_kind_and_with_units_are_amounts(written, content):
             amounts(170, 9, 60, 1), amounts(72, 12, 60, 1), amounts(84, 9, 60, 1), names=["height", "weight", "waist"]
         ),
         lines_of(amounts(170, 9), amounts(72, 12), names=["Height_cm", "Weight"]),
+        lines_of(amounts(20, 3, 60, 1), amounts(4, 0.5, 60, 2), names=["mpg", "wt"]),
         lines_of(amounts(5, 1, 60, 2), amounts(45, 6), amounts(900, 150), names=["b", "age", "rent"]),
         lines_of(amounts(88, 6), amounts(990, 9), amounts(5, 1, 60, 2), names=["score", "price", "b"]),
     ],

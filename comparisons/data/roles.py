@@ -31,7 +31,7 @@ from models.validation import Array
 COUNT = "count"
 FREQUENCY, LABEL, MASS, SIZE = (called(kind) for kind in ("frequency", "label", "mass", "size"))
 CAMEL_ID = re.compile(r".*[a-zäöüß](Id|ID|Nr)")
-FEWEST_NUMBERED, MANY_ROWS, LIGHTEST = 3, 10, 10  # smaller numbers beside a size may be frequencies too
+FEWEST_NUMBERED, MANY_ROWS = 3, 10
 ROUNDED = 0.02  # what rounding does to percentages
 FIRST_YEAR = 1800  # a run of larger numbers beside counts is time
 
@@ -119,7 +119,8 @@ def _find_roles(table: Table, roles: Roles) -> None:
     numbered = any(column.is_numeric for column in left_out)
     sizes = any(SIZE.fullmatch(one.name) and (np.diff(one.array) <= 0).any() for one in features)  # no list of classes
     for column in features:
-        weighs = sizes and MASS.fullmatch(column.name) and min(column.numbers, default=0) >= LIGHTEST
+        lightest = 10 if column.is_whole else 1  # less may be a frequency, or a weight of a survey
+        weighs = sizes and MASS.fullmatch(column.name) and min(column.numbers, default=0) >= lightest
         may_count = len(features) > 1 or (numbered and column.name.lower() != COUNT)
         if FREQUENCY.fullmatch(column.name) and may_count and not weighs:
             _ask_weights(table, roles, column, [one.name for one in features])
