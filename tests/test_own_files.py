@@ -516,6 +516,10 @@ READ = {
         "gmm", "x,unit\n1,kg\n800,g\n3,t\n", {"drop": "unit"}, "x", [[1], [800], [3]],
         ["column 'unit' names several units (g, kg, t): write all numbers in one"],
     ),
+    "rows pasted twice": (
+        "gmm", "a,b\n1,2\n3,7\n1,2\n3,7\n", {}, "a b", [[1, 2], [3, 7], [1, 2], [3, 7]],
+        ["the lower half of the rows repeats the upper"],
+    ),
     "decimal years and days of a trial": (
         "gmm", "date,day\n2012.917,101\n2012.083,103\n2013.5,106\n", {}, "date day",
         [[2012.917, 101], [2012.083, 103], [2013.5, 106]], [],

@@ -57,7 +57,7 @@ def doubts(table: Table, roles: Roles, X: Any, pair: Family) -> list[str]:
             ordered = roles.weights is None
             why = by_what((name, _minutes(x) or _units(x) or _order(x, len(features)) * ordered) for name, x in seen)
             said += [f"{_each(names)} {what.format(drop=flag('drop', names))}" for what, names in why.items()]
-            said += [*_without_variance(features, X), *(_without_zeros(features) if counts else [])]
+            said += [*_without_variance(features, X), *_pasted_twice(X), *(_without_zeros(features) if counts else [])]
     for name in filter(UNIT.fullmatch, table.raw):
         units = sorted(word for word in {f"{cell}" for cell in table.raw[name]} if word and not looks_like_number(word))
         said += [f"column {name!r} names several units ({some_of(units)}): write all numbers in one"][: len(units) - 1]
@@ -222,6 +222,13 @@ def _without_variance(features: Sequence[Column], X: Array) -> list[str]:
         f"{_each(names)} {what}; {flag('drop', names)} leaves {'it' if len(names) == 1 else 'them'} out"
         for what, names in alike.items()
     ]
+
+
+def _pasted_twice(X: Array) -> list[str]:
+    """Return a sentence if the lower half of the rows is the upper again."""
+    upper, lower = X[: len(X) // 2], X[len(X) // 2 :]
+    again = len(np.unique(upper)) > 2 and np.array_equal(upper, lower, equal_nan=True)
+    return ["the lower half of the rows repeats the upper: delete it if it was pasted twice"][:again]
 
 
 def _follows(X: Array) -> np.ndarray:
