@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,16 @@ from scipy.sparse import csr_array, hstack, issparse
 
 from em.engine.blocks import blocks
 from em.samples.distinct import CELLS_AT_A_TIME, distinct_rows, hashes, order_of_values
-from em.samples.sketch import MOST_CELLS_SKETCHED, Ends, Sketch, bound_of, most_sketched, sketched
+from em.samples.sketch import (
+    MOST_CELLS_SKETCHED,
+    Ends,
+    Sketch,
+    bound_of,
+    candidates,
+    most_sketched,
+    sketched,
+    weights_of,
+)
 from models.validation import Array
 
 PART_ROWS = 65_536  # at the least, of a part in which distinct rows are looked for
@@ -141,20 +150,29 @@ class Samples:
     def at_hand(self) -> "Samples":
         """The rows that starts look at: all, of many those of the sketch.
 
-        Rows of the ends of columns that vary, but not there, are added: a start without variance is none.
+        Rows of the ends of columns that vary or are seen, but not there, are added: a start without variance is none.
         """
         if self.few:
             return self
         if self.hand is not None:
             return self.hand()
-        D = self.X.shape[1]
-        rows, weights = self.sketch.rows, self.sketch.weights
-        hidden = np.flatnonzero(~self.constant & ~(np.fmax.reduce(rows) > np.fmin.reduce(rows)))
+        D, rows, weights = self.X.shape[1], self.sketch.rows, self.sketch.weights
+        if len(rows) == self.sketch.most:
+            rows, weights = self.sketch.balanced(self.total, self._frequent)
+        highest, lowest = np.fmax.reduce(rows), np.fmin.reduce(rows)
+        hidden = np.flatnonzero(~((highest > lowest) | (self.constant & ~np.isnan(highest))))
         if len(hidden := hidden[: MOST_CELLS_SKETCHED // (2 * D)]):
             ends = self.sum_of(lambda part: Ends.of(part.X, hidden)).rows
             rows, weights = np.concatenate([rows, ends]), np.concatenate([weights, np.ones(len(ends))])
         counts = None if (weights == 1).all() else weights
         return Samples(rows, counts, np.arange(len(rows)), len(rows), self.names)
+
+    def _frequent(self, k: int) -> tuple[Array, Array]:
+        """Return the rows of at least a k-th of all samples each, and their weights."""
+        rows = self.sum_of(partial(candidates, k=k)).rows
+        weights = self.sum_of(partial(weights_of, h=hashes(rows))) if len(rows) else np.empty(0)
+        many = weights * k >= self.total
+        return rows[many], weights[many]
 
     def in_units(self, units: Any) -> "Samples":
         """Return the samples in other units."""

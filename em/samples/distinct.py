@@ -41,7 +41,7 @@ def distinct_rows(X: Any, weights: Array | None = None, *, hashed: bool = False)
     (array([1, 0]), array([1., 2.]))
     """
     w, order = np.ones(X.shape[0]) if weights is None else weights, row_order(X, weights, hashed=hashed)
-    starts = np.flatnonzero(np.append(True, _differ(X[order[1:]], X[order[:-1]])))
+    starts = np.flatnonzero(np.append(True, _differ(X[order[1:]], X[order[:-1]]))[: len(order)])
     return order[starts], np.add.reduceat(w[order], starts)
 
 

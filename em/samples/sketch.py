@@ -3,10 +3,21 @@
 It is the m distinct rows of smallest hash, with the sums of their weights over all rows. Parts of the rows have
 sketches that add up. Of data with few distinct rows the sketch is the data. In other units other rows have the smallest
 hashes. Runs on parts of it tell which lead on all rows where the gaps between them, means over rows, are clear.
+
+Each distinct row is in the sketch with the same probability p, however many samples it stands for. A row of very many
+samples, such as one that half of them are, would be missing, or count 1 / p times too much. So each sample of such a
+row counts p times, and such rows are looked for where the weights in the sketch do not add up to those of all rows.
+
+References
+----------
+Agarwal, Cormode, Huang, Phillips, Wei & Yi (2012), Mergeable summaries, PODS 31, 23-34.
 """
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from functools import reduce
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,6 +30,7 @@ LAST = 2**64 - 1  # hash
 MARGIN = 1.5  # of chunks of other sizes
 WORTH_A_PART = 4  # as many times more rows than a part has
 CLEARLY = 3.0  # standard errors
+FREQUENT = 64  # times the mean number of samples for each row of the sketch, if it were all: more are very many
 
 
 def most_sketched(n_features: int) -> int:
@@ -48,6 +60,66 @@ class Sketch:
         """Whether these are as many rows as there may be, or all."""
         return self.bound == LAST or len(self.rows) == self.most
 
+    @property
+    def share(self) -> float:
+        """The probability p with which a distinct row is here: the part of all hashes that are as small."""
+        return 1.0 if len(self.rows) < self.most else float(hashes(self.rows[-1:])[0]) / LAST
+
+    def balanced(self, total: float, frequent: Callable[[int], tuple[Array, Array]]) -> tuple[Array, Array]:
+        """Return rows (h, D) and weights (h,) in which each of all samples counts as much as another.
+
+        Weights are in units in which Σ w = Σ w² over rows that are not frequent: they count independent draws, as
+        :func:`is_clear` takes them.
+
+        Parameters
+        ----------
+        total : float
+            How many samples the rows of all parts stand for.
+        frequent : callable
+            Returns the rows of at least a k-th of all samples each, and their weights, for a number k.
+        """
+        k, p = self.most // FREQUENT, self.share
+        many = self.weights * k >= total
+        rows, weights, rare = self.rows[many], self.weights[many], self.weights[~many]
+        missing = total - weights.sum() - rare.sum() / p
+        if k and missing > CLEARLY * np.sqrt((rare**2).sum()) / p:
+            rows, weights = frequent(k)
+        counts = np.concatenate([rare, p * weights])
+        return np.concatenate([self.rows[~many], rows]), counts * (rare.sum() / (rare**2).sum() if len(rare) else 1.0)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """At most k rows, among which are all of more than one in k + 1 samples, and what they have beyond others (m,)."""
+
+    rows: Array
+    weights: Array
+    k: int
+
+    @classmethod
+    def of(cls, X: Array, weights: Array, k: int) -> Self:
+        """Return those of some rows: each loses the weight of the one that comes next after k."""
+        chosen, w = distinct_rows(X, weights, hashed=True)
+        w = w - np.partition(w, len(w) - k - 1)[len(w) - k - 1] if len(w) > k else w
+        return cls(X[chosen[w > 0]], w[w > 0], k)
+
+    def __add__(self, other: Self) -> Self:
+        both = np.concatenate([self.rows, other.rows])
+        return self.of(both, np.concatenate([self.weights, other.weights]), self.k)
+
+
+def candidates(samples: Any, k: int) -> Candidates:
+    """Return those of samples, a part of them after the other."""
+    parts = samples.parts(most_sketched(samples.X.shape[1]))
+    return reduce(operator.add, (Candidates.of(part.X, part.frequencies, k) for part in parts))
+
+
+def weights_of(samples: Any, h: np.ndarray) -> Array:
+    """Return how often the rows of these hashes, which ascend, occur among samples, shape (m,)."""
+    own = hashes(samples.X)
+    at = np.minimum(np.searchsorted(h, own), len(h) - 1)
+    return np.bincount(at, np.where(h[at] == own, samples.frequencies, 0.0), minlength=len(h))
+
 
 @dataclass(frozen=True)
 class Ends:
@@ -60,9 +132,8 @@ class Ends:
     def of(cls, X: Array, columns: np.ndarray) -> Self:
         """Return those of some rows; of several such rows the first in the order of their values."""
         order = order_of_values(X)
-        cells = [X[order, d] for d in columns]
-        highest = [np.where(np.isnan(x), -np.inf, x).argmax() for x in cells]
-        lowest = [np.where(np.isnan(x), np.inf, x).argmin() for x in cells]
+        highest = [np.where(np.isnan(x := X[order, d]), -np.inf, x).argmax() for d in columns]
+        lowest = [np.where(np.isnan(x := X[order, d]), np.inf, x).argmin() for d in columns]
         return cls(X[order[highest + lowest]], columns)
 
     def __add__(self, other: Self) -> Self:
@@ -82,7 +153,7 @@ def sketched(X: Array, weights: Array, h: np.ndarray, most: int, bound: int = LA
         kept = h <= distinct[min(most, len(distinct)) - 1]
     if not kept.all():
         X, weights = X[kept], weights[kept]
-    chosen, counts = distinct_rows(X, weights, hashed=True) if len(X) else (np.empty(0, dtype=int), weights)
+    chosen, counts = distinct_rows(X, weights, hashed=True)
     return Sketch(X[chosen][:most], counts[:most], most, bound)
 
 
