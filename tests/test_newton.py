@@ -58,6 +58,38 @@ def test_fits_of_many_iterations_end_with_newtons_step_whatever_their_size(monke
     assert limit.objective_ - fit.objective_ <= TOL + 1e-12 * abs(fit.objective_)
 
 
+def steps_of(monkeypatch, step):
+    """Return the nats that were missing before each step of a long fit, and the fit; ``step`` as `after_a_step`."""
+    missing = []
+
+    def listed(information, parameters):
+        arrays, nats = step(information, parameters)
+        missing.append(nats)
+        return arrays, nats
+
+    monkeypatch.setattr(newton, "after_a_step", listed)
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(400, 2)) + rng.randint(2, size=(400, 1)) * 1.2
+    fit = GaussianMixtureEM(2, random_state=0, n_init=1, tol=1e-6, acceleration=None).fit(X)
+    assert fit.n_e_steps_ > 3 * (newton.FEWEST_E_STEPS + 14)
+    return missing, fit
+
+
+def test_a_step_that_was_long_is_followed_by_another(monkeypatch):
+    missing, _ = steps_of(monkeypatch, after_a_step)
+    assert len(missing) > 1
+    assert missing[-2] > newton.LEAST_MISSING > missing[-1]
+
+
+def test_a_step_that_loses_is_not_tried_again(monkeypatch):
+    def lost(information, parameters):
+        return {**parameters.arrays(), "means": parameters.means + 1}, 1e-7
+
+    missing, fit = steps_of(monkeypatch, lost)
+    assert missing == [1e-7]
+    assert "at most 1e-06 nats" in fit.status_
+
+
 @pytest.mark.parametrize("with_prior", [False, True])
 def test_restarts_end_at_the_same_digits(with_prior):
     """To a hundred-billionth, where steps that leave 1e-8 nats differ in the fifth digit."""

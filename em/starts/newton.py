@@ -11,9 +11,9 @@ than they said. Where a millionth of a nat or less is missing, the step is taken
 EM goes on: only EM's own steps lead to its estimate, so that a wrong M-step is not put right by another formula. Where
 parameters are not identified there is no step, and none where it would take long: information of many rows and
 parameters is made only after so many E-steps that it takes a fifth of their time at the most. After twice as many a
-second step follows: the first is short by the square of its length. What is missing at the end and is more than
-``tol``, as where ``max_iter`` came first, is in the status if the step stays among legal parameters: beyond them it
-says little.
+second step follows where the first was long, for it is short of the limit by the square of its length, and after three
+times as many a third. What is missing at the end and is more than ``tol``, as where ``max_iter`` came first, is in the
+status if the step stays among legal parameters: beyond them it says little.
 """
 
 from copy import copy
@@ -64,8 +64,9 @@ def polished[P: Parameters](estimator: "Restarts[P]", problem: Problem[P], sampl
         at.parameters_ = run.parameters
         arrays, missing = after_a_step(at._information_of(samples), run.parameters)
         if missing <= MOST_MISSING:
-            run = _moved(problem, run, arrays)
-            if missing > LEAST_MISSING and run.n_e_steps > 2 * many:
+            before, run = run, _moved(problem, run, arrays)
+            again = missing > LEAST_MISSING and run.n_e_steps > (number + 2) * many and number < MOST_TIMES
+            if again and run.parameters is not before.parameters:
                 continue
             return run
         if np.isnan(missing) or missing <= estimator.tol or number == MOST_TIMES:
