@@ -220,7 +220,7 @@ def chunked_samples(
     Raises
     ------
     ValueError, TypeError
-        As :func:`em.samples.samples_to_fit`; the message names the chunk.
+        As :func:`em.samples.reading.samples_to_fit`; the message names the chunk.
     """
     chunks, names = Chunks.of(X, sample_weight), column_names(X) if names is None else names
     D = X.shape[1]
