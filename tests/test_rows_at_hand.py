@@ -7,6 +7,7 @@ from sklearn.base import clone
 
 from em import GaussianMixtureEM, KMeans, PoissonMixtureEM
 from em.chunked.samples import chunked_samples
+from em.gmm.units import units_of
 from em.samples import kept_samples
 from em.samples.distinct import distinct_rows, hashes
 from em.samples.sketch import candidates
@@ -69,6 +70,14 @@ def test_a_constant_that_hardly_a_row_shows_is_in_every_start():
     for one in fits:
         np.testing.assert_allclose(one.rates_[:, 3], 7.0, rtol=1e-6)
     np.testing.assert_allclose(fits[1].rates_, fits[0].rates_, rtol=1e-6)
+
+
+def test_where_starts_are_given_no_pass_looks_for_rows_at_hand():
+    X = np.random.RandomState(0).normal(size=(N, 2))
+    _, chunks = in_memory_and_in_chunks(X)
+    standard = chunks.in_units(units_of(chunks, "full"))
+    assert "at_hand" not in vars(chunks)
+    np.testing.assert_allclose(standard.at_hand.X, (chunks.at_hand.X - chunks.mean) / chunks.deviation, rtol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial, reduce
+from functools import cached_property, reduce
 from typing import Any, Self
 
 import numpy as np
@@ -151,8 +151,8 @@ class ChunkedSamples(Samples):
 
     def in_units(self, units: Any) -> Self:
         """Return the samples in other units."""
-        hand = partial(units.samples, self.at_hand)
-        return replace(self, reader=replace(self.reader, units=units), summary=self.summary.in_units(units), hand=hand)
+        reader, summary = replace(self.reader, units=units), self.summary.in_units(units)
+        return replace(self, reader=reader, summary=summary, hand=lambda: units.samples(self.at_hand))
 
     def distinct(self, beside: Array | None = None, *, hashed: bool = False) -> Samples:
         """Return the distinct rows, in memory, where they are so few that the sketch holds them all."""
