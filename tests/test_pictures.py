@@ -242,6 +242,18 @@ def test_more_than_two_features_are_pairs_of_the_first_six():
     np.testing.assert_allclose(diagonal["mixture"].get_ydata(), density, rtol=1e-9)
 
 
+def test_numbers_beside_pairs_are_the_same_at_every_size_so_that_the_layout_settles():
+    X = np.random.RandomState(0).normal(size=(60, 4))
+    axes = plot(GaussianMixtureEM(1).fit(X), X)
+    figure, numbers = axes[0, 0].figure, []
+    for inches in (6, 10):
+        figure.set_size_inches(inches, inches)
+        figure.canvas.draw()
+        numbers.append([[tick.get_text() for tick in panel.get_yticklabels()] for panel in axes[:, 0]])
+        assert min(panel.yaxis.label.get_window_extent().x0 for panel in axes[:, 0]) >= 0
+    assert numbers[0] == numbers[1]
+
+
 def test_names_that_fit_beside_a_panel_are_whole(ax):
     X = pd.DataFrame(np.random.RandomState(0).normal(size=(20, 3)), columns=["Creatinine in [µmol/l]", "b", "c"])
     fit = GaussianMixtureEM(1).fit(X)

@@ -15,6 +15,7 @@ from models.labels import label
 
 MOST_FEATURES = 6
 INCHES = 1.9  # of each panel
+MOST_TICKS = 5  # a number that followed the size of the panels would change while the layout is sought
 LONGEST, LONGEST_INSIDE = 25, 18  # characters of a name
 
 
@@ -66,6 +67,7 @@ def _panels_inside(ax: Any, D: int) -> Any:
 
 def _label(panel: Any, i: int, j: int, D: int, names: list[str]) -> None:
     panel.tick_params(labelsize=8)
+    panel.locator_params(nbins=MOST_TICKS)
     panel.tick_params(labelbottom=i == D - 1, labelleft=j == 0 and i > 0)
     panel.set_xlabel(names[j] if i == D - 1 else "", fontsize=8)
     panel.set_ylabel(names[i] if j == 0 else "", fontsize=8)
