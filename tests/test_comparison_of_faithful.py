@@ -37,7 +37,7 @@ from comparisons.comparison.posterior_checks import (
     why_shown,
 )
 from comparisons.comparison.problem import prepare
-from comparisons.comparison.report.tables import tables_of
+from comparisons.comparison.report.tables import OF_CHECKS, tables_of
 from comparisons.comparison.spread import spreads_of, summary
 from comparisons.comparison.steps import verdict_of
 from comparisons.declarations import AllRows
@@ -424,6 +424,12 @@ def test_a_wrong_truth_is_seen(rerun, finished):
 def test_a_maximum_that_a_draw_beats_is_no_maximum(rerun, finished):
     better = replace(finished[2], pointwise=finished[2].pointwise + 10 / len(finished[0].X))
     assert {"no draw beats the MLE", "no draw beats the MAP"} <= rerun("posterior", draws=better)
+
+
+def test_checks_that_pass_above_their_tolerance_are_named_below_the_table(found):
+    above = [check.name.partition(",")[0] for check in found.checks if check.passed and check.value > check.tolerance]
+    assert "ESS" in above
+    assert all(name in OF_CHECKS for name in above)
 
 
 def test_it_shows_itself_in_five_lines(found):

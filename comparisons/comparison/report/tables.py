@@ -20,7 +20,10 @@ OF_ESTIMATES = (
     "MLE and MAP by EM, mean and sd of the posterior by NUTS; gap, gap': distance of MLE and of MAP from the mean, in "
     "posterior sd. R-hat near 1 and an ESS (effective sample size) of hundreds say that the chains mixed."
 )
-OF_CHECKS = "A value passes that is at most its tolerance (at least, for an ESS). What is only shown says why."
+OF_CHECKS = (
+    "A value passes that is at most its tolerance (at least, for an ESS and for 'find_MAP moved'). What is only shown "
+    "says why."
+)
 MORE = "what values and words mean, and where tolerances come from: --verbose, print(verbose=True)"
 
 
