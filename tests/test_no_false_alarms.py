@@ -117,6 +117,25 @@ def test_restarts_that_missed_the_maximum_are_too_few_and_em_is_not_wrong(monkey
     assert "n_init=40 (--restarts 40)" in found.explanation
 
 
+def with_a_lesser_map(problem):
+    """Fit, and put in the place of MAP what EM finds when the two clouds on the right are one component."""
+    fits, start = fit(problem), (problem.X[:, 0] > 2.5).astype(int)
+    assert not fits.has_maximum
+    mode = GaussianMixtureEM(2, init=start, prior=problem.prior, tol=1e-12).fit(problem.X)
+    assert fits.map.objective_ > mode.objective_ + 1
+    return replace(fits, map=mode)
+
+
+def test_restarts_that_missed_the_map_are_too_few_where_the_likelihood_runs_away(monkeypatch):
+    """The last column is constant but for three cells, so that every restart of maximum likelihood collapses."""
+    monkeypatch.setattr(comparisons.comparison.steps, "fit", with_a_lesser_map)
+    X = clouds([0, 0], [5, 5], [11, 11])
+    X = np.column_stack([X, np.isin(np.arange(len(X)), [3, 70, 120])])
+    found = compare(X, "gmm", 2, draws=500, tune=200, chains=2)
+    assert found.verdict == "inconclusive", found.explanation
+    assert found.explanation.startswith("the restarts are too few to tell: from a draw EM finds a maximum ")
+
+
 def test_a_likelihood_that_runs_away_from_a_draw_has_no_maximum():
     """But for one cell the second column is constant; the restarts' split of the first column is a lesser maximum."""
     X = np.stack([np.random.default_rng(8).normal(size=150) + np.repeat([0, 7], 75), np.zeros(150)], axis=1)

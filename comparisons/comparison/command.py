@@ -235,7 +235,7 @@ def exit_code(verdict: str, case: Case | None, console: Console) -> int:
     """Return 0 or 1, and say so where a declared verdict was missed."""
     if case is None:
         if verdict == "inconclusive":
-            console.print("[yellow]Warning:[/] inconclusive: nothing disagrees, but draws or restarts are too few.")
+            console.print("[yellow]Warning:[/] inconclusive: draws or restarts are too few to tell.")
         elif verdict not in ("agree", "disagree"):
             console.print(f"[yellow]Warning:[/] {verdict}: only identified or MAP quantities were judged.")
         return int(verdict == "disagree")

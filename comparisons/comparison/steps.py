@@ -185,8 +185,8 @@ def _by_restarts(fits: Fits, densities: Densities, draws: Draws) -> tuple[str, s
     verdict, explanation = verdict_of(better, checks)
     if verdict == "disagree":
         return None
-    if not better.has_maximum:
-        return verdict, f"from the likeliest draw {explanation}"
+    if beats_mle and not better.has_maximum:
+        return verdict, f"from the likeliest draw {explanation}" if verdict == "no maximum" else explanation
     gains = better.mle.objective_ - fits.mle.objective_, better.map.objective_ - fits.map.objective_
     found = f"from a draw EM finds a maximum {max(gains):.3g} nats above the best of {fits.settings.n_init} restarts"
     why = f"the restarts are too few to tell: {found}, and no check of EM fails there; {_more_restarts(fits)}"
