@@ -81,6 +81,10 @@ REFUSED = {
     "counts where answers are 0 or 1": (
         "bmm", "a,b\n0,1\n2,1\n0,0\n", {}, ["line 3", "column 'a', got 2", "n_trials is 1"],
     ),
+    "measurements where answers are 0 or 1": (
+        "bmm", "a,b\n1,2.25\n0,1.5\n,\n0,1\n", {},
+        ["line 2", "got 2.25; python -m comparisons.gmm takes measurements: correct it, or --drop b to leave"],
+    ),
     "answers that are 1 and 2": (
         "bmm", "a,b\n1,2\n2,1\n2,2\n", {}, ["column 'b', got 2", "comparisons.cmm takes whole numbers as levels"],
     ),

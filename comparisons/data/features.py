@@ -66,7 +66,18 @@ def _remedies(table: Table, features: Sequence[Column], refused: Mapping[str, st
 
 def commands_of_levels() -> str:
     """Return the commands of categorical mixtures."""
-    return " or ".join(f"python -m comparisons.{one.name}" for one in family_classes() if one.categorical)
+    return _commands(one for one in family_classes() if one.categorical)
+
+
+def commands_of_measurements() -> str:
+    """Return the commands of mixtures that take any real number."""
+    real, size = np.array([[-0.5]]), np.ones((1, 1))
+    families = (one for one in family_classes() if not one.categorical)
+    return _commands(one for one in families if not one.parameters_type.cells.misfits(real, size).any())
+
+
+def _commands(families: Iterable[type[Family]]) -> str:
+    return " or ".join(f"python -m comparisons.{one.name}" for one in families)
 
 
 def two_values(column: Column) -> tuple[Array, str] | None:
@@ -236,7 +247,11 @@ def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) 
         advice = cells.advice(x, sizes, [one.name for one in features])
         if size == 1 and x[row, d] > 0 and (x % 1 == 0).all():
             advice += f"; {commands_of_levels()} takes whole numbers as levels"
-        table.refuse(features[d], int(features[d].which[row]), cells.wanted(sizes), advice)
+        measured = (x[:, d] % 1 != 0).sum() > (~missing[:, d]).sum() / 2
+        if measured:
+            advice += f"; {commands_of_measurements()} takes measurements"
+        words: list[Any] | None = [] if measured else None
+        table.refuse(features[d], int(features[d].which[row]), cells.wanted(sizes), advice, words)
 
 
 def repeats_of(table: Table, weights: Column | None) -> np.ndarray | None:
