@@ -645,6 +645,21 @@ def test_an_exception_is_shown_with_its_line_and_the_smallest_input():
     assert "n = 1, K = 1, D = 1" in page
 
 
+def test_an_m_step_with_an_array_too_few_is_told_that_a_part_is_missing():
+    found = check_m_step(lambda X, r: (r.mean(axis=0), r.T @ X / r.sum(axis=0)[:, None]))
+    (sentence,) = found.located
+    assert sentence.startswith("weights, means, covariances: not found in what the function returns: a part is missing")
+
+
+def test_the_term_is_on_request_by_printing_what_explain_returns():
+    """At the end of a cell the text itself would be shown as one line in quotes."""
+
+    def squared(X, r):
+        return m_step(X, r**2)
+
+    assert repr(check_m_step(squared)).endswith("print what explain() of this result returns.")
+
+
 def test_a_step_for_more_features_is_not_taken_for_one_of_a_single_feature():
     def divides_columns(X, r):
         N = r.sum(axis=0)

@@ -219,7 +219,8 @@ def test_a_script_is_checked_by_the_names_of_its_functions(tmp_path):
     script.write_text(SCRIPT.replace("w * multi", "multi"))
     wrong = invoke("check", script, "--explain")
     assert (wrong.exit_code, "\nresponsibilities: weights" in wrong.output) == (1, True), wrong.output
-    assert "weights left out" not in invoke("check", script).output  # a hint only
+    hint = invoke("check", script).output
+    assert ("weights left out" in hint, "To see which term it is, add --explain." in hint) == (False, True), hint
     script.write_text(VARIANCES)
     for option, words, code in [
         ("covariance_type=diag", "right", 0),

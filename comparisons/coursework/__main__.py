@@ -99,7 +99,7 @@ def check(
 
         for _, found in checks_of(script, family, **options_of(option or ())):
             page = found.explain() if explain and not found.right else str(found)
-            for line in page.replace("Call explain() on this result", "Add --explain").splitlines():
+            for line in page.replace("print what explain() of this result returns", "add --explain").splitlines():
                 tell(console, line)
             console.print()
             all_right &= found.right

@@ -244,7 +244,9 @@ def _causes(found: Sequence[tuple[Mistake, ...]]) -> tuple[Mistake, ...]:
 
 
 def _of_failures(failed: Sequence[Trial], ordinary: Sequence[Trial]) -> str:
-    error = failed[0].answer.error or "it is missing from what the function returns, or is no array of numbers"
+    error = (
+        failed[0].answer.error or "not found in what the function returns: a part is missing, or is no array of numbers"
+    )
     first = failed[0].problem
     size = f"n = {first.n}, K = {first.K}, D = {first.D}"
     if len(failed) < len(ordinary):

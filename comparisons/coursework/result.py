@@ -152,7 +152,7 @@ class Check(Tabular):
             lines += ["", _paragraph(f"Hint: {self.hint}")]
             lines += ["", self.example] if self.example else []
             lines += ["", f"Read again: {self.section}. The formulas: {PAGE}."] if self.section else []
-            lines += ["Call explain() on this result to see which term it is."] if self.mistakes else []
+            lines += ["To see which term it is, print what explain() of this result returns."] if self.mistakes else []
         return "\n".join(lines + [_paragraph(f"Note: {note}") for note in self.notes])
 
     __str__ = __repr__
