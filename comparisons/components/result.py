@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.output.console import unmixed_note
+from em.plots.axes import legend
 from models.shown import shown
 from models.tables import Tabular, table_lines
 from models.validation import Array
@@ -88,6 +89,5 @@ class ByComponents(Tabular):
                 if not np.isnan(values).all():
                     ax.errorbar(K, values, errors if any(errors) else None, fmt=".-", capsize=3, label=label)
             ax.set(title=title, xlabel="number of components", xticks=K)
-            if ax.get_legend_handles_labels()[0]:
-                ax.legend(fontsize=8)
+            legend(ax)
         return fig
