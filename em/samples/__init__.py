@@ -10,16 +10,8 @@ from scipy.sparse import csr_array, hstack, issparse
 
 from em.engine.blocks import blocks
 from em.samples.distinct import CELLS_AT_A_TIME, distinct_rows, hashes, order_of_values
-from em.samples.sketch import (
-    MOST_CELLS_SKETCHED,
-    Ends,
-    Sketch,
-    bound_of,
-    candidates,
-    most_sketched,
-    sketched,
-    weights_of,
-)
+from em.samples.frequent import frequent_rows
+from em.samples.sketch import MOST_CELLS_SKETCHED, Ends, Sketch, bound_of, most_sketched, sketched
 from models.validation import Array
 
 PART_ROWS = 65_536  # at the least, of a part in which distinct rows are looked for
@@ -158,7 +150,7 @@ class Samples:
             return self.hand()
         D, rows, weights = self.X.shape[1], self.sketch.rows, self.sketch.weights
         if len(rows) == self.sketch.most:
-            rows, weights = self.sketch.balanced(self.total, self._frequent)
+            rows, weights = self.sketch.balanced(self.total, partial(frequent_rows, self))
         highest, lowest = np.fmax.reduce(rows), np.fmin.reduce(rows)
         hidden = np.flatnonzero(~((highest > lowest) | (self.constant & ~np.isnan(highest))))
         if len(hidden := hidden[: MOST_CELLS_SKETCHED // (2 * D)]):
@@ -166,13 +158,6 @@ class Samples:
             rows, weights = np.concatenate([rows, ends]), np.concatenate([weights, np.ones(len(ends))])
         counts = None if (weights == 1).all() else weights
         return Samples(rows, counts, np.arange(len(rows)), len(rows), self.names)
-
-    def _frequent(self, k: int) -> tuple[Array, Array]:
-        """Return the rows of at least a k-th of all samples each, and their weights."""
-        rows = self.sum_of(partial(candidates, k=k)).rows
-        weights = self.sum_of(partial(weights_of, h=hashes(rows))) if len(rows) else np.empty(0)
-        many = weights * k >= self.total
-        return rows[many], weights[many]
 
     def in_units(self, units: Any) -> "Samples":
         """Return the samples in other units."""

@@ -6,18 +6,13 @@ hashes. Runs on parts of it tell which lead on all rows where the gaps between t
 
 Each distinct row is in the sketch with the same probability p, however many samples it stands for. A row of very many
 samples, such as one that half of them are, would be missing, or count 1 / p times too much. So each sample of such a
-row counts p times, and such rows are looked for where the weights in the sketch do not add up to those of all rows.
-
-References
-----------
-Agarwal, Cormode, Huang, Phillips, Wei & Yi (2012), Mergeable summaries, PODS 31, 23-34.
+row counts p times. Where the weights in the sketch do not add up to those of all rows, such rows are looked for
+(:mod:`em.samples.frequent`).
 """
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -86,39 +81,6 @@ class Sketch:
             rows, weights = frequent(k)
         counts = np.concatenate([rare, p * weights])
         return np.concatenate([self.rows[~many], rows]), counts * (rare.sum() / (rare**2).sum() if len(rare) else 1.0)
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """At most k rows, among which are all of more than one in k + 1 samples, and what they have beyond others (m,)."""
-
-    rows: Array
-    weights: Array
-    k: int
-
-    @classmethod
-    def of(cls, X: Array, weights: Array, k: int) -> Self:
-        """Return those of some rows: each loses the weight of the one that comes next after k."""
-        chosen, w = distinct_rows(X, weights, hashed=True)
-        w = w - np.partition(w, len(w) - k - 1)[len(w) - k - 1] if len(w) > k else w
-        return cls(X[chosen[w > 0]], w[w > 0], k)
-
-    def __add__(self, other: Self) -> Self:
-        both = np.concatenate([self.rows, other.rows])
-        return self.of(both, np.concatenate([self.weights, other.weights]), self.k)
-
-
-def candidates(samples: Any, k: int) -> Candidates:
-    """Return those of samples, a part of them after the other."""
-    parts = samples.parts(most_sketched(samples.X.shape[1]))
-    return reduce(operator.add, (Candidates.of(part.X, part.frequencies, k) for part in parts))
-
-
-def weights_of(samples: Any, h: np.ndarray) -> Array:
-    """Return how often the rows of these hashes, which ascend, occur among samples, shape (m,)."""
-    own = hashes(samples.X)
-    at = np.minimum(np.searchsorted(h, own), len(h) - 1)
-    return np.bincount(at, np.where(h[at] == own, samples.frequencies, 0.0), minlength=len(h))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,61 @@
+"""The rows that very many samples share: a sketch (:mod:`em.samples.sketch`) may miss them.
+
+One pass finds k candidates, among which is every row that more than one in k + 1 samples share: of more than k rows
+each loses the weight of the (k + 1)-th, and those that have none left are dropped. A second pass counts the rest.
+
+References
+----------
+Agarwal, Cormode, Huang, Phillips, Wei & Yi (2012), Mergeable summaries, PODS 31, 23-34.
+"""
+
+import operator
+from dataclasses import dataclass
+from functools import partial, reduce
+from typing import Any, Self
+
+import numpy as np
+
+from em.samples.distinct import distinct_rows, hashes
+from em.samples.sketch import most_sketched
+from models.validation import Array
+
+
+def frequent_rows(samples: Any, k: int) -> tuple[Array, Array]:
+    """Return the rows of at least a k-th of all samples each, in the order of their hashes, and their weights."""
+    rows = samples.sum_of(partial(candidates, k=k)).rows
+    weights = samples.sum_of(partial(weights_of, h=hashes(rows))) if len(rows) else np.empty(0)
+    many = weights * k >= samples.total
+    return rows[many], weights[many]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """At most k rows, among which are all of more than one in k + 1 samples, and what they have beyond others (m,)."""
+
+    rows: Array
+    weights: Array
+    k: int
+
+    @classmethod
+    def of(cls, X: Array, weights: Array, k: int) -> Self:
+        """Return those of some rows: each loses the weight of the one that comes next after k."""
+        chosen, w = distinct_rows(X, weights, hashed=True)
+        w = w - np.partition(w, len(w) - k - 1)[len(w) - k - 1] if len(w) > k else w
+        return cls(X[chosen[w > 0]], w[w > 0], k)
+
+    def __add__(self, other: Self) -> Self:
+        both = np.concatenate([self.rows, other.rows])
+        return self.of(both, np.concatenate([self.weights, other.weights]), self.k)
+
+
+def candidates(samples: Any, k: int) -> Candidates:
+    """Return those of samples, a part of them after the other."""
+    parts = samples.parts(most_sketched(samples.X.shape[1]))
+    return reduce(operator.add, (Candidates.of(part.X, part.frequencies, k) for part in parts))
+
+
+def weights_of(samples: Any, h: np.ndarray) -> Array:
+    """Return how often the rows of these hashes, which ascend, occur among samples, shape (m,)."""
+    own = hashes(samples.X)
+    at = np.minimum(np.searchsorted(h, own), len(h) - 1)
+    return np.bincount(at, np.where(h[at] == own, samples.frequencies, 0.0), minlength=len(h))
