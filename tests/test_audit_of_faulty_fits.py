@@ -228,3 +228,16 @@ def test_a_variational_fit_is_held_to_its_own_objective():
     assert found.verdict == "right", str(found)
     assert found["regularisation"].verdict == found["criteria"].verdict == "not applicable"
     assert "variational bound" in found["regularisation"].finding
+
+
+class OfTheLikeliest(GaussianMixture):
+    """Its probabilities are those of the likeliest component alone, shape (n, 1)."""
+
+    def predict_proba(self, X):
+        return super().predict_proba(X).max(axis=1, keepdims=True)
+
+
+def test_probabilities_of_another_shape_are_named():
+    line = audit(quietly_fitted(OfTheLikeliest(2, **PRECISE), X), X)["scores"]
+    assert line.verdict == "wrong"
+    assert f"probabilities have the shape ({len(X)}, 1), and not ({len(X)}, 2)" in line.finding

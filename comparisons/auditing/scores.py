@@ -104,6 +104,8 @@ def _log_densities(here: Standing, theirs: Any) -> tuple[str, str, float]:
 
 def _probabilities(here: Standing, theirs: Any) -> tuple[str, str, float]:
     theirs, used = np.asarray(theirs, dtype=float), here.counted > 0
+    if theirs.shape != here.responsibilities.shape:
+        return WRONG, f"probabilities have the shape {theirs.shape}, and not {here.responsibilities.shape}", np.inf
     off = np.abs(theirs - here.responsibilities)[used]
     largest = float(np.max(off)) if not np.isnan(off).any() else np.inf
     if largest > max(SHARE, 1e3 * _precision(here)):
