@@ -30,7 +30,7 @@ class Heard(Progress):
     def tell(self, what):
         self.sentences.append(what)
 
-    def advance_to(self, done):
+    def advance_to(self, done, total):
         self.done.append(done)
 
 
@@ -58,7 +58,7 @@ def paced(fits, draws_per_second, most_seconds):
     pace = Pace(fits, heard, most_seconds, clock=lambda: now[0])
     for done in range(0, 2001, 10):
         now[0] = 3.0 + done / draws_per_second  # three seconds before the first draw
-        pace.advance_to(done)
+        pace.advance_to(done, 2000)
     return heard
 
 
@@ -82,7 +82,7 @@ def test_draws_that_take_too_long_are_refused_with_what_would_take_less(fits):
 
 def test_what_progress_raises_ends_the_chains(monkeypatch):
     class Late(Pace):
-        def advance_to(self, done):
+        def advance_to(self, done, total):
             raise TooLongError("too long")
 
     monkeypatch.setattr("comparisons.comparison.steps.Pace", Late)

@@ -27,7 +27,7 @@ def ours(order: Order) -> Draws:
     family = bmm if order["prior"] == "beta" else gmm
     with without_c_compiler:
         model = family.build_marginal_model(order["X"], order["K"], prior_of(order))
-        lengths = {key: order[key] for key in ("draws", "tune", "chains", "seed")}
+        lengths = {key: order[key] for key in ("draws", "chains", "seed")}
         return _arrays(sample(model, order["start"], **lengths))
 
 

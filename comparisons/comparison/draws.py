@@ -12,7 +12,7 @@ from comparisons.alignment.component_draws import with_labels
 from comparisons.comparison.density_checks import Densities
 from comparisons.comparison.estimates import stack
 from comparisons.comparison.fits import Fits, fit_map
-from comparisons.comparison.problem import Problem
+from comparisons.comparison.problem import Problem, Settings
 from comparisons.family import Point
 from em import NoMaximumWarning, NotIdentifiableWarning
 from em.status import left_to_the_status
@@ -70,7 +70,7 @@ class Draws:
         return parameters.permute(order_of(parameters, self.posterior))
 
 
-def draw(fits: Fits, densities: Densities, advance_to: Callable[[int], None]) -> Draws:
+def draw(fits: Fits, densities: Densities, advance_to: Callable[[int, int], None]) -> Draws:
     """Draw from the posterior by NUTS and align the labels.
 
     Raises
@@ -98,7 +98,7 @@ def draw(fits: Fits, densities: Densities, advance_to: Callable[[int], None]) ->
     return aligned(fits, densities, tree)
 
 
-def sampled_from_map(problem: Problem, advance_to: Callable[[int], None]) -> xr.DataTree:
+def sampled_from_map(problem: Problem, advance_to: Callable[[int, int], None]) -> xr.DataTree:
     """Return NUTS's draws as they come, from chains that start at MAP-EM, of a problem that was not fitted before."""
     with left_to_the_status():
         mode = fit_map(problem, random_state=problem.settings.random_state).parameters_
@@ -107,7 +107,7 @@ def sampled_from_map(problem: Problem, advance_to: Callable[[int], None]) -> xr.
 
 
 def sampled(
-    problem: Problem, model: Any, mode: Any, advance_to: Callable[[int], None], density: Any = None
+    problem: Problem, model: Any, mode: Any, advance_to: Callable[[int, int], None], density: Any = None
 ) -> xr.DataTree:
     """Return NUTS's draws from a problem's marginal model, whose mode MAP-EM found, as its settings say.
 
@@ -119,6 +119,12 @@ def sampled(
     sizes = {name: getattr(settings, name) for name in ("draws", "tune", "chains", "target_accept")}
     known = {"seed": settings.random_state, "progress": advance_to, "density": density}
     return sample(model, starts, **sizes, **known)
+
+
+def settings_used(settings: Settings, draws: Draws) -> Settings:
+    """Return settings with the warm-up and the acceptance that NUTS chose where they left it open."""
+    chosen = draws.posterior["sample_stats"].attrs
+    return replace(settings, tune=chosen["tuning_steps"], target_accept=chosen["target_accept"])
 
 
 def chain_starts(problem: Problem, mode: Any) -> list[Point]:

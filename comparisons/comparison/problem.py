@@ -16,8 +16,8 @@ from models.shown import shown
 from models.validation import Array, column_names, count_at_least, count_at_least_one, number_above, number_between
 
 
-def _setting(default: Any, flag: str, help_text: str) -> Any:
-    return field(default=default, metadata={"flag": flag, "help": help_text})
+def _setting(default: Any, flag: str, help_text: str, parse: type | None = None) -> Any:
+    return field(default=default, metadata={"flag": flag, "help": help_text, "parse": parse})
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,13 @@ class Settings:
 
     Attributes
     ----------
-    draws, tune, chains : int
-        NUTS draws and warm-up draws of each chain, and number of chains (at least 2).
-    target_accept : float
-        Acceptance that NUTS adapts its steps to, between 0 and 1; 0.9 is for divergent transitions.
+    draws, chains : int
+        NUTS draws of each chain, and number of chains (at least 2).
+    tune : int or None
+        Warm-up draws of each chain; ``None``: 300 of a posterior near normal, else 1,000.
+    target_accept : float or None
+        Acceptance that NUTS adapts its steps to, between 0 and 1; ``None``: 0.65 of a posterior near normal, else 0.8.
+        Where transitions diverge, try 0.9.
     n_init : int
         Restarts of maximum likelihood.
     starts : {"restarts", "single"}
@@ -52,9 +55,11 @@ class Settings:
     """
 
     draws: int = _setting(1000, "draws", "Posterior draws of each chain")
-    tune: int = _setting(1000, "tune", "Warm-up draws of each chain")
+    tune: int | None = _setting(None, "tune", "Warm-up draws of each chain; default: as the posterior needs", int)
     chains: int = _setting(4, "chains", "Number of chains")
-    target_accept: float = _setting(0.8, "target-accept", "Acceptance that NUTS adapts to; 0.9 against divergences")
+    target_accept: float | None = _setting(
+        None, "target-accept", "Acceptance that NUTS adapts to; 0.9 against divergences", float
+    )
     n_init: int = _setting(10, "restarts", "Restarts of EM; the best one is kept")
     starts: str = "restarts"
     random_state: int = _setting(0, "seed", "Seed of everything random; the same seed gives the same results")
@@ -64,7 +69,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, least in [("draws", 100), ("tune", 100), ("chains", 2), ("rows", 100)]:  # R-hat and ESS need so many
-            count_at_least(name, getattr(self, name), least)
+            if getattr(self, name) is not None:
+                count_at_least(name, getattr(self, name), least)
         if self.draws * self.chains < 1000:
             asked = f"{self.draws} x {self.chains}: the checks want an ESS of 400"
             raise ValueError(f"draws x chains must be at least 1000, got {asked}")
@@ -72,7 +78,8 @@ class Settings:
             raise ValueError(f"random_state (seed) must be less than 2**32, got {self.random_state}")
         if self.starts not in ("restarts", "single"):
             raise ValueError(f"starts must be 'restarts' or 'single', got {shown(self.starts)}")
-        number_between("target_accept", self.target_accept, 0, 1)
+        if self.target_accept is not None:
+            number_between("target_accept", self.target_accept, 0, 1)
         if self.minutes != np.inf:
             number_above("minutes", self.minutes, 0)
 

@@ -91,17 +91,16 @@ class Pace:
         self.fits, self.progress, self.seconds, self.clock = fits, progress, seconds, clock
         self.made, self.began, self.told = clock(), 0.0, False
 
-    def advance_to(self, done: int) -> None:
-        """Say how many draws are done, warm-up included.
+    def advance_to(self, done: int, total: int) -> None:
+        """Say how many draws are done, and how many there are, warm-up included.
 
         Raises
         ------
         TooLongError
             If the rest would take longer than the time that is left.
         """
-        self.progress.advance_to(done)
+        self.progress.advance_to(done, total)
         settings, now = self.fits.settings, self.clock()
-        total = settings.chains * (settings.draws + settings.tune)
         self.began = self.began or now
         spent, whole = now - self.began, (now - self.began) * total / max(done, 1)
         if done >= FIRST_DRAWS and not self.told:
@@ -109,7 +108,8 @@ class Pace:
             self.progress.tell(f"{total} draws will take about {_time(whole)} at the pace of the first {done}")
         late = done >= FIRST_DRAWS and spent > FIRST_SECONDS and now - self.made + whole - spent > self.seconds
         if (late or now - self.made > self.seconds) and done <= LAST_TO_JUDGE * total:
-            sizes = f"{settings.chains} chains x ({settings.tune} + {settings.draws}) draws"
+            tune = total // settings.chains - settings.draws
+            sizes = f"{settings.chains} chains x ({tune} + {settings.draws}) draws"
             times = f"{_time(whole)} where {_time(self.seconds)} are left for them"
             raise TooLongError(
                 f"minutes must be more than {settings.minutes:g} for {sizes}, which would take about {times}: "

@@ -37,7 +37,7 @@ ADVI_STEPS, ADVI_DRAWS = 2000, 4000
 Moments = tuple[Array, Array]  # mean and standard deviation of each distinct parameter
 
 
-def by_advi(fits: Fits, draws: Draws, densities: Densities, advance_to: Callable[[int], None]) -> Point:
+def by_advi(fits: Fits, draws: Draws, densities: Densities, advance_to: Callable[[int, int], None]) -> Point:
     """Return draws from ADVI's normals, begun at MAP."""
     from comparisons.posterior.advi import advi
 

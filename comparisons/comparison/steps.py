@@ -11,7 +11,7 @@ from comparisons.alignment.mixing import MIN_ESS
 from comparisons.comparison.all_rows import said_of, with_all_rows
 from comparisons.comparison.checks import Check
 from comparisons.comparison.density_checks import STATIONARY, Densities, density_checks
-from comparisons.comparison.draws import Draws, draw
+from comparisons.comparison.draws import Draws, draw, settings_used
 from comparisons.comparison.estimates import estimates_of
 from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import Fits, fit, fit_from
@@ -20,7 +20,7 @@ from comparisons.comparison.problem import Problem, prepare
 from comparisons.comparison.report.tables import MORE_ROWS, of_em
 from comparisons.comparison.result import Comparison
 from comparisons.comparison.size import Pace, check_size, is_large, size_of, time_left
-from comparisons.comparison.spread import ADVI_STEPS, by_advi, spreads_of
+from comparisons.comparison.spread import by_advi, spreads_of
 from comparisons.family import Family
 from comparisons.output.console import table_of
 from comparisons.output.progress import Progress, bars_where_watched
@@ -110,7 +110,7 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
     TooLongError
         If there are too many parameters, or the first draws say that all take longer than ``minutes``.
     """
-    settings, progress, began = problem.settings, progress or Progress(), perf_counter()
+    progress, began = progress or Progress(), perf_counter()
     with one_blas_thread():
         if said := said_of(problem):
             progress.tell(f"{said} are compared")
@@ -131,7 +131,7 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
             with progress.step("PyMC's densities"):
                 densities = Densities(fits)
                 checks = density_checks(fits, densities)
-            with progress.step("NUTS", total=settings.chains * (settings.draws + settings.tune)):
+            with progress.step("NUTS"):
                 pace = Pace(fits, progress, time_left(fits, perf_counter() - began))
                 draws = draw(fits, densities, pace.advance_to)
             try:
@@ -148,7 +148,7 @@ def _concluded(fits: Fits, densities: Densities, draws: Draws, checks: list[Chec
     with progress.step("posterior against estimates"):
         estimates, responsibilities = estimates_of(fits, draws), averaged_responsibilities(fits, draws)
         checks += posterior_checks(fits, draws, estimates, responsibilities)
-    with progress.step("ADVI" if advi else "spread", total=ADVI_STEPS if advi else None):
+    with progress.step("ADVI" if advi else "spread"):
         drawn = by_advi(fits, draws, densities, progress.advance_to) if advi else None
         spreads = spreads_of(fits, draws, estimates, drawn)
     verdict, explanation = verdict_of(fits, checks)
@@ -157,7 +157,10 @@ def _concluded(fits: Fits, densities: Densities, draws: Draws, checks: list[Chec
             verdict, explanation = _by_restarts(fits, densities, draws) or (verdict, explanation)
     return Comparison(
         **{f.name: getattr(fits, f.name) for f in fields(fits)}
-        | {"truth": None if fits.truth is None else draws.in_order(fits.truth)},
+        | {
+            "settings": settings_used(fits.settings, draws),
+            "truth": None if fits.truth is None else draws.in_order(fits.truth),
+        },
         checks=tuple(checks),
         verdict=verdict,
         explanation=explanation,

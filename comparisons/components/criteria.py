@@ -29,6 +29,7 @@ from models.validation import Array, count_at_least_one
 
 SAMPLERS: tuple[str, ...] = get_args(Sampler)
 GOOD_K = 0.7
+GIBBS_TUNE = 1000  # sweeps that are not kept, unless settings say how many
 
 
 def compare_components(
@@ -114,7 +115,8 @@ def _row(
     of_em = {name: getattr(fit, name) for name in ("log_likelihood", "bic", "icl", "has_maximum", "status")}
     row = {"n_components": K, **of_em, **dict.fromkeys(("log_evidence", "log_evidence_se", "chib", "chib_se"))}
     if problem.conjugate:
-        sizes = {name: getattr(problem.settings, name) for name in ("draws", "tune", "chains", "random_state")}
+        sizes = {name: getattr(problem.settings, name) for name in ("draws", "chains", "random_state")}
+        sizes["tune"] = problem.settings.tune or GIBBS_TUNE
         with progress.step(f"Gibbs sampling, K = {K}"):
             by_gibbs = gibbs(problem.X, K, prior, **options, **sizes)
             chib = chib_evidence(problem.X, by_gibbs, prior, **options)
@@ -132,8 +134,7 @@ def _row(
 def _by_nuts(problem: Problem, progress: Progress) -> xr.DataTree:
     from comparisons.posterior.densities import without_c_compiler
 
-    K, settings = problem.n_components, problem.settings
-    with without_c_compiler, progress.step(f"NUTS, K = {K}", settings.chains * (settings.draws + settings.tune)):
+    with without_c_compiler, progress.step(f"NUTS, K = {problem.n_components}"):
         return sampled_from_map(problem, progress.advance_to)
 
 
@@ -143,9 +144,9 @@ def _by_smc(problem: Problem, particles: int, progress: Progress) -> Evidence:
 
     K, settings = problem.n_components, problem.settings
     sizes = {"draws": particles, "chains": settings.chains, "seed": settings.random_state}
-    with without_c_compiler, progress.step(f"SMC, K = {K}", 100):
+    with without_c_compiler, progress.step(f"SMC, K = {K}"):
         model = problem.family.build_marginal_model(problem.X, K, problem.prior)
-        return smc_evidence(model, **sizes, progress=lambda share: progress.advance_to(int(100 * share)))
+        return smc_evidence(model, **sizes, progress=lambda share: progress.advance_to(int(100 * share), 100))
 
 
 def pointwise_log_likelihood(draws: xr.DataTree, density: LogJoint) -> xr.DataArray:

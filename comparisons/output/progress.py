@@ -27,14 +27,14 @@ class Progress:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def step(self, name: str, total: int | None = None) -> Iterator[None]:
-        """Open a step of so many units (None: unknown)."""
+    def step(self, name: str) -> Iterator[None]:
+        """Open a step."""
         began = perf_counter()
         yield
         self.seconds[name] = perf_counter() - began
 
-    def advance_to(self, done: int) -> None:
-        """Say how many units of the open step are done."""
+    def advance_to(self, done: int, total: int) -> None:
+        """Say how many units of the open step are done, and how many there are."""
 
     def tell(self, what: Any) -> None:
         """Say what a person who waits wants to know: a sentence or a table."""
@@ -65,17 +65,16 @@ class Bars(Progress):
         self.bars = RichProgress(*columns, console=console, transient=True, disable=not is_watched(console))
 
     @contextmanager
-    def step(self, name: str, total: int | None = None) -> Iterator[None]:
+    def step(self, name: str) -> Iterator[None]:
         """Open a step."""
-        self.task = self.bars.add_task(f"{plain(self.title)}: {name}", total=total, count="")
-        self.total = total
-        with self.bars, super().step(name, total):
+        self.task = self.bars.add_task(f"{plain(self.title)}: {name}", total=None, count="")
+        with self.bars, super().step(name):
             yield
-            self.bars.update(self.task, total=total or 1, completed=total or 1)
+            self.bars.update(self.task, total=1, completed=1)
 
-    def advance_to(self, done: int) -> None:
-        """Say how many units of the open step are done."""
-        self.bars.update(self.task, completed=done, count=f"{done} of {self.total} draws")
+    def advance_to(self, done: int, total: int) -> None:
+        """Say how many units of the open step are done, and how many there are."""
+        self.bars.update(self.task, completed=done, total=total, count=f"{done} of {total}")
 
     def tell(self, what: Any) -> None:
         """Print a sentence or a table, above the bars."""

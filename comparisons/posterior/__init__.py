@@ -14,11 +14,11 @@ import xarray as xr
 from comparisons.alignment.component_draws import tree_of
 from comparisons.posterior.densities import Point, UnconstrainedDensity
 from comparisons.posterior.nuts import Chain
+from comparisons.posterior.tuning import tuning_of
 from em.process.process_wide import without_expected_warnings
 from models.validation import Array, count_at_least, count_at_least_one, number_between
 
 FIND_MAP_FTOL = 1e-15
-TARGET_ACCEPT = 0.8
 
 
 def find_map(model: Any, start: Point) -> Point:
@@ -47,11 +47,11 @@ def sample(
     starts: Point | Sequence[Point],
     *,
     draws: int,
-    tune: int,
     chains: int,
     seed: int,
-    target_accept: float = TARGET_ACCEPT,
-    progress: Callable[[int], None] | None = None,
+    tune: int | None = None,
+    target_accept: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
     density: UnconstrainedDensity | None = None,
 ) -> xr.DataTree:
     """Draw from the posterior of a marginal model by NUTS (nutpie, JAX).
@@ -70,17 +70,19 @@ def sample(
     starts : dict or sequence of dict
         Declared quantities at or near a posterior mode: one for each chain, or one for all. R-hat means most when
         chains start from different modes, with their labels in different orders.
-    draws, tune, chains : int
-        Draws kept and warm-up draws of each chain, and number of chains.
+    draws, chains : int
+        Draws kept of each chain, and number of chains.
     seed : int
         The same seed gives the same draws.
-    target_accept : float, default 0.8
-        Mean acceptance probability that NUTS adapts step sizes to, between 0 and 1. Of a posterior near normal a
-        gradient buys the most effective draws at 0.65 (Beskos, Pillai, Roberts, Sanz-Serna and Stuart 2013, Optimal
-        tuning of the hybrid Monte Carlo algorithm), which on a ridge are too few; 0.9 is for divergent transitions.
+    tune : int or None, default None
+        Warm-up draws of each chain. ``None``: 300 of a posterior near normal, else 1,000
+        (:mod:`comparisons.posterior.tuning`).
+    target_accept : float or None, default None
+        Mean acceptance probability that NUTS adapts step sizes to, between 0 and 1. ``None``: 0.65 of a posterior near
+        normal, else 0.8. Where transitions diverge, try 0.9.
     progress : callable or None
-        Called with the number of draws done so far, warm-up included, in all chains together. What it raises ends the
-        chains, and is raised.
+        Called with the number of draws done so far, and with that of all draws, warm-up included, in all chains
+        together. What it raises ends the chains, and is raised.
     density : UnconstrainedDensity or None
         That of the model with its Jacobian, where it was compiled before.
 
@@ -94,18 +96,20 @@ def sample(
     Interrupted
         On an interrupt (Ctrl-C); it is a KeyboardInterrupt that holds the draws so far.
     """
-    for name, value in {"draws": draws, "tune": tune, "chains": chains}.items():
-        count_at_least_one(name, value)
+    for name, value in {"draws": draws, "chains": chains, "tune": tune}.items():
+        if value is not None:
+            count_at_least_one(name, value)
     count_at_least("seed", seed, 0)
-    number_between("target_accept", target_accept, 0, 1)
+    if target_accept is not None:
+        number_between("target_accept", target_accept, 0, 1)
     points = [starts] if isinstance(starts, dict) else list(starts)
     if len(points) not in (1, chains):
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
     density = UnconstrainedDensity(model, jacobian=True) if density is None else density
-    scales = [_scale(density, point) for point in points] * (chains // len(points))
+    of_points = [_scale(density, point) for point in points]
+    settings = _settings(density, of_points, draws, tune, target_accept, seed)
     seeds = np.random.SeedSequence(seed).generate_state(chains).tolist()
-    settings = {"draws": draws, "tune": tune, "target_accept": target_accept}
-    drawn, interrupted = _run(density, scales, seeds, settings, progress)
+    drawn, interrupted = _run(density, of_points * (chains // len(points)), seeds, settings, progress)
     kept, length = _longest(np.array([len(u) for u, _ in drawn], dtype=int))
     if not length:
         raise Interrupted(None)
@@ -115,6 +119,7 @@ def sample(
     stats = {name: np.stack([drawn[chain][1][name][:length] for chain in kept]) for name in drawn[0][1]}
     coords = {dim: np.array(values) for dim, values in model.coords.items()}
     tree = tree_of(posterior, stats, model.named_vars_to_dims, coords)
+    tree["sample_stats"].attrs |= {"tuning_steps": settings["tune"], "target_accept": settings["target_accept"]}
     if interrupted:
         raise Interrupted(tree)
     return tree
@@ -148,8 +153,9 @@ def sample_chain(
     KeyboardInterrupt
         On an interrupt; what was drawn is lost.
     """
-    settings = {"draws": draws, "tune": tune, "target_accept": TARGET_ACCEPT}
-    ((u, stats),), interrupted = _run(density, [_scale(density, start)], [seed], settings, None)
+    scale = _scale(density, start)
+    settings = _settings(density, [scale], draws, tune, None, seed)
+    ((u, stats),), interrupted = _run(density, [scale], [seed], settings, None)
     if interrupted:
         raise KeyboardInterrupt
     return density.constrain(u), stats
@@ -166,21 +172,38 @@ def _scale(density: UnconstrainedDensity, start: Point) -> tuple[Array, Array]:
     return origin, _inverse_root(density.information(origin))
 
 
+def _settings(
+    density: UnconstrainedDensity,
+    scales: list[tuple[Array, Array]],
+    draws: int,
+    tune: int | None,
+    target_accept: float | None,
+    seed: int,
+) -> dict[str, Any]:
+    """Return a chain's numbers of draws and the acceptance that it adapts to; what is None follows from the density."""
+    if tune is None or target_accept is None:
+        suited = tuning_of(density, scales, seed)
+        tune = suited.tune if tune is None else tune
+        target_accept = suited.target_accept if target_accept is None else target_accept
+    return {"draws": draws, "tune": tune, "target_accept": target_accept}
+
+
 def _run(
     density: UnconstrainedDensity,
     scales: list[tuple[Array, Array]],
     seeds: list[int],
     settings: dict[str, Any],
-    progress: Callable[[int], None] | None,
+    progress: Callable[[int, int], None] | None,
 ) -> tuple[list[tuple[Array, dict[str, np.ndarray]]], bool]:
     """Run a chain on each scale; return their draws with statistics, and whether they were interrupted."""
     done, raised = np.zeros(len(scales), dtype=int), list[Exception]()
+    total = len(scales) * (settings["tune"] + settings["draws"])
 
     def count(chain: int, n_done: int) -> None:  # in nutpie's thread, from which nothing is raised
         done[chain] = n_done
         if progress is not None and not raised:
             try:
-                progress(int(done.sum()))
+                progress(int(done.sum()), total)
             except Exception as error:
                 raised.append(error)
 

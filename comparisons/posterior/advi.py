@@ -21,7 +21,7 @@ def advi(
     draws: int,
     seed: int,
     density: UnconstrainedDensity | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Point:
     """Draw from the independent normals, on the unconstrained scale, that `pymc.fit` finds nearest to the posterior.
 
@@ -39,7 +39,7 @@ def advi(
     seed : int
         The same seed gives the same draws.
     progress : callable or None
-        Called with the number of steps done so far.
+        Called with the number of steps done so far, and with that of all steps.
     density : UnconstrainedDensity or None
         That of the model with its Jacobian, where it was compiled before.
     """
@@ -54,7 +54,7 @@ def advi(
         if step > steps // 2:
             averaged.append([np.array(parameter.get_value()) for parameter in approximation.params])
         if progress is not None:
-            progress(step)
+            progress(step, steps)
 
     with model, quiet, without_expected_warnings:  # of the generators a copy is used
         method = pm.ADVI(start=mode, start_sigma=dict(zip(values, deviations, strict=True)), random_seed=seed)
