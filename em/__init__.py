@@ -1,12 +1,15 @@
-"""How we estimate: EM, written by hand in NumPy. Nothing here imports PyMC or JAX.
+"""EM for mixture models, in NumPy. Nothing here imports PyMC or JAX.
 
-Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, `BinomialMixtureEM`,
-`PoissonMixtureEM`, `CategoricalMixtureEM`, `KMeans`), the textbook's steps as pure functions (:mod:`em.gmm`,
-:mod:`em.bmm`, :mod:`em.pmm`, :mod:`em.cmm`), and the quantities of EM's proof (`q_function`,
-`entropy`, `elbo`, `complete_data_log_likelihood`). How many components: `select`, `likelihood_ratio_test`. Anomalies:
-`is_anomaly`, `density_threshold`. Pictures: :mod:`em.plots`. Files: `save`, `load`, and of data `open_parquet`, of
-which `sample_rows` takes some. Streams: `partial_fit` of every mixture, `StreamSettings`, `merge`. The posterior,
-loaded when asked for: `VariationalMixture`, :mod:`em.gibbs`, :mod:`em.variational`.
+- Estimators in scikit-learn's manner: `GaussianMixtureEM`, `BernoulliMixtureEM`, `BinomialMixtureEM`,
+  `PoissonMixtureEM`, `CategoricalMixtureEM`, `KMeans`.
+- The textbook's steps as pure functions: :mod:`em.gmm`, :mod:`em.bmm`, :mod:`em.pmm`, :mod:`em.cmm`.
+- The quantities in the proof of EM: `q_function`, `entropy`, `elbo`, `complete_data_log_likelihood`.
+- The number of components: `select`, `likelihood_ratio_test`.
+- Anomalies: `is_anomaly`, `density_threshold`.
+- Plots: :mod:`em.plots`.
+- Files: `save` and `load` for fits; `open_parquet` and `sample_rows` for data.
+- Streams: `partial_fit` of every mixture, `StreamSettings`, `merge`.
+- The posterior, imported on first use: `VariationalMixture`, :mod:`em.gibbs`, :mod:`em.variational`.
 """
 
 from typing import Any
@@ -55,6 +58,6 @@ def __getattr__(name: str) -> Any:
         from em.variational_mixture import VariationalMixture
 
         return VariationalMixture
-    if name.endswith("EM") and name in (found := estimators()):
-        return found[name]
+    if name.endswith("EM") and name in (known := estimators()):
+        return known[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
-"""Anomalies: samples where the fitted mixture has little density (Géron 2022, Hands-On Machine Learning, chapter 9).
+"""Anomalies: samples at which the fitted mixture has a low density (Géron 2022, Hands-On Machine Learning, chapter 9).
 
-The threshold t is a quantile of log p(x_i) over the training data, and a sample is an anomaly if log p(x) < t. With the
-fourth percentile, one training sample in 25 is one.
+The threshold t is a quantile of log p(x_i) over the training data. A sample is an anomaly if log p(x) < t. With the
+fourth percentile, one training sample in 25 is an anomaly.
 """
 
 from functools import partial
@@ -29,25 +29,25 @@ def density_threshold(
 ) -> float:
     """Return the log density in nats below which a share ``quantile`` of the samples X lies.
 
-    It is a log density that occurs in X: the next higher one where the quantile falls between two.
+    It is a log density that occurs in X: the higher one if the quantile falls between two.
 
     Parameters
     ----------
     estimator : MixtureEM
         A fitted mixture.
     X : array_like, or a Dask array or DataFrame, shape (n, D)
-        The training data; four passes over chunks give the same number.
+        The training data. Chunks are read four times and give the same number as rows in memory.
     quantile : float, default 0.04
-        Share of X to lie below, in (0, 1).
+        Share of X that lies below, in (0, 1).
     sample_weight : array_like, shape (n,), or None
-        How often each row occurs: the quantile is that of the rows repeated as often.
+        How often each row occurs; the quantile is that of the repeated rows.
     **size
         ``n_trials`` or ``exposure`` of each cell of X, of a mixture that has them; by default those of the fit.
 
     Raises
     ------
     ValueError
-        If the quantile is no number in (0, 1), X is not legal.
+        If the quantile is not in (0, 1), or X is not legal.
 
     Examples
     --------
@@ -66,20 +66,20 @@ def density_threshold(
 
 
 def _densities(estimator: MixtureEM[Any], size: dict[str, Any], X: Any, sample_weight: Any) -> tuple[Array, Array]:
-    """Return the log density of each row, and how often it counts."""
+    """Return the log density of each row, and its weight."""
     return estimator.score_samples(X, **size), estimator._counted(X, sample_weight)
 
 
 def _threshold(log_density: Array, weights: Array, quantile: float) -> float:
-    """Return the log density below which a share of the rows, which count so often, lies."""
+    """Return the log density below which a share ``quantile`` of the total weight lies."""
     number_between("quantile", quantile, 0, 1)
     if not weights.any():
         raise ValueError(
             "X must have a row with an observed cell and a positive weight to take a quantile of, got none"
         )
     order = np.argsort(log_density)
-    place = np.ceil((weights.sum() - 1) * quantile)  # among the sorted samples, counted from 0
-    return float(log_density[order][np.searchsorted(np.cumsum(weights[order]), place, side="right")])
+    rank = np.ceil((weights.sum() - 1) * quantile)  # among the sorted samples, from 0
+    return float(log_density[order][np.searchsorted(np.cumsum(weights[order]), rank, side="right")])
 
 
 def is_anomaly(
@@ -93,22 +93,23 @@ def is_anomaly(
 ) -> np.ndarray:
     """Return which samples have a log density below the threshold, as booleans of shape (n,).
 
-    A row that is all missing says nothing: it is no anomaly, and takes no part in the quantile.
+    A row without an observed cell is no anomaly, and does not count in the quantile.
 
     Parameters
     ----------
     estimator : MixtureEM
         A fitted mixture.
     X : array_like, shape (n, D)
-        Samples: new ones, with a ``threshold``; or the training data themselves, which then set it. Rows with missing
-        cells have the density of what was observed, which is larger the fewer the cells: such rows seldom count. Of a
-        Dask array or DataFrame the result is lazy; a threshold that is not given takes four passes at once.
+        New samples with a ``threshold``, or the training data, which then set the threshold. A row with missing cells
+        has the density of its observed cells, which is larger the fewer they are, so such rows are seldom anomalies.
+        For a Dask array or DataFrame the result is lazy; without a ``threshold`` the chunks are read four times at
+        once.
     threshold : float or None, default None
-        Log density in nats, such as `density_threshold` of the training data; None takes that of X.
+        Log density in nats, such as `density_threshold` of the training data; None computes it from X.
     quantile : float, default 0.04
-        Share of X below the threshold where none is given.
+        Share of X below the threshold, if none is given.
     sample_weight : array_like, shape (n,), or None
-        How often each row occurs, for that share.
+        How often each row occurs, for the quantile.
     **size
         ``n_trials`` or ``exposure`` of each cell of X, of a mixture that has them; by default those of the fit.
 
@@ -134,7 +135,7 @@ def is_anomaly(
 def threshold_of_chunks(
     estimator: Any, X: Any, threshold: float | None, quantile: float, sample_weight: Any, **size: Any
 ) -> Any:
-    """Return the threshold that was given, or that of all rows; weights must be one for each row in either case."""
+    """Return the given threshold, or else that of all rows; weights are checked in either case."""
     if threshold is None:
         return density_threshold(estimator, X, quantile, sample_weight=sample_weight, **size)
     Chunks.of(X, sample_weight)
@@ -151,7 +152,7 @@ def anomalies_among(
 
 
 def checked_threshold(threshold: Any) -> Any:
-    """Return a threshold, or raise a ValueError if it is no number."""
+    """Return the threshold, or raise a ValueError if it is not a number."""
     if not isinstance(threshold, float | int | np.floating) or np.isnan(threshold):
         raise ValueError(f"threshold must be a log density in nats or None, got {shown(threshold)}")
     return threshold

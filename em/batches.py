@@ -1,6 +1,6 @@
-"""Many fits at once: bootstrap replicates, simulated samples of a likelihood-ratio test, numbers of components.
+"""Run many fits as one batch: bootstrap replicates, simulated samples of a test, different numbers of components.
 
-All runs of all fits are one batch of the engine (:mod:`em.engine`), and those of one fit are in one race.
+All runs of all fits are one batch of the engine (:mod:`em.engine`). The runs of one fit form one race.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,22 +16,22 @@ from em.engine import Run, best_of
 from em.estimator import MixtureEM
 from em.process.blas import one_blas_thread
 from em.samples import Samples
-from em.starts.restarts import Found
+from em.starts.restarts import SearchResult
 from models.validation import Array
 
-MOST_NUMBERS = 2**18  # in the samples that make one batch
-MOST_RESPONSIBILITIES = 2**21  # of all runs: of more, the padding costs more than fewer calls save
+MOST_NUMBERS = 2**18  # in the samples of one batch
+MOST_RESPONSIBILITIES = 2**21  # of all runs: above, padding costs more than a batch saves
 
 
 def best_runs(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> list[Run[Any]]:
-    """Return the best run of each estimator on its own samples; objectives are those of the units in which it ran.
+    """Return the best run of each estimator on its own samples, with objectives in the units in which it ran.
 
     Parameters
     ----------
     estimators : sequence of MixtureEM
-        Of the same settings but for their seeds.
+        Estimators with the same settings, except their seeds.
     samples : sequence of Samples
-        What each is fitted to, from `MixtureEM._samples`.
+        The samples of each, from `MixtureEM._samples`.
     """
     size = max(1, MOST_NUMBERS // samples[0].X.size)
     found: list[Run[Any]] = []
@@ -43,9 +43,9 @@ def best_runs(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) 
 
 def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> list[Run[Any]]:
     distinct = [estimator._distinct(own) for estimator, own in zip(estimators, samples, strict=True)]
-    first = estimators[0]._moved(distinct[0])  # priors and frozen values are in one unit
+    first = estimators[0]._in_standard_units(distinct[0])  # one unit for all, as priors and frozen values need
     moved = [copy(first).set_params(random_state=estimator.random_state) for estimator in estimators]
-    standard = [first._standard(own) for own in distinct]
+    standard = [first._standardised(own) for own in distinct]
     problem = first._joint_problem(standard) if len(standard) > 1 else None
     if problem is None or first.n_starts not in (None, first.n_init):
         return [_here(first, one._best(own).best) for one, own in zip(moved, standard, strict=True)]
@@ -61,15 +61,15 @@ def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> 
 
 def _here(estimator: MixtureEM[Any], run: Run[Any]) -> Run[Any]:
     try:
-        return replace(run, parameters=estimator._back(run.parameters))
-    except ValueError:  # a covariance is so nearly singular that rounding decides
+        return replace(run, parameters=estimator._in_units_of_data(run.parameters))
+    except ValueError:  # a covariance is singular up to rounding
         return replace(run, collapsed=True, converged=False)
 
 
 def fit_together(estimators: Sequence[MixtureEM[Any]], X: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-    """Fit estimators that differ in ``n_components`` to X, one alone or several that `go_together`.
+    """Fit estimators that differ only in ``n_components`` to X: one, or several for which `go_together` is true.
 
-    A run with fewer components than the largest is padded with some of weight 0, which EM leaves at 0.
+    Runs with fewer components than the largest are padded with components of weight 0, which EM leaves at 0.
     """
     if len(estimators) == 1:
         estimators[0].fit(X, sample_weight=sample_weight)
@@ -82,7 +82,7 @@ def fit_together(estimators: Sequence[MixtureEM[Any]], X: ArrayLike, sample_weig
 
 
 def go_together(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> bool:
-    """Whether fits are of maximum likelihood, from random starts without short runs before, to few complete rows."""
+    """Whether fits may run as one batch: by maximum likelihood, from random starts, on few complete rows."""
     K = max(estimator.n_components for estimator in estimators)
     n_responsibilities = samples.X.shape[0] * K * sum(estimator.n_init for estimator in estimators)
     if n_responsibilities > MOST_RESPONSIBILITIES or issparse(samples.X) or not samples.complete:
@@ -90,10 +90,10 @@ def go_together(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> bool:
     return all(_is_plain(one) and not one._rows_of_part(samples) for one in estimators)
 
 
-def _each_found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Iterator[Found[Any]]:
-    """Yield what each of plain estimators finds on the same distinct samples."""
-    moved = [estimator._moved(samples) for estimator in estimators]
-    standard = moved[0]._standard(samples)
+def _each_found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Iterator[SearchResult[Any]]:
+    """Yield the search result of each estimator on the same distinct samples."""
+    moved = [estimator._in_standard_units(samples) for estimator in estimators]
+    standard = moved[0]._standardised(samples)
     starts = [there._starts(standard) for there in moved]
     races = np.repeat(np.arange(len(starts)), [len(of_one) for of_one in starts])
     there = max(moved, key=lambda estimator: estimator.n_components)
@@ -106,11 +106,11 @@ def _each_found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Itera
         found = one._ranked(problem, of_one, len(of_one))
         best = replace(found.best, parameters=_cut(found.best.parameters, one))
         found = one._polished(one._problem(standard), standard, found._replace(best=best))
-        yield estimator._returned(one, found, standard, samples)
+        yield estimator._result_in_units_of_data(one, found, standard, samples)
 
 
 def _is_plain(estimator: MixtureEM[Any]) -> bool:
-    """Whether a fit is one of maximum likelihood, from random starts without short runs before."""
+    """Whether a fit is by maximum likelihood from random starts, all of which run to the end."""
     given = estimator.prior is not None or estimator.frozen or not isinstance(estimator.init, str)
     return not given and estimator.n_starts in (None, estimator.n_init)
 
@@ -120,7 +120,7 @@ def _after(first: int, number: int | None) -> int | None:
 
 
 def _padded(start: Any, like: MixtureEM[Any]) -> Any:
-    """Return parameters with as many components as an estimator has; those added are the first, of weight 0."""
+    """Pad parameters to an estimator's number of components with copies of the first component, of weight 0."""
     n_more = like.n_components - start.n_components
 
     def pad(name: str, array: Array) -> Array:
@@ -130,11 +130,11 @@ def _padded(start: Any, like: MixtureEM[Any]) -> Any:
 
 
 def _cut(parameters: Any, like: MixtureEM[Any]) -> Any:
-    """Return parameters with the components that an estimator has."""
+    """Return parameters without the padding."""
     return like._built(_of_components(parameters, lambda _, array: array[: like.n_components]))
 
 
 def _of_components(parameters: Any, change: Callable[[str, Array], Array]) -> dict[str, Array]:
-    """Return the arrays by name, those with one entry per component changed."""
+    """Return the arrays by name, with ``change`` applied to those that have a component axis."""
     of_each = {q.name for q in parameters.quantities if q.dims[:1] == ("component",)}
     return {name: change(name, array) if name in of_each else array for name, array in parameters.arrays().items()}

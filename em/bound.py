@@ -1,6 +1,6 @@
-"""The quantities of EM's proof, for any mixture, from two arrays.
+"""The quantities in the proof of EM, for any mixture.
 
-``log_joint`` (n, K) is log p(x_i, z_i = k | θ) = log π_k + log p(x_i | z_i = k), ``responsibilities`` (n, K) is any
+``log_joint`` (n, K) is log p(x_i, z_i = k | θ) = log π_k + log p(x_i | z_i = k), and ``responsibilities`` (n, K) is any
 distribution q(z_i = k). Then
 
     Q(θ, q) = Σ_ik q_ik log p(x_i, z_i = k | θ)        expected complete-data log-likelihood
@@ -19,31 +19,31 @@ from scipy.special import entr
 from models.shown import shown
 from models.validation import Array
 
-LEAST_SUM = 1e-100  # of densities of a row, so that shares of 1e-200 are floats
+LEAST_SUM = 1e-100  # of a row's densities, so that shares down to 1e-200 are floats
 
 
 def log_of(weights: Array) -> Array:
-    """Return logarithms of weights; -inf of 0."""
+    """Return the logarithms of weights; -inf for 0."""
     with np.errstate(divide="ignore"):
         return np.log(weights)
 
 
 def normalise(log_joint: Array, *, overwrite: bool = False, weights: Array | float = 1.0) -> tuple[Array, Array]:
-    """Turn log p(x_i, z_i = k) into responsibilities and log p(x_i), by Bayes' rule in a way that cannot underflow.
+    """Return responsibilities and log p(x_i) from log p(x_i, z_i = k), by Bayes' rule without underflow.
 
     Parameters
     ----------
     log_joint : ndarray, shape (..., n, K)
         Joint log probabilities; -inf is legal.
     overwrite : bool, default False
-        Whether the responsibilities may take their place in memory.
+        Whether the responsibilities may overwrite ``log_joint``.
     weights : ndarray, shape (..., n), or float, default 1
         Frequencies of the rows.
 
     Returns
     -------
     responsibilities : ndarray, shape (..., n, K)
-        r_ik = p(z_i = k | x_i) times the row's weight. A row that is impossible under every component gets 1 / K of it.
+        r_ik = p(z_i = k | x_i) times the row's weight; 1 / K times it if x_i is impossible under every component.
     log_prob : ndarray, shape (..., n)
         log p(x_i) in nats times the row's weight; -inf for an impossible row.
     """
@@ -63,8 +63,8 @@ def normalise(log_joint: Array, *, overwrite: bool = False, weights: Array | flo
 def normalise_in_range(log_joint: Array, weights: Array | float = 1.0) -> tuple[Array, Array] | None:
     """Do what :func:`normalise` does, in place and a third faster: exp(log_joint) / Σ_k exp(log_joint) as it stands.
 
-    Return None where a row's sum leaves the range of floats, for its largest term is not taken out first. Then
-    ``log_joint`` no longer holds what it held.
+    The largest term of a row is not taken out first. Return None if a row's sum therefore leaves the range of floats;
+    ``log_joint`` is then overwritten.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def normalise_in_range(log_joint: Array, weights: Array | float = 1.0) -> tuple[
 
 
 def check_parameters(parameters: Any, kind: type) -> None:
-    """Raise a TypeError that says what to pass unless parameters are of this class."""
+    """Raise a TypeError unless parameters are of this class."""
     if not isinstance(parameters, kind):
         given = type(parameters).__name__
         advice = f": pass the {given}'s parameters_" if hasattr(parameters, "fit") else ""
@@ -98,7 +98,7 @@ def q_function(log_joint: ArrayLike, responsibilities: ArrayLike) -> float:
     Parameters
     ----------
     log_joint, responsibilities : array_like, shape (n, K)
-        See the module's docstring.
+        As in the module's docstring.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""What every EM estimator shares in fitting: settings, checks, status. It knows no family.
+"""Base class of the EM estimators: `fit`, checks and the status. It knows no family.
 
-Restarts are in :mod:`em.starts.restarts`; what a fitted mixture is used for is in :mod:`em.fitted`.
+Restarts are in :mod:`em.starts.restarts`, and the methods of a fitted mixture in :mod:`em.fitted`.
 """
 
 import os
@@ -25,7 +25,7 @@ from em.process.blas import one_blas_thread
 from em.samples import Samples
 from em.samples.reading import samples_to_fit
 from em.starts import STARTS, are_labels, shape_of
-from em.starts.restarts import Found
+from em.starts.restarts import SearchResult
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, tell
 from em.streams.partial_fit import StreamedMixture
 from em.uncertainty.entries import Entries, entries_of
@@ -36,37 +36,37 @@ from models.validation import Array, check_seed, count_at_least_one, number_abov
 
 @dataclass(eq=False, repr=False)
 class MixtureEM[P: Parameters](StreamedMixture[P]):
-    """Base of the estimators; a family adds its problem (E-step, M-step, log prior) and its simulator.
+    """Base class of the estimators; a family adds its problem (E-step, M-step, log prior) and its simulator.
 
-    The settings (:class:`em.fitted.Settings`) are fields, from which the constructor is made; a family adds its own.
+    The settings (:class:`em.fitted.Settings`) are dataclass fields; a family adds its own.
     """
 
     def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that missing cells are good input."""
+        """Tell scikit-learn that cells may be missing."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
 
     # What a family adds -------------------------------------------------------------------------------------------
 
-    def _e_step_of(self, samples: Samples, *, as_holed: bool = False) -> Callable[..., Any]:
-        """Return the E-step of many runs on samples in memory (:class:`em.engine.problem.Problem`).
+    def _e_step_of(self, samples: Samples, *, with_missing: bool = False) -> Callable[..., Any]:
+        """Return the E-step of a batch of runs on samples in memory (:class:`em.engine.problem.Problem`).
 
-        Its statistics add up over parts of the samples: a family whose statistics do not has none.
+        Statistics must add up over parts of the samples. A family whose statistics do not add up has no such E-step.
         """
         raise ValueError(f"X must be in memory and whole: the M-step of a {type(self).__name__} needs all rows at once")
 
-    def _e_step_at(self, theta: Arrays, runs: np.ndarray, *, as_holed: bool) -> Callable[[Samples], Any]:
-        """Return the E-step at these parameters, of one part of the samples after the other."""
-        return lambda part: self._e_step_of(part, as_holed=as_holed)(theta, runs)
+    def _e_step_at(self, theta: Arrays, runs: np.ndarray, *, with_missing: bool) -> Callable[[Samples], Any]:
+        """Return the E-step at fixed parameters, as a function of a part of the samples."""
+        return lambda part: self._e_step_of(part, with_missing=with_missing)(theta, runs)
 
     @abstractmethod
     def _built(self, arrays: Arrays) -> P:
-        """Return parameters of these arrays."""
+        """Return the parameters that have these arrays."""
 
     @property
     def _remedy(self) -> str:
-        """What helps, in words, where every restart collapsed."""
+        """Advice for the message that every restart collapsed."""
         return "fewer components or a prior may help"
 
     # Fitting ------------------------------------------------------------------------------------------------------
@@ -85,20 +85,20 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         Parameters
         ----------
         X : array_like, or a Dask array or DataFrame, shape (n, D)
-            Samples; at least 2 and at least K. NaN is a missing cell, taken to be missing at random: the likelihood is
-            that of the observed cells. Rows that are all missing take no part. Dask's rows stay in their chunks
+            Samples, at least 2 and at least K. NaN is a missing cell, assumed to be missing at random: the likelihood
+            is that of the observed cells. Rows without an observed cell are left out. Dask's rows stay in their chunks
             (:mod:`em.chunked`).
         y : ignored
             Present for scikit-learn's conventions.
         sample_weight : array_like, shape (n,), or None
-            Frequencies: how often each row occurs. The fit is that of the rows repeated as often. Weights that sum to 1
-            would stand for one sample.
+            Frequencies: how often each row occurs. The fit is that of the repeated rows, so weights that sum to 1 would
+            count as one sample.
         keep_path : bool, default False
             Whether to keep ``path_``, an :class:`em.engine.path.EMPath`: the parameters of each iteration of plain EM,
             without leaps, from the start of the best restart until an iteration gains less than 1e-4 nats.
         checkpoint : str, path or None, default None
-            A file that keeps where the fit is (:mod:`em.saving.checkpoints`). If something ends the fit, the same call
-            goes on from the last iteration in it, and gives what it would have given, to the last bit.
+            A file in which the state of the fit is stored (:mod:`em.saving.checkpoints`). If the fit is interrupted,
+            the same call continues from the last stored iteration, and returns the same result to the last bit.
 
         Returns
         -------
@@ -107,14 +107,15 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         Raises
         ------
         ValueError
-            If X, the weights or a setting is not legal, before any work; if ``checkpoint`` is the file of another fit.
+            If X, the weights or a setting is not legal, before any work; or if ``checkpoint`` is the file of another
+            fit.
 
         Notes
         -----
-        The fit depends on the set of rows only. Rows that are equal count as one with the sum of their weights, and
-        random draws follow the order of the rows' values, so that rows in another order, or repeated and not weighted,
-        give the same fit to the last bit. Of more than two million cells that hardly repeat, the sums are added in the
-        order of the rows, and the fit is the same to rounding.
+        The fit depends only on the set of rows. Equal rows are merged to one with the sum of their weights, and random
+        draws depend on the order of the rows' values. So rows in another order, or repeated instead of weighted, give
+        the same fit to the last bit. With more than two million cells that hardly repeat, sums are added in the order
+        of the rows, and the fit is the same up to rounding.
         """
         for name in ("path_", "stream_", "n_samples_seen_"):
             self.__dict__.pop(name, None)
@@ -130,22 +131,22 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         return self
 
     def _checkpointed(self, path: str | os.PathLike[str] | None, samples: Samples) -> AbstractContextManager[Any]:
-        """Return what keeps in a file, if there is one, where the fit of distinct samples is, and its result."""
+        """Return a context manager that stores the state of the fit and its result in a file, if there is a path."""
         if path is None:
             return nullcontext(SimpleNamespace())
-        from em.saving.checkpoints import checkpointed  # which knows all families
+        from em.saving.checkpoints import checkpointed  # imports all families
 
         return checkpointed(path, self, samples)
 
     def _path_from(self, start: P | None, samples: Samples) -> list[P]:
-        """Return the parameters of plain EM from a start in the units in which EM runs."""
-        there = self._moved(samples)
-        path = [] if start is None else plain_path(there._problem(there._standard(samples)), start)
-        held: dict[str, Any] = self._frozen(samples.X.shape[1])  # without rounding
-        return [replace(there._back(parameters), **held) for parameters in path]
+        """Return the parameters of each iteration of plain EM from a start, which is in standard units."""
+        there = self._in_standard_units(samples)
+        path = [] if start is None else plain_path(there._problem(there._standardised(samples)), start)
+        frozen: dict[str, Any] = self._frozen(samples.X.shape[1])  # without rounding
+        return [replace(there._in_units_of_data(parameters), **frozen) for parameters in path]
 
-    def _fitted(self, found: Found[P], samples: Samples) -> Self:
-        """Keep the best run, and say what is to be said about it."""
+    def _fitted(self, found: SearchResult[P], samples: Samples) -> Self:
+        """Store the best run, and complete the status."""
         self._keep(found)
         remarks = self._remarks(samples)
         if not self.identifiability_.identified:
@@ -155,9 +156,9 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         return self
 
     def check(self, X: ArrayLike, sample_weight: ArrayLike | None = None, names: Sequence[str] | None = None) -> Array:
-        """Return the rows of X as `fit` uses them, or raise the ValueError that `fit` would, before any work.
+        """Return the rows of X as `fit` uses them, or raise the ValueError that `fit` would raise.
 
-        Errors call columns by ``names``, or by those that a frame has. Of chunks there is a shape only.
+        Error messages call columns by ``names``, or by those of a frame. For chunks only the shape is returned.
         """
         return self._samples(X, sample_weight, names).X
 
@@ -172,23 +173,23 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         self._check_data(samples)
         return samples
 
-    def _back(self, parameters: P) -> P:
-        """Return parameters of a moved estimator in the units of X; a ValueError where rounding leaves none."""
+    def _in_units_of_data(self, parameters: P) -> P:
+        """Return parameters in standard units in the units of X; raise a ValueError if rounding makes them illegal."""
         return parameters
 
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[P] | None:
-        """Return the problem of runs on several samples, run number r on the r-th; None where they make no batch."""
+        """Return the problem of runs on several samples, run r on samples r; None if they cannot form a batch."""
         return None
 
     def _sized_problem(self, samples: Samples, sizes: np.ndarray) -> Problem[P]:
-        """Return the maximum-likelihood problem of runs that have so many components (R,), the others of weight 0."""
+        """Return the maximum-likelihood problem of runs with ``sizes`` (R,) components, padded with weights of 0."""
         return self._problem(samples)
 
     def fit_predict(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> np.ndarray:
-        """Fit the mixture and return the most probable label of each sample, of weight 0 too, shape (n,)."""
+        """Fit the mixture, and return each sample's most probable label, shape (n,), also of samples of weight 0."""
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
-    def _keep(self, found: Found[P]) -> None:
+    def _keep(self, found: SearchResult[P]) -> None:
         best, n_collapsed, n_starts, self.starts_ = found
         self._keep_parameters(best.parameters)
         self.log_likelihood_, self.objective_ = best.log_likelihood, best.objective
@@ -223,7 +224,7 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
     # Checks -------------------------------------------------------------------------------------------------------
 
     def _shape_of_start(self, n_features: int) -> str:
-        """Return in words what array says where the components start."""
+        """Return in words which array ``init`` may be."""
         _, name, *_ = shapes = self._shapes(self.n_components, n_features)
         return f"{name} of shape {shapes[name]}"
 
@@ -256,7 +257,7 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         self._known_from_init(X.shape[1])
 
     def _is_start(self, samples: Samples) -> bool:
-        """Whether ``init`` is the name of a start, labels or a matrix."""
+        """Whether ``init`` is the name of a method, labels or a matrix."""
         if isinstance(self.init, str):
             return self.init in STARTS
         labels = samples.in_memory and are_labels(self.init, samples.n_rows, self.n_components)

@@ -1,4 +1,4 @@
-"""Mixtures of independent exponential features fitted by EM: what their estimators share, from :mod:`em.steps`."""
+"""Base class of the estimators of mixtures with independent exponential-family features (:mod:`em.steps`)."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -30,35 +30,35 @@ from models.simulation import simulate
 from models.validation import Array, count_at_least_one, real_numbers
 
 EMPTIED = 1e-8  # samples
-MOST_WEIGHTS = 2**22  # of the rows of many samples in each of them
+MOST_WEIGHTS = 2**22  # (samples times distinct rows) that several samples may have as one batch
 
 
 class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
-    """Base of the estimators whose family is a :class:`em.steps.Steps`: their settings, and what a fit leaves.
+    """Base class of the estimators whose family is a :class:`em.steps.Steps`.
 
     Parameters
     ----------
     n_components : int, default 1
         Number of components K.
     prior : MixturePrior or None, default None
-        The family's conjugate prior; ``None`` is maximum likelihood, with no hidden smoothing.
+        The family's conjugate prior; ``None`` is maximum likelihood without any smoothing.
     n_init : int, default 10
-        Number of restarts, run until they end or cannot win any more (:mod:`em.engine.race`); the best one is kept.
+        Number of restarts; each runs until it ends or cannot win any more (:mod:`em.engine.race`). The best is kept.
     n_starts : int or None, default None
-        Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` go on;
-        None tries no more than are run. Neither number counts where ``init`` gives one start.
+        Number of starts that are tried with 10 iterations each; the best ``n_init`` of them go on. None tries only
+        ``n_init``. Both numbers are ignored if ``init`` gives one start.
     init : str, parameters or array_like, default "k-means++"
-        "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters; or, for a first M-step,
-        labels (n,), or values of the components' quantity, such as rates (K, D): each sample goes to the component
+        "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters; labels (n,) for a first
+        M-step; or values of the components' quantity, such as rates (K, D), where each sample goes to the component
         whose mean is nearest.
     tol : float, default 1e-8
-        Bound on the gain still to come, in nats of the whole objective (Aitken's extrapolation).
+        Bound on the remaining gain, in nats of the whole objective (Aitken's extrapolation).
     max_iter : int, default 10000
         Largest number of iterations of each restart.
     frozen : dict or None, default None
-        Values of "weights" or of the components' quantity that are given and not estimated.
+        Values of "weights" or of the components' quantity that are fixed and not estimated.
     acceleration : {"multisecant", "squarem", None}, default "multisecant"
-        Which leaps to take where the objective allows them, if any (:mod:`em.engine`).
+        Which leaps accelerate EM, if any (:mod:`em.engine.leaps`).
     random_state : int, RandomState or None, default None
         Seed or source of randomness of the restarts.
 
@@ -67,20 +67,20 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     weights_, parameters_ : ndarray, shape (K,), and Parameters
         Estimates; each quantity of the family is an attribute too, such as ``probs_`` or ``rates_``.
     log_likelihood_, objective_ : float
-        Sums over samples in nats, of the returned parameters; the objective adds the log prior.
+        Sums over samples in nats, at the returned parameters; the objective includes the log prior.
     history_ : ndarray, shape (``n_iter_`` + 1,)
         Objective at the start and after each iteration of the best restart; an iteration is a plain step of EM or a
-        leap. A step of Newton's method that ends a fit belongs to the last one.
+        leap. A final step of Newton's method counts to the last iteration.
     n_iter_, n_e_steps_ : int
         Iterations and E-steps of the best restart (a refused leap costs an E-step and is no iteration).
     converged_ : bool
         Whether the best restart converged.
     starts_ : list of dict
-        Where restarts on all rows ended, the best first: objective, times found, nats below the best.
+        The optima that restarts on all rows found, the best first: objective, times found, nats below the best.
     identifiability_ : Identifiability
         Rank of the model at the estimate, and a free direction if there is one.
     status_ : str
-        A sentence: how it ended, emptied components, estimates on the boundary, free directions.
+        How the fit ended, in words: also emptied components, estimates on the boundary, free directions.
 
     Raises
     ------
@@ -104,7 +104,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         return self._steps.parameters_type
 
     def _size(self) -> Any:
-        """Return the sizes of the cells that the mixture is fitted to: a number, (D,) or (n, D)."""
+        """Return the sizes of the cells of the fit: a number, (D,) or (n, D)."""
         return 1
 
     def __sklearn_tags__(self) -> Tags:
@@ -114,7 +114,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         return tags
 
     def _size_of(self, samples: Samples) -> Any:
-        """Return the sizes of the rows that take part, where they differ between rows."""
+        """Return the sizes of the cells, for the rows that take part if sizes differ between rows."""
         size = self._size()
         if not self._steps.cells.size_name or real_numbers(self._steps.cells.size_name, size).ndim < 2:
             return size
@@ -124,9 +124,9 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     def _shapes(self, K: int, D: int) -> dict[str, tuple[int, ...]]:
         return self._steps.shapes(K, D)
 
-    def _beside(self, samples: Samples) -> list[Array]:
+    def _row_sizes(self, samples: Samples) -> Array | None:
         size = np.asarray(self._size_of(samples))
-        return [size] if size.ndim == 2 and (size != size[0]).any() else []
+        return size if size.ndim == 2 and (size != size[0]).any() else None
 
     def _rows(self, samples: Samples, *, lean: bool = False) -> Rows:
         return self._steps.rows(samples.X, self._size_of(samples), samples.names, lean=lean)
@@ -148,13 +148,13 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         self._check_model(samples.X.shape[1])
 
     def _refuse_sizes_of_rows(self, size: Any) -> None:
-        """Raise a ValueError if sizes of cells differ between rows: chunks do not know which rows are theirs."""
+        """Raise a ValueError if sizes differ between rows, because parts of X do not know their row numbers."""
         if np.ndim(size) == 2:
             name = self._steps.cells.size_name
             raise ValueError(f"{name} must be a number or one for each column where X comes in parts, got a matrix")
 
     def _check_cells(self, samples: Samples) -> int:
-        """Raise a ValueError if a cell is none of the family's; return 0, which adds up over chunks."""
+        """Raise a ValueError if a cell is not legal; return 0, which adds up over chunks."""
         self._steps.check(samples.X, self._size_of(samples), samples.names)
         return 0
 
@@ -162,11 +162,11 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         self._refuse_sizes_of_rows(self._size())
 
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[P] | None:
-        """Take the rows of all samples together, each with a weight in every one of them."""
-        if any(issparse(own.X) or self._beside(own) or not own.complete for own in samples):
+        """Merge the rows of all samples to distinct rows, each with one weight per sample."""
+        if any(issparse(own.X) or self._row_sizes(own) is not None or not own.complete for own in samples):
             return None
         X = np.concatenate([own.X for own in samples])
-        _, first, place = np.unique(hashes(X), return_index=True, return_inverse=True)  # of rows it takes much longer
+        _, first, place = np.unique(hashes(X), return_index=True, return_inverse=True)  # much faster than of rows
         together = X[first]
         if len(samples) * len(together) > MOST_WEIGHTS or (together[place] != X).any():
             return None
@@ -177,7 +177,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         return replace(self._problem(union, weights), n_samples=samples[0].total)
 
     def _problem(self, samples: Samples, own_weights: Array | None = None) -> Problem[P]:
-        """Return the problem; ``own_weights`` (R, n) are those of the runs, where each has its own."""
+        """Return the problem; ``own_weights`` (R, n) are weights of the rows for each run, if these differ."""
         steps, D, (mean_size, pooled) = self._steps, samples.X.shape[1], self._typical(samples)
         m_step = MStep(steps, self.prior, self._frozen(D))
         problem = Problem(
@@ -196,31 +196,31 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         return replace(problem, released=partial(m_step.released, problem=problem))
 
     def _e_step_of(
-        self, samples: Samples, own_weights: Array | None = None, *, as_holed: bool = False
+        self, samples: Samples, own_weights: Array | None = None, *, with_missing: bool = False
     ) -> Callable[[Arrays, np.ndarray], tuple[Array, Arrays]]:
         weights = samples.weights if own_weights is None else own_weights
         return e_step(self._steps, self._rows(samples, lean=True), weights)
 
     def _typical(self, samples: Samples) -> tuple[Array, P]:
-        """Return the mean size of the cells of each feature (D,), and the parameters of a single component."""
+        """Return the mean size of each feature's cells (D,), and the parameters of a single component."""
         size, statistics = samples.sum_of(self._sums_of).parts
         return size / samples.total, self._steps.most_probable(statistics, None)
 
     def _sums_of(self, samples: Samples) -> Sums:
-        """Return the sizes of cells (D,), and the statistics as if all rows were of one component."""
+        """Return the total size of each feature's cells (D,), and the statistics of all rows as one component."""
         rows, w = self._rows(samples, lean=True), samples.frequencies
         size = w.sum() * rows.size[0] if rows.size.strides[0] == 0 else w @ rows.size
         return Sums((size, self._steps.sums(rows, weighted(np.ones((len(rows), 1)), samples.weights))))
 
     def _scales(self, pooled: P) -> dict[str, Array | float]:
-        """Return the typical size of each quantity: 1 of probabilities, else the estimate of a single component."""
+        """Return the scale of each quantity: 1 for probabilities, else the size of a single component's estimate."""
         return {
             quantity.name: 1.0 if quantity.support.bounded else np.where(array != 0, np.abs(array), 1.0)
             for quantity, array in zip(self._steps.quantities, pooled.arrays().values(), strict=True)
         }
 
     def _log_prior(self, parameters: P) -> float:
-        """Return the log prior; frozen values on the boundary that it makes impossible are taken as given."""
+        """Return the log prior, without the density of frozen values that it makes impossible (on the boundary)."""
         log_prior = super()._log_prior(parameters)
         if log_prior == -np.inf and (given := set(self.frozen or {}) - {"weights"}):
             return float(self.prior.log_prob(parameters, given=given))

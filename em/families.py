@@ -1,7 +1,7 @@
-"""Families of mixtures, found from the folders ``em/<family>/`` and ``models/<family>/``: no table lists them.
+"""Find the families of mixtures from the folders ``em/<family>/`` and ``models/<family>/``; no table lists them.
 
-A folder is a family's if it holds a module ``estimator``. A prior or parameters are of the family whose folder their
-class comes from.
+A folder is a family's if it holds a module ``estimator``. A prior, or parameters, belong to the family in whose folder
+their class is defined.
 """
 
 import importlib
@@ -20,7 +20,7 @@ from models.prior import MixturePrior
 
 
 def conjugate_mixture(X: Any, prior: Any, **size: Any) -> Any:
-    """Return data and conjugate prior as what Gibbs sampling, mean field and exact enumeration ask of a family.
+    """Return data and a conjugate prior in the form that Gibbs sampling, mean field and exact enumeration need.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ def conjugate_mixture(X: Any, prior: Any, **size: Any) -> Any:
     Raises
     ------
     ValueError
-        If the prior is not conjugate, or X not what the family takes.
+        If the prior is not conjugate, or X is not legal data of the family.
     TypeError
-        If an argument is none of the family's, or X is sparse.
+        If the family does not take an argument, or X is sparse.
     """
     given = type(prior).__name__
     if not isinstance(prior, MixturePrior) or not prior.conjugate:
@@ -53,9 +53,9 @@ def conjugate_mixture(X: Any, prior: Any, **size: Any) -> Any:
 
 
 def mixture_of_chunks(X: Any, prior: Any, **size: Any) -> Any:
-    """Return what `conjugate_mixture` gives, of a Dask array or DataFrame, without its data: it takes rows of chunks.
+    """Return the `conjugate_mixture` of a Dask array or DataFrame without its data; it then takes the rows of chunks.
 
-    A family whose chunks tell more than their number of columns, such as levels, states ``example_of_chunks``.
+    A family that needs to know more of X than its number of columns, such as levels, defines ``example_of_chunks``.
     """
     example_of = getattr(family_module(prior), "example_of_chunks", None)
     rows, size = (np.ones((1, X.shape[1])), size) if example_of is None else example_of(X, **size)
@@ -63,13 +63,13 @@ def mixture_of_chunks(X: Any, prior: Any, **size: Any) -> Any:
 
 
 def without_samples(mixture: Any) -> Any:
-    """Return what `conjugate_mixture` gave, without its data, but for what new rows need, such as sizes and levels."""
+    """Return a `conjugate_mixture` without its data, but with what new rows need, such as sizes and levels."""
     X, size = mixture.example()
     return conjugate_mixture(X, mixture.prior, **size)
 
 
 def _conjugate_instead(prior: Any) -> str:
-    """Return what conjugate prior there is of a prior's family, in words."""
+    """Name a conjugate prior of a prior's family, for an error message."""
     if not isinstance(prior, MixturePrior):
         return "such as a GMMPrior"
     package = f"models.{type(prior).__module__.split('.')[1]}"
@@ -78,7 +78,7 @@ def _conjugate_instead(prior: Any) -> str:
 
 
 def steps_of(module: Any) -> Steps[Any]:
-    """Return the formulas that a module ``em.<family>`` states: its only instance of `em.steps.Steps`."""
+    """Return the formulas of a module ``em.<family>``: its only instance of `em.steps.Steps`."""
     (steps,) = (value for value in vars(module).values() if isinstance(value, Steps))
     return steps
 
@@ -109,10 +109,10 @@ def values() -> dict[str, type]:
 
 
 def _classes(module: str, bases: Any) -> list[type]:
-    """Return the classes that a module gives, of its own folder and derived from any of the bases."""
-    found = vars(importlib.import_module(module)).values()
+    """Return the classes in a module that are defined in its own folder and derive from any of the bases."""
+    defined = vars(importlib.import_module(module)).values()
     return [
-        cls for cls in found if isinstance(cls, type) and issubclass(cls, bases) and cls.__module__.startswith(module)
+        cls for cls in defined if isinstance(cls, type) and issubclass(cls, bases) and cls.__module__.startswith(module)
     ]
 
 

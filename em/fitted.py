@@ -1,4 +1,4 @@
-"""What a fitted mixture is used for: predictions, criteria, imputation, standard errors. It knows no family."""
+"""Methods of a fitted mixture: imputation, sampling, criteria, standard errors. They know no family."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ from models.validation import Array, check_sample_weight, count_at_least_one, nu
 
 @dataclass(eq=False, repr=False)
 class Settings:
-    """The settings of every mixture that is fitted by EM."""
+    """Settings of every mixture that is fitted by EM."""
 
     n_components: int = 1
     _: KW_ONLY
@@ -48,12 +48,12 @@ class Settings:
 
 
 class FittedMixture[P: Parameters](Settings, Predictions, ABC):
-    """The methods of a fitted mixture, from its ``parameters_``; a family adds its densities."""
+    """Methods of a fitted mixture that follow from its ``parameters_``; a family adds its densities."""
 
     n_free_parameters_: int
     parameters_: P
     identifiability_: Identifiability
-    _units: Any  # of the copies that `_moved` makes, where a family has units of its own
+    _units: Any  # set in the copies that `_in_standard_units` makes
 
     # What a family adds -------------------------------------------------------------------------------------------
 
@@ -64,7 +64,7 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
 
     @abstractmethod
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
-        """Return a function that gives log p(x_i, z_i = k) for a slice of the rows of X."""
+        """Return a function of a slice of the rows of X that returns their log p(x_i, z_i = k)."""
 
     @abstractmethod
     def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
@@ -94,10 +94,10 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
     def impute(self, X: ArrayLike) -> Any:
         """Return X (n, D) with each missing cell replaced by its conditional mean given the row's observed cells.
 
-        E[x_id | observed] = Σ_k p(z_i = k | observed) E[x_id | observed, z_i = k]: the best guess under the fit. It is
-        less spread out than the data that were not seen. A sparse X has no missing cells, and stays sparse. A pandas or
-        polars frame stays one: columns without a missing cell are as they were. Of a Dask array or DataFrame the result
-        is lazy, one of the same kind in the same chunks; columns whose type has room for a missing cell become float64.
+        E[x_id | observed] = Σ_k p(z_i = k | observed) E[x_id | observed, z_i = k], the best guess under the fit.
+        Imputed cells vary less than the unseen data would. A sparse X has no missing cells, and stays sparse. A pandas
+        or polars frame stays one, and columns without a missing cell are unchanged. For a Dask array or DataFrame the
+        result is a lazy one in the same chunks; columns whose type allows missing cells become float64.
         """
         if is_chunked(X):
             return filled_chunks(self._for_chunks(X).impute, X)
@@ -137,7 +137,7 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
         return self._criteria_from(*self._sums(X, sample_weight))
 
     def _criteria_from(self, log_likelihood: float, certainty: float, n: float) -> dict[str, float]:
-        """Return the criteria of so many samples."""
+        """Return the criteria of n samples."""
         p, deviance = self.n_free_parameters_, -2 * log_likelihood
         bic = float(deviance + p * np.log(n))
         return {"aic": deviance + 2 * p, "bic": bic, "icl": bic - 2 * certainty}
@@ -149,7 +149,7 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
     def _how(self) -> str:
         return "maximum likelihood" if self.prior is None else "MAP"
 
-    # How sure the estimate is -----------------------------------------------------------------------------------------
+    # Uncertainty of the estimate --------------------------------------------------------------------------------------
 
     def uncertainty(
         self,
@@ -162,18 +162,18 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
         random_state: Any = None,
         progress: bool = False,
     ) -> Uncertainty:
-        """Return standard errors and intervals of every parameter, in one table that says which kind they are.
+        """Return standard errors and intervals of every parameter, in one table that names their kind.
 
         Parameters
         ----------
         X : array_like, or a Dask array or DataFrame, shape (n, D)
             The samples that the mixture was fitted to.
         kind : {"louis", "bootstrap", "parametric bootstrap"}, default "louis"
-            "louis" takes the observed information by Louis' identity, under a prior known as Laplace's approximation,
-            and normal intervals on the log scale for variances, the logit scale for weights and probs, the plain scale
-            for means and covariances. The bootstraps refit samples drawn from the rows of X, or from the fitted
-            mixture, and take percentile intervals. Of more than 65,535 distinct rows in chunks, "bootstrap" draws all n
-            samples from a random part of about 20,000.
+            "louis" takes the observed information by Louis' identity; with a prior this is Laplace's approximation. Its
+            intervals are normal on the log scale for variances, the logit scale for weights and probs, and the plain
+            scale for means and covariances. The bootstraps refit samples drawn from the rows of X, or from the fitted
+            mixture, and take percentile intervals. With more than 65,535 distinct rows in chunks, "bootstrap" draws all
+            n samples from a random part of about 20,000.
         level : float, default 0.95
             Nominal coverage of the intervals.
         sample_weight : array_like, shape (n,), or None
@@ -197,8 +197,9 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
 
         Notes
         -----
-        Parameters on the boundary (probs of 0 or 1, empty components) have no standard error; the others are right
-        with these held fixed. What is not identified has none either, and ``status`` names a free direction.
+        Parameters on the boundary (probs of 0 or 1, empty components) have no standard error; the others are
+        conditional on these. Parameters that are not identified have none either, and ``status`` names a free
+        direction.
 
         Examples
         --------
@@ -227,8 +228,9 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
     def laplace(self, X: ArrayLike, *, level: float = 0.95, sample_weight: ArrayLike | None = None) -> LaplacePosterior:
         """Return Laplace's approximation of the posterior at MAP: means, standard deviations, intervals and draws.
 
-        It is normal on the real line, where its draws are mixtures (:mod:`em.uncertainty.laplace`), and X may
-        be in chunks, which are read twice. The fewer samples for each parameter, the farther it is from the posterior.
+        It is normal after a map of the parameters to the real line, so draws are legal mixtures
+        (:mod:`em.uncertainty.laplace`). X may be in chunks, which are read twice. The fewer samples per parameter, the
+        worse the approximation.
 
         Parameters
         ----------
@@ -247,7 +249,7 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
         Raises
         ------
         ValueError
-            If the mixture was fitted without a prior, or MAP is on the boundary, not identified or no maximum.
+            If the mixture was fitted without a prior, or if MAP is on the boundary, not identified or no maximum.
 
         Examples
         --------
@@ -262,12 +264,12 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
         information of full rank 1
         """
         if self.prior is None:
-            raise ValueError("prior must be given to the fit, for there is a posterior under a prior only; got None")
+            raise ValueError("prior must be given to the fit, because only then is there a posterior; got None")
         number_between("level", level, 0, 1)
         return laplace_posterior(self.parameters_, self._information_of(self._samples_of(X, sample_weight)), level)
 
     def _samples_of(self, X: Any, sample_weight: Any) -> Samples:
-        """Return a user's rows, which may be in chunks, as a fit to them would take them."""
+        """Return a user's rows, in memory or in chunks, as samples."""
         if is_chunked(X):
             return chunked_samples(self._for_chunks(X), X, sample_weight)
         matrix = samples_to_use(self, X, missing=True)
@@ -275,7 +277,7 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
         return kept_samples(matrix, weights, None, not issparse(matrix))
 
     def _keep_parameters(self, parameters: P) -> None:
-        """Set ``parameters_`` and what follows from them alone."""
+        """Set ``parameters_`` and the attributes that follow from it."""
         self.parameters_ = parameters
         for name, array in parameters.arrays().items():
             setattr(self, f"{name}_", array)
@@ -283,7 +285,7 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
         self.n_free_parameters_ = sum(n for name, n in counts.items() if name not in (self.frozen or {}))
 
     def at_estimate(self, rows: np.ndarray) -> Self:
-        """Return an estimator for these rows of X that stands at the estimate: its fit starts there."""
+        """Return an estimator for these rows of X whose fit starts at the estimate."""
         other = self.for_rows(rows).set_params(init=self.parameters_)
         other.parameters_ = self.parameters_
         return other

@@ -1,4 +1,4 @@
-"""Gibbs sampling, EM's stochastic twin: where EM averages and maximises, this draws.
+"""Gibbs sampling, the stochastic counterpart of EM: it draws where EM averages and maximises.
 
 One sweep, from parameters θ::
 
@@ -6,7 +6,7 @@ One sweep, from parameters θ::
     M-step's statistics   N_k, and the sums over the samples with label k
     draw                  θ ~ p(θ | X, z), the conjugate posterior (:mod:`em.steps.conjugate`, :mod:`em.gmm.posterior`)
 
-All chains take a sweep together: arrays have the chain as their first axis.
+All chains run as one batch: arrays have the chain as their first axis.
 
 References
 ----------
@@ -46,7 +46,7 @@ def gibbs(
 ) -> dict[str, Array]:
     """Draw from the posterior of parameters and labels.
 
-    Labels switch within and between chains as they please: align them before averaging over a component.
+    Labels may switch within and between chains: align them before averaging over a component.
 
     Parameters
     ----------
@@ -55,23 +55,23 @@ def gibbs(
     n_components : int
         Number of components K.
     prior : MixturePrior
-        A conjugate prior; it says which family, and of which covariance structure.
+        A conjugate prior; it determines the family and the structure of the covariances.
     draws, tune, chains : int
-        Sweeps kept, sweeps before them that are not, and chains, which run at the same time.
+        Number of sweeps that are kept, of sweeps dropped before them, and of chains.
     starts : array_like of int, shape (chains, n), or None
-        Labels that each chain starts from; ``None`` takes the nearest of K samples chosen by k-means++, afresh for
-        each chain.
+        Labels at which each chain starts; ``None`` takes the nearest of K samples chosen by k-means++, anew for each
+        chain.
     random_state : int, RandomState or None
         Seed or source of randomness.
     progress : bool
-        Whether to show a bar.
+        Whether to show a progress bar.
     **size
         Sizes of the cells where the family has some, such as ``n_trials`` for counts: a number, (D,) or (n, D).
 
     Returns
     -------
     dict of ndarray, shapes (chains, draws, ...)
-        The parameters by name; ``z``, small unsigned integers drawn from each draw's responsibilities; and
+        The parameters by name; ``z``, the labels, as small unsigned integers; and
         ``log_likelihood``, the sum over samples in nats.
 
     Examples
@@ -151,7 +151,7 @@ def start_labels(X: Array, n_components: int, rng: np.random.RandomState, weight
 
 
 def check_labels(name: str, labels: ArrayLike, shape: tuple[int | None, int], n_components: int) -> np.ndarray:
-    """Return label vectors as they are, checked to be whole numbers from 0 to K - 1; None leaves their number free."""
+    """Return label vectors, checked to be whole numbers from 0 to K - 1; None in ``shape`` leaves a length free."""
     z, wanted = real_numbers(name, labels), f"{name} must be integer labels from 0 to {n_components - 1}"
     if z.ndim != 2 or z.shape != (shape[0] or len(z), shape[1]) or z.dtype.kind not in "iu":
         sizes = f"({'any' if shape[0] is None else shape[0]}, {shape[1]})"

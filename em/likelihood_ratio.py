@@ -4,14 +4,14 @@ With maximised log-likelihoods ℓ_K and ℓ_{K+1} the statistic is
 
     λ = 2 (ℓ_{K+1} - ℓ_K)
 
-Its distribution under K components is no chi-squared: there a weight lies on the boundary or two components coincide.
-So it is simulated. X*_b of n samples is drawn from the fit with K components and λ*_b computed from X*_b as λ from X,
-with the same estimator and as many restarts, b = 1..B; then
+Its distribution under K components is not chi-squared, because there a weight lies on the boundary or two components
+coincide. So it is simulated: for b = 1..B, X*_b of n samples is drawn from the fit with K components, and λ*_b is
+computed from X*_b as λ is from X, with the same estimator and as many restarts. Then
 
     p-value = (1 + #{b: λ*_b >= λ}) / (B + 1)
 
-because under K components λ is one of B + 1 draws from (nearly) the same distribution, and as likely to take any place
-among them as any other. It cannot be less than 1 / (B + 1).
+because under K components λ and the λ*_b are (nearly) B + 1 draws from one distribution, so λ takes each rank among
+them with equal probability. The p-value is at least 1 / (B + 1).
 
 References
 ----------
@@ -40,12 +40,12 @@ from em.uncertainty.bootstrap import repeated_rows
 from models.tables import Tabular
 from models.validation import Array, count_at_least_one, data_matrix, random_source
 
-AT_A_TIME = 100  # simulated samples in one batch
+AT_A_TIME = 100  # simulated samples in a batch
 
 
 @dataclass(frozen=True, eq=False)
 class LikelihoodRatioTest(Tabular):
-    """Outcome of `likelihood_ratio_test`.
+    """Result of `likelihood_ratio_test`.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class LikelihoodRatioTest(Tabular):
     bootstrap_statistics : ndarray, shape (B,)
         λ*_b of the simulated samples on which neither fit collapsed.
     n_collapsed : int
-        Simulated samples left out because every restart of a fit collapsed.
+        Number of simulated samples left out because every restart of a fit collapsed.
     """
 
     null: MixtureEM[Any]
@@ -72,13 +72,13 @@ class LikelihoodRatioTest(Tabular):
 
     @property
     def table(self) -> list[dict[str, Any]]:
-        """The outcome in one row."""
+        """The result as one row."""
         numbers: dict[str, Any] = {"n_components": self.null.n_components, "alternative": self.alternative.n_components}
         numbers |= {"statistic": self.statistic, "p_value": self.p_value}
         return [numbers | {"n_bootstrap": len(self.bootstrap_statistics), "n_collapsed": self.n_collapsed}]
 
     def __repr__(self) -> str:
-        """The outcome as a sentence."""
+        """The result as a sentence."""
         K, B = self.null.n_components, len(self.bootstrap_statistics)
         return (
             f"K = {K} against {K + 1}: statistic {self.statistic:.4g}, p = {self.p_value:.3g} ({B} bootstrap samples; "
@@ -103,8 +103,8 @@ def likelihood_ratio_test(
     X : array_like, shape (n, D)
         Samples. Where cells are missing (NaN), each simulated sample misses the same cells.
     estimator : MixtureEM
-        How to fit: maximum likelihood (``prior=None``) from random starts; it is cloned and stays as it is. Its
-        ``n_init`` restarts are made 2 (B + 1) times.
+        The estimator, which is cloned: maximum likelihood (``prior=None``) from random starts. Its ``n_init`` restarts
+        are made 2 (B + 1) times.
     n_components : int
         K of the null hypothesis.
     n_bootstrap : int, default 99
@@ -124,18 +124,18 @@ def likelihood_ratio_test(
     Raises
     ------
     ValueError
-        If an argument is not legal, before any fit; or if a fit to X itself has no maximum.
+        If an argument is not legal, before any fit; or if a fit to X has no maximum.
 
     Notes
     -----
-    A simulated sample on which a fit collapses has no statistic. It is left out and counted: λ itself is there only
-    because the fits to X have a maximum, so it is compared with samples that have one too.
+    A simulated sample on which a fit collapses has no statistic. It is left out and counted: since the fits to X have a
+    maximum, λ is compared with samples that have one too.
 
-    Restarts may all miss the highest maximum, or stop at ``max_iter``, so a statistic may be too small, even negative.
-    It is kept as it is, for X and for the simulated samples alike: that costs power, not the level.
+    All restarts may miss the highest maximum, or stop at ``max_iter``, so a statistic may be too small, even negative.
+    It is kept as it is, for X and for the simulated samples alike; this costs power but keeps the level.
 
-    With a component too many EM is at its slowest, and λ is needed no better than to its own spread, which is several
-    nats: ``tol=1e-2`` saves most of the time.
+    EM is slowest with a component too many, and λ need not be more accurate than its own spread of several nats:
+    ``tol=1e-2`` saves most of the time.
 
     Examples
     --------
@@ -198,7 +198,7 @@ def _fits(
 
 
 def _gain(null: Run[Any], alternative: Run[Any]) -> float:
-    """Return λ of two runs on the same sample in the same units, or NaN if one collapsed."""
+    """Return λ of two runs on the same sample, in the same units; NaN if one collapsed."""
     if null.collapsed or alternative.collapsed:
         return float("nan")
     return 2 * (alternative.log_likelihood - null.log_likelihood)

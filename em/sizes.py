@@ -1,8 +1,8 @@
-"""Sizes of cells that differ between rows: numbers of trials of a binomial mixture, exposures of a Poisson mixture.
+"""Sizes of cells that differ between rows: numbers of trials in a binomial mixture, exposures in a Poisson mixture.
 
-Where the sizes of the fit have shape (n, D), they belong to the n rows of the fit. New rows bring their own, under the
-name that the estimator's parameter has: ``fit.predict(X, n_trials=trials)``. Through scikit-learn's tools they travel
-as metadata, which cross-validation cuts as it cuts X::
+If the sizes of the fit have shape (n, D), they belong to the n rows of the fit. New rows have sizes of their own, under
+the name of the estimator's parameter: ``fit.predict(X, n_trials=trials)``. In scikit-learn's tools they are metadata,
+which cross-validation splits as it splits X::
 
     sklearn.set_config(enable_metadata_routing=True)
     estimator = BinomialMixtureEM(2).set_fit_request(n_trials=True).set_score_request(n_trials=True)
@@ -29,7 +29,7 @@ ROUTED = "fit", "predict", "predict_proba", "score"  # by scikit-learn, as metad
 
 
 def takes_sizes[T](method: Callable[..., T]) -> Callable[..., T]:
-    """Return a method with one more keyword argument, the sizes of the cells of the rows that it is given."""
+    """Return a method with one more keyword argument, the sizes of the cells of the rows that it takes."""
     known = signature(method).parameters
 
     @wraps(method)
@@ -41,16 +41,16 @@ def takes_sizes[T](method: Callable[..., T]) -> Callable[..., T]:
 
 
 class SizesOfRows(ExponentialMixtureEM[Any]):
-    """The methods of a fitted mixture with one more argument, the sizes of the cells of the rows that they are given.
+    """Methods of a fitted mixture with one more argument, the sizes of the cells of the rows that they take.
 
     Its name is that of the estimator's own parameter, ``n_trials`` or ``exposure``: a number, or an array of shape (D,)
-    or (n, D) for X of shape (n, D). ``None`` takes the sizes of the fit; where they differ between its rows, X must
-    have as many rows.
+    or (n, D) for X of shape (n, D). ``None`` takes the sizes of the fit; if these differ between its rows, X must have
+    as many rows.
 
     Raises
     ------
     ValueError
-        If no sizes are given, those of the fit differ between its rows, and X has another number of rows.
+        If no sizes are given, although those of the fit differ between its rows and X has another number of rows.
     TypeError
         If an argument has another name.
 
@@ -64,7 +64,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
     """
 
     _size_name: ClassVar[str]
-    _given: Any = None  # held by the copies that `_with` makes
+    _given: Any = None  # set in the copies that `_with` makes
 
     def __init_subclass__(cls, **named: Any) -> None:
         """Tell scikit-learn's metadata routing which argument the methods take."""
@@ -84,7 +84,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
         checkpoint: str | os.PathLike[str] | None = None,
         **size: Any,
     ) -> Self:
-        """Fit the mixture to X, as :meth:`em.estimator.MixtureEM.fit` says, with cells of sizes given here or before.
+        """Fit the mixture to X as :meth:`em.estimator.MixtureEM.fit`, with sizes given here or in the constructor.
 
         Parameters
         ----------
@@ -97,9 +97,9 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
         keep_path : bool, default False
             Whether to keep ``path_``.
         checkpoint : str, path or None, default None
-            A file that keeps where the fit is.
+            A file in which the state of the fit is stored.
         **size
-            ``n_trials`` or ``exposure`` of each cell in this fit and for its methods; ``None`` takes the parameter of
+            ``n_trials`` or ``exposure`` of each cell, for this fit and its methods; ``None`` takes the parameter of
             that name.
         """
         given, fitted = self._steps.cells.size_of(None, size), f"{self._size_name}_"
@@ -113,7 +113,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
     def fit_predict(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, **size: Any
     ) -> np.ndarray:
-        """Fit the mixture and return the most probable label of each sample, of weight 0 too, shape (n,)."""
+        """Fit the mixture, and return each sample's most probable label, shape (n,), also of samples of weight 0."""
         return self.fit(X, y, sample_weight=sample_weight, **size).predict(X)
 
     def for_rows(self, rows: np.ndarray) -> Self:
@@ -123,7 +123,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
         return super().for_rows(rows).set_params(**{self._size_name: of_rows})
 
     def _with(self, size: dict[str, Any]) -> Self:
-        """Return this fitted mixture for one call about rows with cells of these sizes."""
+        """Return a copy of this fitted mixture for one call, with these sizes of cells."""
         check_is_fitted(self)
         other = copy(self)
         other._given = self._steps.cells.size_of(None, size)
@@ -137,7 +137,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
         return getattr(self, f"{self._size_name}_", getattr(self, self._size_name))
 
     def _size_for(self, shape: tuple[int, ...]) -> Any:
-        """Return the sizes given in this call, or those of the fit where they fit rows of this shape (n, D)."""
+        """Return the sizes given in this call, or those of the fit if they suit rows of this shape (n, D)."""
         if self._given is not None:
             return self._given
         size, name = self._size(), self._size_name

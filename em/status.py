@@ -1,4 +1,4 @@
-"""The warnings that estimators give, each of a class of its own so that it can be filtered or turned into an error."""
+"""The warnings of the estimators, each with a class of its own, so that it can be filtered or made an error."""
 
 import os
 import warnings
@@ -14,7 +14,7 @@ PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
 
 class NotConvergedWarning(ConvergenceWarning):
-    """The best restart reached ``max_iter`` first."""
+    """The best restart reached ``max_iter`` before it converged."""
 
 
 class CollapseWarning(UserWarning):
@@ -22,7 +22,7 @@ class CollapseWarning(UserWarning):
 
 
 class NoMaximumWarning(ConvergenceWarning):
-    """Every restart collapsed: the likelihood runs away and has no maximum to report."""
+    """Every restart collapsed: the likelihood is unbounded there, and no maximum was found."""
 
 
 class NotIdentifiableWarning(UserWarning):
@@ -34,27 +34,27 @@ class FewerClustersWarning(ConvergenceWarning):
 
 
 class FigureWarning(UserWarning):
-    """No font of the system has the letters of a name, which a figure shows as boxes."""
+    """No font of the system has the letters of a name, so a figure shows boxes instead."""
 
 
 _unsaid: ContextVar[tuple[type[Warning], ...]] = ContextVar("_unsaid", default=())
 
 
 def tell(message: str, category: type[Warning]) -> None:
-    """Give a warning that points to the line outside of this package, unless `left_to_the_status` holds here."""
+    """Give a warning that points to the caller's line outside of this package, unless in `left_to_the_status`."""
     if not issubclass(category, _unsaid.get()):
         warnings.warn(message, category, skip_file_prefixes=(PACKAGE,), stacklevel=2)
 
 
 def left_to_the_status(*categories: type[Warning]) -> AbstractContextManager[None]:
-    """Fit without warnings, for a caller that reads ``status_`` of each of many fits instead.
+    """Suppress warnings of fits inside, for a caller that reads ``status_`` of many fits instead.
 
-    This holds in the thread that asks for it, and touches no filter: `warnings.catch_warnings` replaces the filters of
-    the whole process, and two threads that overlap in it leave the filters of one of them behind.
+    This holds for the current thread only and changes no filter. `warnings.catch_warnings` would replace the filters of
+    the whole process; if two threads overlap in it, the filters of one of them remain.
 
     Parameters
     ----------
     *categories : type of Warning
-        Which warnings of this module are left out; none given means all.
+        Which warnings of this module to suppress; none given means all.
     """
     return within(_unsaid, (*_unsaid.get(), *(categories or (Warning,))))

@@ -1,4 +1,4 @@
-"""Several sums over rows at once, which add up over parts of the rows."""
+"""Several sums over rows, added together over parts of the rows."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -6,7 +6,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Sums:
-    """One part of each of several sums; None where no row of it counts."""
+    """The values of several sums over a part of the rows; None for a sum without a row."""
 
     parts: tuple[Any, ...]
 

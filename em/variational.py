@@ -241,7 +241,7 @@ def _of_chunks(X: Any, prior: Any, sample_weight: Any, size: dict[str, Any]) -> 
     rows = samples.distinct(hashed=True)
     if rows.in_memory:
         return _Data(mixture, mixture.for_rows(rows.X), rows.weights, None, None)
-    hand = samples.at_hand
+    hand = samples.start_rows
     return _Data(mixture, mixture.for_rows(hand.X), hand.frequencies * (samples.total / hand.total), None, samples)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from models.cells import Cells
 from models.labels import plain
 from models.shown import one_line
-from models.supports import INSIDE, SIMPLEX, Place, Support
+from models.supports import INSIDE, SIMPLEX, Index, Support
 from models.validation import Array, component_order, frozen_array
 
 Labels = Mapping[str, Sequence[str]]
@@ -53,7 +53,7 @@ class Quantity:
         """Return the shape for sizes by dim."""
         return tuple(sizes[dim] for dim in self.dims)
 
-    def entry(self, place: Place, labels: Labels = NO_LABELS) -> str:
+    def entry(self, place: Index, labels: Labels = NO_LABELS) -> str:
         """Return what tables call an entry, such as ``means[0, 1]``; with labels, ``means[0, eruptions]``.
 
         Parameters

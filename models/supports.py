@@ -22,7 +22,7 @@ from models.validation import Array, are_positive_definite, positive_definite
 EDGE = 1e-8  # an estimate this near to the boundary is on it
 INSIDE = 1e-12  # where a value on the boundary is moved to
 SUMS = 1e-8  # how far from one a sum may be by rounding
-Place = tuple[int, ...]
+Index = tuple[int, ...]
 
 
 class Support(ABC):
@@ -47,11 +47,11 @@ class Support(ABC):
         """Whether the numbers lie between 0 and 1."""
         return self.scale == "logit"
 
-    def scale_at(self, place: Place) -> str:
+    def scale_at(self, place: Index) -> str:
         """Return on which scale the estimate of an entry is nearest to normal."""
         return self.scale
 
-    def block_of(self, place: Place) -> Place | None:
+    def block_of(self, place: Index) -> Index | None:
         """Return what tells apart the entries that sum to one with this one, or None where none do."""
         return None
 
@@ -72,7 +72,7 @@ class Support(ABC):
         """Return how many of the numbers of an array are free."""
         return int(np.prod(shape))
 
-    def places(self, shape: tuple[int, ...]) -> list[Place]:
+    def distinct_entries(self, shape: tuple[int, ...]) -> list[Index]:
         """Return the indices of the distinct entries of an array."""
         return list(np.ndindex(shape))
 
@@ -88,7 +88,7 @@ class Support(ABC):
         """Return which entries, near the boundary before, are farther from it after."""
         return after > before
 
-    def stepped_inside(self, array: Array, place: Place, step: float) -> Array | None:
+    def stepped_inside(self, array: Array, place: Index, step: float) -> Array | None:
         """Return the array with one entry, on the boundary, moved inside by a step; None where others move it."""
         moved = array.copy()
         moved[place] = self.moved_inside(array, step)[place]
@@ -227,11 +227,11 @@ class Simplex(Probability):
         """Return one less than its length for each block."""
         return int(np.prod(shape[:-1])) * (shape[-1] - len(self.sizes or (1,)))
 
-    def block_of(self, place: Place) -> Place:
+    def block_of(self, place: Index) -> Index:
         """Return the number of its block, after the places on the axes before."""
         return (*place[:-1], int(np.searchsorted(np.cumsum(self.sizes or ()), place[-1], side="right")))
 
-    def stepped_inside(self, array: Array, place: Place, step: float) -> Array | None:
+    def stepped_inside(self, array: Array, place: Index, step: float) -> Array | None:
         """Move a 0 to a step, at the expense of the others in its block; a 1 is moved by these."""
         moved = super().stepped_inside(array, place, step)
         return None if moved is None or array[place] > 0.5 else self.normalised(moved)
@@ -258,7 +258,7 @@ class Simplex(Probability):
 class Covariance(Support):
     """Symmetric positive definite matrices, along the last two axes."""
 
-    def scale_at(self, place: Place) -> str:
+    def scale_at(self, place: Index) -> str:
         """Return "log" for variances."""
         return "log" if place[-2] == place[-1] else "identity"
 
@@ -275,7 +275,7 @@ class Covariance(Support):
         D = shape[-1]
         return int(np.prod(shape[:-2])) * D * (D + 1) // 2
 
-    def places(self, shape: tuple[int, ...]) -> list[Place]:
+    def distinct_entries(self, shape: tuple[int, ...]) -> list[Index]:
         """Return the places of one triangle."""
         return [place for place in np.ndindex(shape) if place[-2] <= place[-1]]
 

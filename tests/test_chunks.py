@@ -154,7 +154,7 @@ def test_a_column_that_hardly_varies_does_so_in_every_start():
     X[:, 3] = np.arange(500) == shown
     samples = chunked_samples(PoissonMixtureEM(2), da.from_array(X, chunks=(100, -1)))
     assert samples.summary.sketch.rows[:, 3].max() == 0
-    assert samples.at_hand.X[:, 3].max() == samples.at_hand.some(10, np.random.RandomState(0)).X[:, 3].max() == 1
+    assert samples.start_rows.X[:, 3].max() == samples.start_rows.some(10, np.random.RandomState(0)).X[:, 3].max() == 1
 
 
 BAD = clouds()

@@ -20,7 +20,7 @@ FIT = GaussianMixtureEM(2, random_state=0, n_init=1).fit(X)
 
 
 @pytest.fixture
-def few_rows_at_hand(monkeypatch):
+def small_sketch(monkeypatch):
     """Let more than 500 distinct rows be too many."""
     monkeypatch.setattr("em.samples.sketch.MOST_SKETCHED", 500)
 
@@ -38,7 +38,7 @@ def test_bootstraps_of_few_rows_in_chunks_are_those_of_the_rows_in_memory(family
     assert parts.status == whole.status
 
 
-def test_bootstraps_of_many_rows_are_spread_as_those_of_all(few_rows_at_hand, monkeypatch):
+def test_bootstraps_of_many_rows_are_spread_as_those_of_all(small_sketch, monkeypatch):
     monkeypatch.setattr("em.uncertainty.bootstrap.MOST_RESAMPLED", 1000)
     found = FIT.uncertainty(CHUNKS, kind="bootstrap", n_bootstrap=200, random_state=0)
     wanted = FIT.uncertainty(X)
@@ -50,7 +50,7 @@ def test_bootstraps_of_many_rows_are_spread_as_those_of_all(few_rows_at_hand, mo
         FIT.uncertainty(CHUNKS, kind="parametric bootstrap")
 
 
-def test_each_sample_of_chunks_is_as_likely_as_another_whatever_repeats(few_rows_at_hand):
+def test_each_sample_of_chunks_is_as_likely_as_another_whatever_repeats(small_sketch):
     rows = np.concatenate([X, np.zeros((2000, 2))])
     weights = np.where(np.arange(4000) % 2, 3.0, 1.0)
     samples = chunked_samples(FIT, da.from_array(rows, chunks=(900, -1)), weights)
@@ -84,7 +84,7 @@ def notes(ax):
     return [text.get_text() for text in np.ravel(ax)[0].texts if "samples drawn" in text.get_text()]
 
 
-def test_pictures_of_chunks_say_how_many_samples_they_show(few_rows_at_hand, monkeypatch):
+def test_pictures_of_chunks_say_how_many_samples_they_show(small_sketch, monkeypatch):
     assert notes(plot(FIT, CHUNKS)) == []  # 2,000 samples are all drawn
     monkeypatch.setattr("em.plots.points.MOST_POINTS", 300)
     monkeypatch.setattr("em.plots.picture.MOST_ON_A_LINE", 1000)
@@ -98,7 +98,7 @@ def test_pictures_of_chunks_say_how_many_samples_they_show(few_rows_at_hand, mon
     assert float(note.split()[0].replace(",", "")) == pytest.approx(1000, abs=100)
 
 
-def test_profiles_of_chunks_are_of_all_rows(few_rows_at_hand):
+def test_profiles_of_chunks_are_of_all_rows(small_sketch):
     counts = RNG.poisson([3.0, 8.0, 1.0], size=(2000, 3)).astype(float)
     weights = RNG.randint(3, size=2000).astype(float)
     fit = PoissonMixtureEM(2, random_state=0, n_init=1, tol=1e-2).fit(counts)

@@ -52,7 +52,7 @@ WITH_EXAMPLES = {
     "em.reports",
     "em.gibbs",
     "em.gmm.posterior",
-    "em.samples.sketch",
+    "em.samples.parts",
     "em.engine.run",
     "em.variational",
     "comparisons.alignment",

@@ -252,7 +252,7 @@ def test_a_race_is_over_when_three_runs_and_three_in_ten_found_the_best(n_runs, 
     problem = estimator._problem(estimator._samples(reference_data.faithful(), None))
     races = Races(problem, np.zeros(n_runs, dtype=int), np.inf)
     for number in range(n_found):
-        races.end(number, np.zeros(races.reached.shape[1]), -1.0, 20)
+        races.end(number, np.zeros(races.points.shape[1]), -1.0, 20)
     others, far = np.arange(n_found, n_runs), np.full(n_runs - n_found, -2.0)
     left = races.decided(others, far, np.zeros(len(others)))
     assert left == (dict.fromkeys(others.tolist(), 0) if is_over else {})
@@ -262,8 +262,8 @@ def test_a_race_is_over_when_three_runs_and_three_in_ten_found_the_best(n_runs, 
 def test_what_starts_find_in_a_race_is_what_each_finds_alone(seed):
     estimator, X = GaussianMixtureEM(3, random_state=seed), reference_data.faithful()
     samples = estimator._distinct(estimator._samples(X, None))
-    there = estimator._moved(samples)
-    standard = there._standard(samples)
+    there = estimator._in_standard_units(samples)
+    standard = there._standardised(samples)
     alone = run_em(there._problem(standard), there._starts(standard), tol=1e-8, max_iter=10_000)
     below = max(run.objective for run in alone) - np.array([run.objective for run in alone])
     found = estimator.fit(X).starts_

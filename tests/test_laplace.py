@@ -47,7 +47,7 @@ def test_slopes_of_the_volume_are_those_of_the_determinant(support, array):
         return np.linalg.slogdet(kept)[1]
 
     y = support.unconstrained(array[None])[0]
-    places = [np.ravel_multi_index(place, array.shape) for place in support.places(array.shape)]
+    places = [np.ravel_multi_index(place, array.shape) for place in support.distinct_entries(array.shape)]
     last = {} if not isinstance(support, Simplex) else set(np.cumsum(support.sizes or array.shape[-1:]) - 1)
     independent = [j for j in places if j % array.shape[-1] not in last]
     gradient, curvature = log_volume_slopes(support, array)

@@ -26,8 +26,8 @@ def clouds(seed, n=300, K=3, distance=1.5):
 
 def moved(estimator, X):
     samples = estimator._distinct(estimator._samples(X, None))
-    there = estimator._moved(samples)
-    return there, there._standard(samples)
+    there = estimator._in_standard_units(samples)
+    return there, there._standardised(samples)
 
 
 PROBLEMS = {
@@ -60,7 +60,7 @@ def test_a_race_that_asks_only_who_leads_ends_with_the_last_run():
     problem, start = there._problem(samples), there._starts(samples)[0]
     settings = {"tol": 1e-8, "max_iter": 10_000, "races": [0, 0]}
     to_the_end, _ = run_em(problem, [start, start], **settings)
-    leading, met = run_em(problem, [start, start], **settings, until_one_leads=True)
+    leading, met = run_em(problem, [start, start], **settings, end_last_run=True)
     assert met.met
     assert leading.status.startswith("led after")
     assert leading.beaten_by is None
@@ -70,10 +70,10 @@ def test_a_race_that_asks_only_who_leads_ends_with_the_last_run():
 def test_of_a_part_of_the_rows_runs_at_one_limit_go_on_as_one():
     estimator, X = GaussianMixtureEM(2, random_state=0), clouds(0, n=2000, K=2, distance=4.0)
     there, samples = moved(estimator, X)
-    led = there._leading_on(samples, None)  # ten starts, one optimum
+    led = there._shortlist_of_part(samples, None)  # ten starts, one optimum
     assert len(led.starts) == 1
     assert 1 < led.times[0] <= 10
-    assert there._leading_on(samples, led._replace(starts=led.starts * 3, times=[5, 3, 2])).times == [10]
+    assert there._shortlist_of_part(samples, led._replace(starts=led.starts * 3, times=[5, 3, 2])).times == [10]
 
 
 def one_step_of(limits, rates=None, scale=1.0):

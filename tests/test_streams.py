@@ -20,7 +20,7 @@ from em import (
     merge,
     save,
 )
-from em.streams.row_sample import samples_of
+from em.samples.concise import samples_of
 from em.streams.state import Stream
 from models.gmm import GMMParameters, simulate
 
@@ -97,7 +97,7 @@ def test_settings_out_of_range_are_refused(given, message):
 
 @pytest.mark.parametrize(("ordered", "most"), [(False, 1), (True, 2)], ids=["random order", "sorted by component"])
 def test_after_twenty_passes_it_is_within_a_standard_error_or_two_of_the_batch_estimate(ordered, most, monkeypatch):
-    monkeypatch.setattr(em.streams.state, "MOST_SKETCHED", 250)  # so that the sample is far from all rows
+    monkeypatch.setattr(em.streams.state, "MOST_ROWS", 250)  # so that the sample is far from all rows
     X, z = simulate(TRUTH, 1000, 0)
     rng, fit = np.random.RandomState(1), GaussianMixtureEM(2, n_init=2, random_state=0)
     for _ in range(20):
@@ -309,7 +309,7 @@ def test_merged_streams_are_near_the_fit_to_all_rows():
 
 @pytest.mark.parametrize("rows_kept", [8192, 500], ids=["all rows kept", "some rows kept"])
 def test_merged_streams_that_saw_different_components_look_back_at_the_rows_of_both(rows_kept, monkeypatch):
-    monkeypatch.setattr(em.streams.state, "MOST_SKETCHED", rows_kept)
+    monkeypatch.setattr(em.streams.state, "MOST_ROWS", rows_kept)
     X, _ = simulate(TRUTH, 3000, 0)
     halves = np.split(X[np.argsort(X[:, 0])], 2)
     settings = StreamSettings(first_rows=200)
@@ -337,7 +337,7 @@ def test_batches_that_tell_nothing_change_nothing(family):
 
 
 def test_samples_of_merged_streams_have_the_smaller_share(monkeypatch):
-    monkeypatch.setattr(em.streams.state, "MOST_SKETCHED", 100)
+    monkeypatch.setattr(em.streams.state, "MOST_ROWS", 100)
     X, _ = simulate(TRUTH, 600, 0)
     whole = Stream.empty(StreamSettings(), 2)
     few, many = (whole.seen(samples_of(rows, np.ones(len(rows))), 10) for rows in (X[:50], X[50:]))
@@ -352,7 +352,7 @@ def test_samples_of_merged_streams_have_the_smaller_share(monkeypatch):
 @pytest.mark.parametrize("weight", [2.0**62, 2.0**63, 1e300])
 def test_counts_beyond_64_bits_are_thinned_like_others(weight):
     stream = Stream.empty(StreamSettings(), 1).seen(samples_of(np.arange(9000.0)[:, None], np.full(9000, weight)), 10)
-    assert 1000 < len(stream.rows) <= em.streams.state.MOST_SKETCHED
+    assert 1000 < len(stream.rows) <= em.streams.state.MOST_ROWS
     assert (stream.row_weights > 0).all()
 
 
@@ -372,7 +372,7 @@ def test_a_row_is_in_the_sample_as_often_as_in_the_data_whatever_its_weight_and_
         stream = stream.seen(samples_of(rows, weights), 10)
         other = other.seen(samples_of(rows[order], weights[order]), 10)
     np.testing.assert_array_equal(stream.rows, other.rows)
-    assert 1000 < len(stream.rows) <= em.streams.state.MOST_SKETCHED
+    assert 1000 < len(stream.rows) <= em.streams.state.MOST_ROWS
     total = stream.row_weights.sum()
     assert stream.row_weights[stream.rows[:, 0] == 0] / total == pytest.approx(0.8, abs=0.02)
     assert total == pytest.approx(250_000 * stream.share, rel=0.05)

@@ -56,7 +56,7 @@ def test_a_stream_after_a_fit_starts_at_its_parameters_and_labels_stay():
             ValueError,
             "exposure must be a number or one for each",
         ),
-        (lambda: merge(FIT, FIT), TypeError, r"without in place 0: call its begin_stream\(X\)"),
+        (lambda: merge(FIT, FIT), TypeError, r"got none in argument 0, a \w+: call its begin_stream\(X\)"),
         (lambda: merge(copy.copy(FIT).begin_stream(X2), tied()), ValueError, "of the same covariance_type"),
     ],
 )
@@ -124,7 +124,7 @@ def interrupted(*_):
 
 
 def test_the_sample_of_a_stream_begun_by_chunks_is_one_of_all_rows(monkeypatch):
-    monkeypatch.setattr("em.streams.state.MOST_SKETCHED", 2048)
+    monkeypatch.setattr("em.streams.state.MOST_ROWS", 2048)
     monkeypatch.setattr(em.samples.sketch, "MOST_SKETCHED", 100)
     monkeypatch.setattr(em.samples.sketch, "FEWEST_SKETCHED", 50)
     X, _ = simulate(TRUTH, 3000, 0)

@@ -103,8 +103,8 @@ def _constants_of(n_features: int, n_components: int) -> list[str]:
     X = rng.normal(size=(20_000, n_features)) + 3 * rng.integers(2, size=(20_000, 1))
     estimator = GaussianMixtureEM(n_components, init=start(n_features, n_components))
     samples = chunked_samples(estimator, da.from_array(X, chunks=(20_000, -1)))
-    moved = estimator._moved(samples)
-    standard: Any = moved._standard(samples)
+    moved = estimator._in_standard_units(samples)
+    standard: Any = moved._standardised(samples)
     problem, theta, runs = moved._problem(standard), one_run(moved.init.arrays()), np.zeros(1, dtype=int)
     sent: list[int] = []
     part = _kept(standard.chunks, lambda: problem.expect(theta, runs), sent)

@@ -176,7 +176,7 @@ def quantities(setting: Setting, simulation: Simulation, points: Point) -> dict[
         if not quantity.shared:
             values = np.take_along_axis(values, order.reshape(*order.shape, *(1,) * (values.ndim - 2)), axis=1)
         entries = np.moveaxis(values, 0, -1)
-        ranked |= {quantity.entry(at): entries[at] for at in quantity.support.places(values.shape[1:])}
+        ranked |= {quantity.entry(at): entries[at] for at in quantity.support.distinct_entries(values.shape[1:])}
     del ranked[f"weights[{setting.n_components - 1}]"]  # the others determine it
     return ranked
 

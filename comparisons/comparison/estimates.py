@@ -27,7 +27,7 @@ def single(parameters: Any) -> dict[str, Array]:
 def distinct_entries(point: Mapping[Any, Any], family: Family) -> Array:
     """Return the distinct entries of a declared point as one vector (p,)."""
     arrays = {quantity: np.asarray(point[quantity.name]) for quantity in family.quantities}
-    return np.array([array[place] for q, array in arrays.items() for place in q.support.places(array.shape)])
+    return np.array([array[place] for q, array in arrays.items() for place in q.support.distinct_entries(array.shape)])
 
 
 def estimates_of(fits: Any, draws: Any) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from comparisons.explorer.steps import ByHand
 from comparisons.families import family_class, family_classes
-from models.supports import Place
+from models.supports import Index
 
 MOST_SLIDERS = 8
 TICKS = 200
@@ -20,7 +20,7 @@ Setter = Callable[[Callable[[ByHand], ByHand]], None]
 class Slider:
     """A number of one component that is moved by hand."""
 
-    place: Place
+    place: Index
     label: str
     start: float
     stop: float
@@ -67,7 +67,7 @@ def on_reset(set_state: Setter, start: ByHand) -> Callable[[Any], None]:
     return lambda _: set_state(lambda hand: start)
 
 
-def on_move(set_state: Setter, place: Place) -> Callable[[float], None]:
+def on_move(set_state: Setter, place: Index) -> Callable[[float], None]:
     """Return what a slider does: move one number."""
     return lambda value: set_state(lambda hand: hand.moved(place, float(value)))
 

@@ -23,7 +23,7 @@ from em.samples import Samples
 from em.starts import start_responsibilities
 from em.status import left_to_the_status
 from models.parameters import Quantity
-from models.supports import Place
+from models.supports import Index
 from models.validation import Array, count_at_least_one
 
 LEAST_GAIN = 1e-6  # nats: less ends a run
@@ -173,14 +173,14 @@ class ByHand:
         parameters = mixture.parameters({name: drawn[name][0] for name in self.family.parameter_names})
         return self._after("Gibbs sweep", parameters, one_hot(drawn["z"][0], K))
 
-    def moved(self, place: Place, value: float) -> Self:
+    def moved(self, place: Index, value: float) -> Self:
         """Set one number of where the components lie, such as a mean; what must sum to one with it is scaled."""
         quantity, support = self.moves, self.moves.support
         values = getattr(self.parameters, quantity.name).copy()
         values[place] = value
         block = support.block_of(place)
         if block is not None:
-            mates = [other for other in support.places(values.shape) if support.block_of(other) == block]
+            mates = [other for other in support.distinct_entries(values.shape) if support.block_of(other) == block]
             others = tuple(np.array([other for other in mates if other != place]).T)
             total = values[others].sum()
             values[others] = (1 - value) * (values[others] / total if total > 0 else 1 / len(others[0]))

@@ -36,7 +36,7 @@ def parameter_rows(hand: ByHand) -> Rows:
     for quantity in hand.parameters.quantities:
         now = getattr(hand.parameters, quantity.name)
         before = now if hand.before is None else getattr(hand.before, quantity.name)
-        for place in quantity.support.places(now.shape)[:MOST_ROWS]:
+        for place in quantity.support.distinct_entries(now.shape)[:MOST_ROWS]:
             change = now[place] - before[place]
             shown = f"{change:+.2g}" if change else ""
             rows.append({"parameter": quantity.entry(place, labels), "now": f"{now[place]:.4g}", "change": shown})

@@ -1,17 +1,17 @@
-"""More rows than the memory holds: EM is a sum over rows, so it goes chunk by chunk, wherever the chunks are.
+"""Fit data that are larger than memory, chunk by chunk, with Dask.
 
-A Dask array or DataFrame is a list of chunks of rows, in files or on the machines of a cluster. With T(x_i) the
-statistics of a sample, an E-step of all rows is
+A Dask array or DataFrame is a list of chunks of rows, which lie in files or on the machines of a cluster. EM needs only
+sums over rows. With T(x_i) the sufficient statistics of a sample, the E-step of all rows is
 
-    Σ_i r_ik T(x_i) = Σ_chunks Σ_{i in chunk} r_ik T(x_i),
+    Σ_i r_ik T(x_i) = Σ_chunks Σ_{i in chunk} r_ik T(x_i)
 
-so each chunk gives its part of the log-likelihood and of the statistics (the same E-step as in memory), Dask adds the
-parts in a tree, and the M-step is made where `fit` was called. Nothing of the size of the data moves: what a chunk
-sends is as large as the parameters.
+Each chunk computes its part of the log-likelihood and of the statistics by the same E-step as in memory. Dask adds the
+parts in a tree. The M-step runs in the process that called `fit`. A chunk returns arrays of the size of the parameters,
+so rows are never sent between machines.
 
-:mod:`em.chunked.chunks` has the chunks and their sums, :mod:`em.chunked.samples` what a fit asks of them, and
-:mod:`em.chunked.predictions` what a fit says of them, in lazy arrays and frames. Dask is imported only where such data
-come.
+:mod:`em.chunked.chunks` sums over chunks, :mod:`em.chunked.samples` computes what a fit needs, and
+:mod:`em.chunked.predictions` returns predictions as lazy arrays and frames. Dask is imported only when such data are
+given.
 """
 
 from typing import Any

@@ -1,4 +1,8 @@
-"""Chunks of rows, and sums over them that Dask makes: the same bits for the same chunks, whoever adds them."""
+"""Sums over chunks of rows, computed by Dask.
+
+Parts are added in a tree whose shape depends only on the number of chunks. The same chunks therefore give the same bits
+on any number of workers.
+"""
 
 import math
 import os
@@ -13,50 +17,54 @@ from typing import Any
 
 import numpy as np
 
-from em.chunked.groups import Parts, Recipe, Recipes, add, grouped, recipes_of, refuse, sum_of_group
+from em.chunked.groups import Parts, Recipe, Recipes, add, grouped, raise_in_chunk, recipes_of, sum_of_group
 from models.frames import is_dask
 from models.validation import Array
 
-SECONDS = 1.0  # that groups stay as they are: to ask a cluster what its workers hold takes some milliseconds
-SHARED: ContextVar[Any] = ContextVar("SHARED", default=None)  # the passes that this thread shares with others, if any
+SECONDS = 1.0  # between two looks at which worker holds which chunk: asking a cluster takes some milliseconds
+SHARED: ContextVar[Any] = ContextVar("SHARED", default=None)  # the `Passes` that this thread shares with others, if any
 
 
 @dataclass(eq=False)
 class Chunks:
-    """Rows of a Dask array or DataFrame, and their weights, chunk by chunk.
+    """The rows of a Dask array or DataFrame and their weights, chunk by chunk.
 
     Attributes
     ----------
     rows : tuple
-        A delayed matrix (n_c, D) for each chunk.
+        For each chunk its delayed matrix (n_c, D).
     weights : tuple
-        Weights (n_c,) for each chunk, delayed or not, or ``None`` for each.
+        For each chunk its weights (n_c,), delayed or in memory, or ``None``.
     futures : mapping
-        What the workers of a cluster hold of them, by key.
+        Results that the workers of a cluster already hold (``X.persist()``), by key.
     sent : dict
-        The recipes of each group of the last pass, which the workers of a cluster have, by the numbers of its chunks.
-    at : dict
-        The worker that had a result when workers were asked last, by key.
+        For each group of the last pass, keyed by the numbers of its chunks: how to compute these chunks. On a cluster
+        it is a future, so that the tasks are sent once.
+    worker_of : dict
+        For each result, by key, a worker that held it when the workers were last asked.
     asked : float
-        When workers were asked what they hold, in seconds of the monotonic clock.
+        When the workers were last asked, in seconds of the monotonic clock.
     """
 
     rows: tuple[Any, ...]
     weights: tuple[Any, ...]
     futures: Mapping[Any, Any]
     sent: dict[tuple[int, ...], Any] = field(default_factory=dict, init=False)
-    at: dict[Any, str] = field(default_factory=dict, init=False)
+    worker_of: dict[Any, str] = field(default_factory=dict, init=False)
     asked: float = field(default=-math.inf, init=False)
 
     @classmethod
     def of(cls, X: Any, sample_weight: Any) -> "Chunks":
-        """Return the chunks of a Dask array or DataFrame, and of weights that are a Dask or another array."""
+        """Return the chunks of X and of its weights, which are a Dask array or any array.
+
+        Threads that share passes (:mod:`em.chunked.together`) get the same object for the same data.
+        """
         shared = SHARED.get()
         return cls.read_from(X, sample_weight) if shared is None else shared.chunks_of(X, sample_weight)
 
     @classmethod
     def read_from(cls, X: Any, sample_weight: Any) -> "Chunks":
-        """Return the same, whoever else asks for them."""
+        """Build the chunks of X and of its weights anew."""
         array = rows_of(X)
         rows = tuple(array.to_delayed().ravel())
         if sample_weight is None:
@@ -74,8 +82,8 @@ class Chunks:
     def sum(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Return Σ_chunks function(rows, weights, *arguments), added by ``+`` in a tree of pairs.
 
-        Chunks of which no row counts are left out, and those of which the function gives ``None``; the sum of none is
-        ``None``.
+        A chunk is left out if all its weights are 0, or if the function returns ``None`` for it. If every chunk is left
+        out, the sum is ``None``.
         """
         if (passes := SHARED.get()) is not None:
             return passes.sum(self, function, *arguments)
@@ -101,7 +109,7 @@ class Chunks:
         return recipes_of(self.rows, self.weights, self.futures)
 
     def _tasks(self, client: Any) -> Iterator[tuple[tuple[int, ...], Any, list[Any]]]:
-        """Yield for each group the numbers of its chunks, their recipes, and what is given."""
+        """Yield for each group its chunks' numbers, how to compute them, and the results of others that this needs."""
         if time.monotonic() - self.asked > SECONDS:
             self._group(client)
         for numbers, recipes in self.sent.items():
@@ -109,17 +117,17 @@ class Chunks:
             yield numbers, recipes, [self.futures.get(key, key) for key in keys]
 
     def _group(self, client: Any) -> None:
-        """Group the chunks by what the workers of a cluster hold now, and send them the recipes of new groups."""
-        places = {} if self._recipes[0].shared else self._places(client)
-        groups = grouped(self._recipes, _n_threads(client), places)
+        """Group the chunks by the worker that holds them, and send each new group's tasks to the cluster."""
+        workers = {} if self._recipes[0].shared else self._workers(client)
+        groups = grouped(self._recipes, _n_threads(client), workers)
         if set(groups) != self.sent.keys():
             packs = [Recipes(self._recipes[c] for c in numbers) for numbers in groups]
             sent = packs if client is None else client.map(_itself, packs, pure=False)
             self.sent = dict(zip(groups, sent, strict=True))
         self.asked = time.monotonic()
 
-    def _places(self, client: Any) -> dict[Any, str]:
-        """Return a worker that has it for each result that the workers of a cluster hold, as soon as all are there."""
+    def _workers(self, client: Any) -> dict[Any, str]:
+        """Wait for the results that the cluster holds, and return for each a worker that holds it, by key."""
         if not self.futures:
             return {}
         from distributed import wait
@@ -128,28 +136,28 @@ class Chunks:
         for recipe in self._recipes:
             for future in (self.futures[key] for key in recipe.given if key in self.futures):
                 if future.status == "error":
-                    refuse(recipe.number, future.exception())
+                    raise_in_chunk(recipe.number, future.exception())
         for key, own in client.who_has(list(self.futures.values())).items():
-            if own and self.at.get(key) not in own:  # copies that come and go change nothing
-                self.at[key] = min(own)
-        return self.at
+            if own and self.worker_of.get(key) not in own:  # copies that come and go change nothing
+                self.worker_of[key] = min(own)
+        return self.worker_of
 
 
 def rows_of(X: Any) -> Any:
-    """Return a Dask array or DataFrame as an array whose chunks hold whole rows."""
+    """Return a Dask array or DataFrame as an array with all columns in each chunk."""
     check_matrix(X)
     array = X.to_dask_array() if hasattr(X, "to_dask_array") else X
     return array.rechunk({1: -1})
 
 
 def check_matrix(X: Any) -> None:
-    """Raise a ValueError unless X has rows and columns."""
+    """Raise a ValueError unless X is two-dimensional."""
     if X.ndim != 2:
         raise ValueError(f"X must be two-dimensional (samples, features), got {X.ndim} dimension(s)")
 
 
 class _Bound:
-    """A function of rows and weights with further arguments, into which Dask does not look for collections."""
+    """A function of rows and weights with its further arguments bound; Dask does not search it for collections."""
 
     def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         self.function, self.arguments = function, arguments
@@ -158,11 +166,11 @@ class _Bound:
         return self.function(rows, weights, *self.arguments)
 
     def __dask_tokenize__(self) -> str:
-        return token_hex(16)  # no other pass has it; Dask would hash the arguments for each task
+        return token_hex(16)  # unique: Dask would otherwise hash the arguments for each task
 
 
 def _scheduler() -> Any:
-    """Return Dask's function that computes keys of a graph: as chosen, or that of a cluster, or on threads."""
+    """Return Dask's function that computes keys of a graph: the chosen scheduler, a cluster's, or that of threads."""
     from dask.base import get_scheduler
     from dask.threaded import get
 
@@ -170,7 +178,7 @@ def _scheduler() -> Any:
 
 
 def _client(get: Any) -> Any:
-    """Return the client of the cluster that computes, or None where this process does."""
+    """Return the client of the cluster that computes, or None if this process computes."""
     owner = getattr(get, "__self__", None)
     return owner if hasattr(owner, "who_has") else None
 
@@ -188,7 +196,7 @@ def _itself(recipes: Recipes) -> Recipes:
 
 
 def _futures_of(*collections: Any) -> dict[Any, Any]:
-    """Return what the workers of a cluster hold of collections, by key."""
+    """Return the futures of the collections' results that a cluster already holds, by key."""
     if "distributed" not in sys.modules:
         return {}
     from distributed import futures_of
@@ -197,7 +205,7 @@ def _futures_of(*collections: Any) -> dict[Any, Any]:
 
 
 def _cut(sample_weight: Any, array: Any) -> list[Array]:
-    """Return the weights of each chunk's rows."""
+    """Return the weights of each chunk's rows as a list of arrays (n_c,)."""
     weights = np.asarray(sample_weight)
     sizes = array.chunks[0]
     if np.isnan(sizes).any():

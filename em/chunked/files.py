@@ -1,7 +1,7 @@
-"""Parquet files and pyarrow datasets, larger than the memory, as chunks of rows that Dask reads when they are needed.
+"""Open Parquet files and pyarrow datasets that are larger than memory as Dask DataFrames.
 
-A chunk is one or more row groups, the pieces in which Parquet is read; small ones are put together, because each chunk
-costs Dask some milliseconds in each pass. At any time every worker holds one chunk, and nothing else is kept.
+A chunk is one or more row groups, the pieces in which Parquet is read. Small row groups are joined, because each chunk
+costs Dask some milliseconds in each pass. At any time every worker holds one chunk and nothing else.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,13 +1,16 @@
-"""Chunks in groups: in a pass each group is one task, which makes its chunks one after the other and adds their parts.
+"""Groups of chunks: in a pass each group is one Dask task.
 
-A pass with a task for each chunk costs Dask milliseconds for each of them. So the tasks that make a chunk (reading a
-file, say) are taken out of Dask's graph and sent to the workers once; a pass sends a function to each group. A worker
-holds one chunk of a group at a time. Chunks that workers hold already (``X.persist()``) are grouped by worker, so that
-none is moved. Where chunks share work that is worth sharing, as after a shuffle, each is a group, and Dask makes it.
+A group's task computes its chunks one after the other, so a worker holds one chunk of a group at a time. It adds
+their parts and returns the sums.
 
-Parts are added in a tree of pairs over the numbers of the chunks: by the task of a group as far as both of a pair are
-in it, the rest where the pass was asked for. So the same chunks give the same bits, whoever adds which. A group of
-neighbours returns one to four sums, two or three as a rule.
+The tasks that compute a chunk, such as reading a file, are taken out of Dask's graph and sent to the workers once. In
+each pass only a function is sent to each group. Chunks that workers already hold (``X.persist()``) are grouped by
+worker, so that none is moved. If chunks share expensive work, as after a shuffle, each chunk is a group of its own, and
+Dask computes it. All this saves time: a task for each chunk would cost Dask milliseconds per chunk and pass.
+
+Parts are added in a tree of pairs over the numbers of the chunks. A group's task adds the pairs that lie within the
+group; the caller of the pass adds the rest. The result therefore has the same bits for any grouping. A group of
+neighbouring chunks returns one to four sums, two or three as a rule.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
@@ -19,29 +22,31 @@ import numpy as np
 from em.process.blas import no_other_thread, one_blas_thread
 from models.validation import Array, check_sample_weight
 
-PER_THREAD = 2  # groups, of which each costs Dask some milliseconds
-ALONE = 4  # chunks for each thread, or fewer, are groups of their own, so that no thread waits long for another
-MOST_CHUNKS = 64  # in a group: so much is done again where a worker dies
+PER_THREAD = 2  # groups for each thread: each group costs Dask some milliseconds
+ALONE = 4  # up to so many chunks for each thread, each chunk is a group of its own, so that no thread waits long
+MOST_CHUNKS = 64  # in a group: so many are computed again if a worker dies
 
-type Parts = dict[tuple[int, int], Any]  # sums of 2^level chunks, by level and place
+type Parts = dict[tuple[int, int], Any]  # sums of 2^level chunks, keyed by (level, position)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make a chunk.
+    """How to compute a chunk.
 
     Attributes
     ----------
     number : int
         The number of the chunk.
     tasks : mapping
-        Dask's tasks that make it, by key.
-    rows, weights
-        The key of its rows, and that of its weights, the weights themselves, or None.
+        The Dask tasks that compute it, by key.
+    rows : key
+        The key of its rows.
+    weights : key, ndarray or None
+        The key of its weights, or the weights themselves.
     given : tuple of keys
-        What the tasks need that others have made.
+        The results of other tasks that its tasks need.
     shared : bool
-        Whether others make it in each pass.
+        Whether Dask computes the chunk in each pass, outside the group's task.
     """
 
     number: int
@@ -52,7 +57,7 @@ class Recipe:
     shared: bool
 
     def part(self, function: Callable[..., Any], given: Mapping[Hashable, Any]) -> Any:
-        """Return a function of the chunk, or None where no row counts; errors name the chunk."""
+        """Return a function of the chunk, or None if all its weights are 0; errors name the chunk."""
         try:
             rows, weights = self._made(given)
             n = rows.shape[0]
@@ -60,7 +65,7 @@ class Recipe:
                 return None
             return function(rows, check_sample_weight(weights, n))
         except Exception as error:
-            refuse(self.number, error)
+            raise_in_chunk(self.number, error)
 
     def _made(self, given: Mapping[Hashable, Any]) -> tuple[Any, Array | None]:
         from dask.local import get_sync
@@ -72,8 +77,8 @@ class Recipe:
         return made[0], self.weights if known else made[1]
 
 
-def refuse(number: int, error: BaseException) -> NoReturn:
-    """Raise an error about a chunk, with its number."""
+def raise_in_chunk(number: int, error: BaseException) -> NoReturn:
+    """Raise an error again with the chunk's number in its message."""
     if isinstance(error, TypeError | ValueError) and len(error.args) == 1:
         error.args = (f"chunk {number}: {error}",)
         raise error
@@ -81,18 +86,18 @@ def refuse(number: int, error: BaseException) -> NoReturn:
 
 
 class Recipes:
-    """Those of a group, into which Dask does not look for tasks of its own."""
+    """The recipes of a group; Dask does not search this class for tasks of its own."""
 
     def __init__(self, recipes: Iterable[Recipe]) -> None:
         self.recipes = tuple(recipes)
 
 
 def recipes_of(rows: Sequence[Any], weights: Sequence[Any], held: Collection[Hashable] = ()) -> list[Recipe]:
-    """Return how to make chunks of delayed rows and of weights, which are delayed, arrays or None."""
+    """Return how to compute chunks from delayed rows and from weights, which are delayed, arrays or None."""
     recipes = [_as_dask_makes_it(c, own, w) for c, (own, w) in enumerate(zip(rows, weights, strict=True))]
     graphs = [one[0].__dask_graph__() for one in (rows, weights) if hasattr(one[0], "__dask_graph__")]
     if any(layer.annotations for graph in graphs for layer in getattr(graph, "layers", {}).values()):
-        return recipes  # asked for special workers
+        return recipes  # the user asked for special workers
     tasks: dict[Hashable, Any] = {key: task for graph in graphs for key, task in dict(graph).items() if key not in held}
     taken: set[Hashable] = set()
     own_recipes = []
@@ -106,42 +111,43 @@ def recipes_of(rows: Sequence[Any], weights: Sequence[Any], held: Collection[Has
     return own_recipes
 
 
-def grouped(recipes: Sequence[Recipe], n_threads: int, places: Mapping[Hashable, str]) -> list[tuple[int, ...]]:
+def grouped(recipes: Sequence[Recipe], n_threads: int, workers: Mapping[Hashable, str]) -> list[tuple[int, ...]]:
     """Return the numbers of the chunks of each group.
 
     Parameters
     ----------
     recipes : sequence of Recipe
-        How to make the chunks.
+        How to compute the chunks.
     n_threads : int
-        How many threads the workers have together.
-    places : mapping
-        The worker that holds what is given, by key.
+                Number of threads of all workers together.
     """
     n = len(recipes)
     alone = recipes[0].shared or n <= ALONE * n_threads
     n_groups = n if alone else max(PER_THREAD * n_threads, -(-n // MOST_CHUNKS))
-    at: dict[str, list[int]] = {}
+    by_worker: dict[str, list[int]] = {}
     for recipe in recipes:
-        place = next((places[key] for key in recipe.given if key in places), "")
-        at.setdefault(place, []).append(recipe.number)
-    split = (_cut(numbers, -(-len(numbers) * n_groups // n)) for numbers in at.values())
+        worker = next((workers[key] for key in recipe.given if key in workers), "")
+        by_worker.setdefault(worker, []).append(recipe.number)
+    split = (_cut(numbers, -(-len(numbers) * n_groups // n)) for numbers in by_worker.values())
     return [tuple(group.tolist()) for groups in split for group in groups]
 
 
 def sum_of_group(group: Recipes, n_chunks: int, function: Callable[..., Any], given: Sequence[Any]) -> Parts:
-    """Return the sums of a function over the chunks of a group; ``given`` are the values of all given keys in order."""
+    """Return the sums of a function over the chunks of a group.
+
+    ``given`` holds the values of the recipes' ``given`` keys, in order.
+    """
     parts: Parts = {}
     values = iter(given)
-    with one_blas_thread(), no_other_thread():  # Dask has one for each core
+    with one_blas_thread(), no_other_thread():  # Dask already has a thread for each core
         for recipe in group.recipes:
             own = {key: next(values) for key in recipe.given}
             add(parts, (0, recipe.number), recipe.part(function, own), n_chunks)
     return parts
 
 
-def add(parts: Parts, place: tuple[int, int], part: Any, n_chunks: int) -> None:
-    """Put a part in its place of the tree, added to its neighbours as far as they are there.
+def add(parts: Parts, position: tuple[int, int], part: Any, n_chunks: int) -> None:
+    """Put a part in its (level, position) of the tree, and add it to its neighbours as far as they are there.
 
     Examples
     --------
@@ -152,7 +158,7 @@ def add(parts: Parts, place: tuple[int, int], part: Any, n_chunks: int) -> None:
     >>> parts
     {(3, 0): '01234'}
     """
-    level, at = place
+    level, at = position
     while (n := -(-n_chunks >> level)) > 1:
         if (beside := at ^ 1) < n:
             if (level, beside) not in parts:
@@ -165,10 +171,10 @@ def add(parts: Parts, place: tuple[int, int], part: Any, n_chunks: int) -> None:
 
 
 def _cut(numbers: Sequence[int], n_groups: int) -> list[np.ndarray]:
-    """Return ascending numbers in groups that are nearly equal, and of which few pairs lie in two groups.
+    """Cut ascending numbers into groups of nearly equal size, so that few pairs of the tree lie in two groups.
 
-    Groups begin at multiples of the largest 2^level that is at most a quarter of a group: so they differ by no more
-    than that, and all pairs below that level are added in them.
+    Groups begin at multiples of the largest 2^level that is at most a quarter of a group. Sizes then differ by no more
+    than 2^level, and all pairs below that level lie within a group.
     """
     n = len(numbers)
     step = 1 << max((n // (4 * n_groups)).bit_length() - 1, 0)
@@ -193,7 +199,7 @@ def _with_own_tasks(recipe: Recipe, tasks: Mapping[Hashable, Any]) -> Recipe:
 
 
 def _named_by(key: Hashable, tasks: Mapping[Hashable, Any]) -> Hashable:
-    """Return the key of what a key is another name of."""
+    """Return the key that a key is an alias of, or the key itself."""
     while hasattr(tasks.get(key), "target"):
         key = tasks[key].target
     return key

@@ -1,4 +1,4 @@
-"""What a fitted mixture says of chunks: lazy arrays and frames in the same chunks, and sums over them."""
+"""Predictions for chunks: lazy arrays and frames in the same chunks, and sums over chunks."""
 
 from collections.abc import Callable, Mapping
 from copy import copy
@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from em.chunked import is_chunked
 from em.chunked.chunks import Chunks, rows_of
-from em.chunked.groups import refuse
+from em.chunked.groups import raise_in_chunk
 from em.chunked.samples import check_header
 from em.chunked.sampling import sizes_of_chunks
 
@@ -20,9 +20,10 @@ FLOAT = np.dtype(np.float64)
 
 
 def for_chunks[T: BaseEstimator](estimator: T, X: Any) -> T:
-    """Return a copy for the chunks of X, which come as arrays: the names of X's features are checked here.
+    """Return a copy of a fitted estimator that takes the chunks of X as arrays.
 
-    What is computed later is of this fit, also where the estimator was fitted again. Labels of the fit stay behind.
+    The names of X's features are checked here, because arrays have none. The copy keeps lazy results those of this fit,
+    even if the estimator is fitted again. The copy has no ``labels_``.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def for_chunks[T: BaseEstimator](estimator: T, X: Any) -> T:
 
 
 def lazily(method: Callable[[Any], Any], X: Any, n_columns: int = 0, dtype: DTypeLike = np.float64) -> Any:
-    """Return the Dask array of what a method gives of each chunk's array: shape (n,), or (n, n_columns).
+    """Return a method's results for the chunks of X as a lazy Dask array of shape (n,), or (n, n_columns).
 
     Examples
     --------
@@ -56,26 +57,26 @@ def lazily(method: Callable[[Any], Any], X: Any, n_columns: int = 0, dtype: DTyp
 def _of_chunk(
     rows: Any, method: Callable[[Any], Any], nothing: np.ndarray, block_id: tuple[int, ...] = ()
 ) -> np.ndarray:
-    return np.asarray(said_of(method, rows, block_id[0])) if len(rows) else nothing
+    return np.asarray(apply_to_chunk(method, rows, block_id[0])) if len(rows) else nothing
 
 
-def said_of[T](method: Callable[[Any], T], rows: Any, number: int) -> T:
-    """Return what a method says of the rows of a chunk; its errors name the chunk by its number."""
+def apply_to_chunk[T](method: Callable[[Any], T], rows: Any, number: int) -> T:
+    """Return method(rows); its errors name the chunk by its number."""
     try:
         return method(rows)
     except Exception as error:
-        refuse(number, error)
+        raise_in_chunk(number, error)
 
 
 def sums_of[T](function: Callable[[Any, Any, Any], T], estimator: Any, X: Any, sample_weight: Any) -> T:
-    """Return what a function of a fitted estimator, rows and weights gives; of chunks the sum over all."""
+    """Return function(estimator, X, sample_weight); for X in chunks, the sum of it over all chunks."""
     if not is_chunked(X):
         return function(estimator, X, sample_weight)
     return sums_over(partial(function, estimator._for_chunks(X)), X, sample_weight)
 
 
 def sums_over[T](function: Callable[[Any, Any], T], X: Any, sample_weight: Any) -> T:
-    """Return the sum over chunks of a function of their rows and weights."""
+    """Return Σ_chunks function(rows, weights)."""
     total: T | None = Chunks.of(X, sample_weight).sum(function)
     if total is None:
         raise ValueError("X must have a row with a positive weight, got none")
@@ -83,9 +84,10 @@ def sums_over[T](function: Callable[[Any, Any], T], X: Any, sample_weight: Any) 
 
 
 def frame_of_chunks(method: Callable[[Any], Mapping[str, np.ndarray]], X: Any, kinds: Mapping[str, Any]) -> Any:
-    """Return the Dask DataFrame of the columns (n,), of these dtypes, that a method gives of each chunk's array.
+    """Return a method's columns (n,) for the chunks of X as a lazy Dask DataFrame; ``kinds`` are the columns' dtypes.
 
-    The index is that of X; rows of an array are numbered, for which chunks of unknown length are counted.
+    The index is that of X. Rows of an array are numbered; if Dask does not know how many rows its chunks have, they are
+    counted first.
 
     Examples
     --------
@@ -157,14 +159,14 @@ def _columns(
 
     index = rows.index if isinstance(rows, pd.DataFrame) else pd.RangeIndex(start, start + len(rows))
     nothing = {name: np.empty(0, kind) for name, kind in kinds.items()}
-    columns = said_of(method, np.asarray(rows), number[0]) if len(rows) else nothing
+    columns = apply_to_chunk(method, np.asarray(rows), number[0]) if len(rows) else nothing
     return pd.DataFrame(columns, index=index)
 
 
 def _filled(impute: Callable[[Any], np.ndarray], kinds: dict[str, Any], frame: Any, number: Any) -> Any:
     import pandas as pd
 
-    values = said_of(impute, np.asarray(frame), number[0]) if len(frame) else np.empty(frame.shape)
+    values = apply_to_chunk(impute, np.asarray(frame), number[0]) if len(frame) else np.empty(frame.shape)
     filled = frame.copy()
     for d, (name, kind) in enumerate(kinds.items()):
         if not _is_full(kind):

@@ -1,4 +1,4 @@
-"""Samples that are chunks: the sums that a fit asks for are made where the chunks are."""
+"""Samples in chunks: :class:`ChunkedSamples` sums over all chunks wherever a fit sums over rows."""
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -20,21 +20,33 @@ from em.samples.sketch import LAST, Sketch, bound_of, most_sketched
 from models.frames import column_names, real_numbers
 from models.validation import Array, check_columns, data_matrix
 
-CELLS_AT_A_TIME = 2**20  # of a chunk that is summarised
+CELLS_AT_A_TIME = 2**20  # of a chunk, when it is summarised
 
 
 class WholeSamples(Samples):
-    """Samples of which no cell is missing, without a look at each."""
+    """Samples known to have no missing cell."""
 
     complete = True
 
 
 @dataclass(frozen=True)
 class Reader:
-    """How a chunk becomes samples: an estimator's codes for labels, where it has some, names for messages, and units.
+    """Turn the rows of a chunk into samples.
 
-    Cells may be missing where ``missing`` says so. Once all chunks were read and all their rows take part (``whole``),
-    they are not checked again.
+    Attributes
+    ----------
+    estimator : estimator or None
+        Encodes labels as numbers (``_encoded``); None if X already holds numbers.
+    n_features : int
+        Number of columns that each chunk must have.
+    names : sequence of str or None
+        What error messages call the columns.
+    missing : bool
+        Whether cells may be missing.
+    units : units or None
+        The units into which the samples are converted.
+    checked : bool
+        Whether all chunks were read before, without a missing cell or a row that is left out: checks are skipped.
     """
 
     estimator: BaseEstimator | None
@@ -42,13 +54,13 @@ class Reader:
     names: Sequence[str] | None
     missing: bool = True
     units: Any = None
-    whole: bool = False
+    checked: bool = False
 
     def __call__(self, rows: Any, weights: Array | None) -> Samples:
         """Return the samples of a chunk, or raise a ValueError or a TypeError."""
         if np.ndim(rows) == 2 and rows.shape[1] != self.n_features:
             raise ValueError(f"X must have {self.n_features} columns in every chunk, got {rows.shape[1]} in this one")
-        if self.whole:
+        if self.checked:
             X = np.ascontiguousarray(rows, dtype=np.float64)
             samples: Samples = WholeSamples(
                 X, weights, np.broadcast_to(True, len(X)), len(X), self.names, lasting=False
@@ -62,7 +74,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Pass:
-    """Log-likelihoods (R,) and statistics of some rows; statistics that are no sums stay those of the first."""
+    """Log-likelihoods (R,) and statistics of some rows; statistics in ``fixed`` are no sums and stay as they are."""
 
     log_likelihood: Array
     statistics: dict[str, Array]
@@ -78,56 +90,56 @@ class Pass:
 
 @dataclass(frozen=True, eq=False)
 class Expectation:
-    """The E-step of runs at some parameters, chunk by chunk: what all chunks of a group need is computed once.
+    """The E-step of a batch of runs, chunk by chunk; what all chunks of a group need is computed once.
 
     Attributes
     ----------
     estimator : MixtureEM
-        Has the E-step.
+        The mixture, whose E-step is taken.
     theta : dict
         Parameters of all runs, by name.
     runs : ndarray
-        Their numbers.
-    as_holed : bool
-        Whether any chunk has missing cells: then each is treated as if it had.
+        The numbers of the runs.
+    with_missing : bool
+        Whether any chunk has missing cells; then each chunk takes the E-step for missing cells.
     """
 
     estimator: Any
     theta: dict[str, Array]
     runs: np.ndarray
-    as_holed: bool
+    with_missing: bool
 
     @cached_property
     def _of_part(self) -> Callable[[Samples], tuple[Array, Mapping[str, Array]]]:
-        return self.estimator._e_step_at(self.theta, self.runs, as_holed=self.as_holed)
+        return self.estimator._e_step_at(self.theta, self.runs, with_missing=self.with_missing)
 
     def __call__(self, part: Samples) -> Pass:
-        """Return one chunk's part."""
+        """Return the log-likelihoods and statistics of one chunk."""
         log_likelihood, statistics = self._of_part(part)
         return Pass(log_likelihood, dict(statistics), self.estimator._fixed)
 
 
 @dataclass(frozen=True)
 class ChunkedSamples(Samples):
-    """What EM fits, where it does not fit the memory.
+    """Samples that are larger than memory.
 
     Attributes
     ----------
     X : ndarray, shape (n, D)
-        Nothing but the shape of the rows that take part.
+        A placeholder that has only the shape of the rows that take part.
     chunks : Chunks
         The rows.
     reader : Reader
-        What makes samples of a chunk.
+        Turns the rows of a chunk into samples.
     summary : Summary
-        Sums, ends and a sample of the rows.
+        Counts, moments, extremes and a sketch of the rows.
     """
 
     chunks: Chunks = field(kw_only=True)
     reader: Reader = field(kw_only=True)
     summary: Summary = field(kw_only=True)
 
-    in_memory, few = False, False
+    in_memory, fits_sketch = False, False
 
     @property
     def n_parts(self) -> int:  # type: ignore[override]
@@ -135,32 +147,32 @@ class ChunkedSamples(Samples):
         return len(self.chunks.rows)
 
     def sum_of(self, function: Callable[[Samples], Any]) -> Any:
-        """Return the sum of a function of the samples of each chunk."""
+        """Return Σ_chunks function(samples of the chunk)."""
         return self.chunks.sum(_of_samples, self.reader, function)
 
     def e_step(self, estimator: Any) -> Callable[[Any, np.ndarray], tuple[Array, dict[str, Array]]]:
-        """Return the E-step of an estimator's runs over all chunks."""
+        """Return the E-step of an estimator's runs as a sum over all chunks."""
         sent = copy(estimator)
-        sent.init = "random"  # parameters, or what else is as large as they are, need not travel in every pass
+        sent.init = "random"  # an init of parameters would be sent to the workers in every pass
 
         def expect(theta: Any, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
-            found = self.sum_of(Expectation(sent, dict(theta), runs, as_holed=not self.complete))
-            return found.log_likelihood, found.statistics
+            total = self.sum_of(Expectation(sent, dict(theta), runs, with_missing=not self.complete))
+            return total.log_likelihood, total.statistics
 
         return expect
 
     def in_units(self, units: Any) -> Self:
         """Return the samples in other units."""
         reader, summary = replace(self.reader, units=units), self.summary.in_units(units)
-        return replace(self, reader=reader, summary=summary, hand=lambda: units.samples(self.at_hand))
+        return replace(self, reader=reader, summary=summary, make_start_rows=lambda: units.samples(self.start_rows))
 
     def distinct(self, beside: Array | None = None, *, hashed: bool = False) -> Samples:
-        """Return the distinct rows, in memory, where they are so few that the sketch holds them all."""
-        return self.at_hand.distinct(beside, hashed=hashed) if len(self.sketch.rows) < self.sketch.most else self
+        """Return the distinct rows in memory if the sketch holds them all, else these samples."""
+        return self.start_rows.distinct(beside, hashed=hashed) if len(self.sketch.rows) < self.sketch.most else self
 
     @property
     def sketch(self) -> Sketch:
-        """A sample of the rows of all chunks."""
+        """The sketch of the rows of all chunks."""
         return self.summary.sketch
 
     @cached_property
@@ -175,7 +187,7 @@ class ChunkedSamples(Samples):
 
     @cached_property
     def n_observed(self) -> Array:
-        """How many samples each column has, shape (D,)."""
+        """Weight of the observed cells of each column, shape (D,)."""
         return self.summary.n_observed
 
     @cached_property
@@ -193,17 +205,8 @@ class ChunkedSamples(Samples):
         return np.where(self.constant, 0.0, np.sqrt(self.summary.moment / self.n_observed))
 
     @cached_property
-    def covariance(self) -> Array:
-        """Maximum-likelihood covariance (D, D) of all samples; without covariances where cells are missing."""
-        if not self.complete:
-            return np.diag(self.deviation**2)
-        mean = self.mean
-        total: Array = self.sum_of(lambda part: part.products_about(mean))
-        return total / self.total
-
-    @cached_property
     def patterns(self) -> np.ndarray | None:
-        """Which features rows show together, shape (P, D); None where no cell is missing."""
+        """The distinct patterns of observed features, shape (P, D); None if no cell is missing."""
         return None if self.complete else self.summary.patterns
 
 
@@ -215,7 +218,7 @@ def chunked_samples(
     *,
     missing: bool = True,
 ) -> ChunkedSamples:
-    """Return a Dask array or DataFrame as samples, checked chunk by chunk.
+    """Return a Dask array or DataFrame as samples; each chunk is checked.
 
     Raises
     ------
@@ -228,13 +231,13 @@ def chunked_samples(
     reader = Reader(estimator if encodes else None, D, names, missing)
     most = most_sketched(D)
     summary: Summary | None = chunks.sum(_summarised, reader, most, len(chunks.rows))
-    if summary is not None and not summary.sketch.whole:
+    if summary is not None and not summary.sketch.full:
         summary = chunks.sum(_summarised, reader, most, 0)
     n_rows = 0 if summary is None else summary.n_rows
     if summary is None or n_rows < 2:
         raise ValueError(f"X must have at least two rows (samples) that are observed and have a weight, got {n_rows}")
     check_columns(summary.n_observed > 0, names)
-    whole = summary.complete and not summary.n_left_out and not encodes
+    checked = summary.complete and not summary.n_left_out and not encodes
     return ChunkedSamples(
         np.broadcast_to(np.nan, (n_rows, D)),
         None,
@@ -242,31 +245,32 @@ def chunked_samples(
         n_rows,
         names,
         chunks=chunks,
-        reader=replace(reader, whole=whole),
+        reader=replace(reader, checked=checked),
         summary=summary,
     )
 
 
 def check_header(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
-    """Check the number of X's features and their names, or remember them with ``reset``, as scikit-learn does."""
+    """Check the number and the names of X's features, or store them with ``reset``, as scikit-learn does."""
     check_matrix(X)
     header: Any = np.empty((0, X.shape[1]))
     if hasattr(X, "columns"):
         from pandas import DataFrame
 
         header = DataFrame(columns=list(X.columns))
-        real_numbers("X", header)  # refuses names that occur twice
+        real_numbers("X", header)  # raises if a name occurs twice
     validate_data(estimator, header, reset=reset, skip_check_array=True)
 
 
-def _summarised(rows: Any, weights: Array | None, reader: Reader, most: int, n_alike: int) -> Summary:
-    """Return the summary of a chunk, of few cells at a time: nothing of its size is held beside it.
+def _summarised(rows: Any, weights: Array | None, reader: Reader, most: int, n_chunks: int) -> Summary:
+    """Return the summary of a chunk, computed on few cells at a time to save memory.
 
-    Where so many chunks are alike, this one gives its share of a sketch only.
+    With ``n_chunks`` > 0 the sketch holds only this chunk's share of ``most`` rows, as if ``n_chunks`` chunks had as
+    many rows as this one. With 0 it has up to ``most`` rows.
     """
     part = reader(rows, weights)
     n, n_left_out = len(part.X), part.n_rows - len(part.X)
-    bound = bound_of(most, n * n_alike) if n * n_alike else LAST
+    bound = bound_of(most, n * n_chunks) if n * n_chunks else LAST
 
     def of_block(at: slice) -> Summary:
         some = part.part(at)

@@ -1,4 +1,4 @@
-"""Random rows of chunks, in memory: for what needs rows at hand, such as a prior's scales, a picture or NUTS."""
+"""Draw random rows from chunks into memory, for what needs rows at once, such as a prior's scales, plots or NUTS."""
 
 import operator
 from functools import partial, reduce
@@ -11,23 +11,23 @@ from em.chunked import is_chunked
 from em.chunked.chunks import rows_of
 from em.chunked.samples import CELLS_AT_A_TIME, ChunkedSamples
 from em.samples import Samples
-from em.streams.row_sample import RowSample, samples_of
+from em.samples.concise import ConciseSample, samples_of
 from models.shown import shown
 from models.validation import count_at_least_one, random_source
 
 
 def sample_rows(X: Any, n_rows: int, random_state: Any = None) -> Any:
-    """Return so many rows of chunks, drawn without replacement and in their order, or all if there are no more.
+    """Draw rows from chunks without replacement, or return all rows if there are no more than ``n_rows``.
 
-    Each row is as likely as another. Which they are depends on the seed and on how many rows there are, not on the
-    chunks.
+    Each row is equally likely, and rows keep their order. Which rows are drawn depends on the seed and on the number of
+    rows, not on the chunks.
 
     Parameters
     ----------
     X : a Dask array or DataFrame, shape (n, D)
         All rows.
     n_rows : int
-        How many rows are wanted.
+        Number of rows to draw.
     random_state : int, RandomState or None, default None
         Seed or source of randomness.
 
@@ -56,33 +56,33 @@ def sample_rows(X: Any, n_rows: int, random_state: Any = None) -> Any:
 
 
 def in_memory(samples: ChunkedSamples, n_samples: int) -> Samples:
-    """Return the distinct rows with their weights where they are few, else about so many of the samples at random.
+    """Return the distinct rows with their weights if the sketch holds them all, else a random sample of the samples.
 
-    Each sample is as likely as another, whatever repeats, and a weight counts samples (:mod:`em.streams.row_sample`).
-    Draws follow the hashes of the rows.
+    The random sample has about ``n_samples`` samples. Each sample is equally likely, even if rows repeat; a row of
+    weight w counts as w samples (:mod:`em.samples.concise`). Which are drawn depends on the hashes of the rows.
     """
     if (whole := samples.distinct(hashed=True)).in_memory:
         return whole
     of_chunk = partial(_part_of_chunk, most=2 * n_samples, share=min(n_samples / samples.total, 1.0))
-    part: RowSample = samples.sum_of(of_chunk)
+    part: ConciseSample = samples.sum_of(of_chunk)
     return samples_of(part.rows, part.weights, samples.names)
 
 
-def _part_of_chunk(chunk: Samples, most: int, share: float) -> RowSample:
-    """Return the part of a chunk, of few cells at a time: nothing of its size is held beside it."""
+def _part_of_chunk(chunk: Samples, most: int, share: float) -> ConciseSample:
+    """Return the random sample of a chunk, drawn from few cells at a time to save memory."""
     parts = chunk.parts(max(CELLS_AT_A_TIME // chunk.X.shape[1], 1))
-    return reduce(operator.add, (RowSample.of(part, most, share) for part in parts))
+    return reduce(operator.add, (ConciseSample.of(part, most, share) for part in parts))
 
 
 def row_numbers(n: int, n_rows: int, random_state: Any) -> np.ndarray:
-    """Return so many of the numbers of n rows at random, ascending; all, if there are no more."""
+    """Draw ``n_rows`` of the numbers 0..n-1 without replacement, ascending; all if there are no more."""
     if count_at_least_one("n_rows", n_rows) >= n:
         return np.arange(n)
     return np.sort(sample_without_replacement(n, n_rows, random_state=random_source(random_state)))
 
 
 def sizes_of_chunks(X: Any) -> np.ndarray:
-    """Return how many rows each chunk has; where Dask does not know, the chunks are counted."""
+    """Return the number of rows of each chunk; if Dask does not know it, the rows are counted."""
     from dask.base import compute
     from dask.delayed import delayed
 
@@ -93,19 +93,19 @@ def sizes_of_chunks(X: Any) -> np.ndarray:
 
 
 def rows_at(X: Any, sizes: np.ndarray, numbers: np.ndarray) -> Any:
-    """Return the rows of these numbers, ascending, of chunks of these sizes, in memory."""
+    """Return the rows with these ascending numbers, in memory; ``sizes`` are the chunks' numbers of rows."""
     from dask.base import compute
     from dask.delayed import delayed
 
     ends = np.cumsum(sizes)
     parts = np.split(numbers, np.searchsorted(numbers, ends[:-1]))
     chosen = zip(_delayed(X), parts, ends - sizes, strict=True)
-    (found,) = compute([delayed(_taken)(chunk, part - first) for chunk, part, first in chosen if len(part)])
+    (taken,) = compute([delayed(_taken)(chunk, part - first) for chunk, part, first in chosen if len(part)])
     if not hasattr(X, "columns"):
-        return np.concatenate(found)
+        return np.concatenate(taken)
     from pandas import concat
 
-    return concat(found, ignore_index=True)
+    return concat(taken, ignore_index=True)
 
 
 def _taken(rows: Any, numbers: np.ndarray) -> Any:

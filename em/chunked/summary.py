@@ -1,13 +1,13 @@
-"""What a fit asks of data before it starts, as sums over chunks: counts, means, spreads, ends, holes, and a sample.
+"""Summaries of the data that a fit needs before it starts, as sums over chunks: counts, moments, extremes, a sketch.
 
-Means and spreads of two parts are joined as Chan, Golub & LeVeque do, about the mean of both, so that no digit is lost
-far from the origin:
+Means and sums of squares M of two parts are joined as by Chan, Golub & LeVeque, about the mean of both, so that no
+digit is lost if the data are far from the origin:
 
     M = M_a + M_b + n_a n_b / (n_a + n_b) (mean_a - mean_b)²
 
-The sample is the sketch of :mod:`em.samples.sketch`. Of rows that hardly repeat, a chunk gives those below a bound
-only, that about as many rows of all chunks as are wanted have; if they turn out to be fewer, a second pass takes them
-all.
+The sketch is that of :mod:`em.samples.sketch`. If rows hardly repeat, each chunk returns only the rows whose hashes are
+below a bound. The bound is chosen so that all chunks together return about as many rows as the sketch may hold. If they
+return fewer, a second pass without the bound follows.
 
 References
 ----------
@@ -36,19 +36,19 @@ class Summary:
     Attributes
     ----------
     n_rows, n_left_out : int
-        How many rows take part, and how many of the same chunks do not: their weight is 0, or all is missing.
+        How many rows take part in the fit; how many do not, because their weight is 0 or all their cells are missing.
     total : float
-        How many samples the rows stand for.
+        Sum of the weights.
     n_observed, mean, moment : ndarray, shape (D,)
         Weight of the observed cells of each column, their mean, and the sum of squares about it.
     highest, lowest : ndarray, shape (D,)
-        Ends of each column.
+        Largest and smallest value of each column.
     complete : bool
         Whether no cell is missing.
     patterns : ndarray of bool, shape (P, D)
-        Which features rows show together; of very many sets those that come last in lexical order.
+        Distinct patterns of observed features; of more than 4096 patterns the last in lexical order.
     sketch : Sketch
-        A sample of the rows.
+        The sketch of the rows.
     """
 
     n_rows: int
@@ -83,16 +83,23 @@ class Summary:
         )
 
     def in_units(self, units: Any) -> Self:
-        """Return the summary of the same rows in other units, but for the sketch."""
+        """Return the summary in other units; the sketch stays in the units of X."""
         mean, highest, lowest = map(units.rows, (self.mean, self.highest, self.lowest))
         moment = self.moment / units.scale**2
         return replace(self, mean=mean, moment=moment, highest=highest, lowest=lowest)
 
 
 def summary_of(part: Samples, most: int, bound: int = LAST) -> Summary:
-    """Return the summary of one chunk, with a sketch of at most so many rows; none need take part.
+    """Return the summary of the samples of one chunk, which may be none.
 
-    Hashes of the sketch are at most ``bound``, unless rows repeat.
+    Parameters
+    ----------
+    part : Samples
+        The samples.
+    most : int
+        How many rows the sketch may hold.
+    bound : int
+        The largest hash in the sketch, if rows hardly repeat.
     """
     n, D = part.X.shape
     n_left_out = part.n_rows - n
@@ -107,11 +114,11 @@ def summary_of(part: Samples, most: int, bound: int = LAST) -> Summary:
     return Summary(n, n_left_out, part.total, counts, mean, moment, *part._ends, part.complete, patterns, sketch)
 
 
-@np.errstate(invalid="ignore", over="ignore")  # of columns that no row of this chunk shows
+@np.errstate(invalid="ignore", over="ignore")  # columns may have no observed cell in this chunk
 def _moments(part: Samples) -> tuple[Array, Array, Array]:
     """Return the weight of the observed cells of each column, their mean, and the sum of squares about it, (D,) each.
 
-    Of a first mean c that is rounded, M = Σ w (x - c)² - (Σ w (x - c))² / Σ w.
+    With c the mean up to rounding, M = Σ w (x - c)² - (Σ w (x - c))² / Σ w.
     """
     D = part.X.shape[1]
 
@@ -133,6 +140,6 @@ def _patterns(seen: np.ndarray) -> np.ndarray:
 
 
 def _hardly_repeat(h: np.ndarray) -> bool:
-    """Whether nine in ten of the rows of smallest hash are distinct."""
+    """Whether at least nine in ten of the rows of smallest hash are distinct."""
     first = h if len(h) <= LOOKED_AT else np.partition(h, LOOKED_AT)[:LOOKED_AT]
     return len(distinct_hashes(first)) >= 0.9 * len(first)

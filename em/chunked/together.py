@@ -1,8 +1,8 @@
-"""Several fits of the same chunks at once: in each pass a chunk is read once, for all of them.
+"""Run several fits of the same chunks at once, so that each pass over the data serves all of them.
 
-Each fit runs in a thread of its own until it asks for a sum over chunks. When all that still run are waiting for one,
-a single pass makes all these sums, and they go on. So there are as many passes as the longest fit needs, and each fit
-is the one that it would be alone, to the last bit.
+Each fit runs in a thread of its own until it needs a sum over chunks. When all running fits wait for a sum, a single
+pass computes all these sums, and the fits go on. There are as many passes as the longest fit needs. Each fit has the
+same result as if it ran alone, to the last bit.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from em.sums import Sums
 
 
 class Request(NamedTuple):
-    """What is to be summed over which chunks, and where the sum goes."""
+    """A sum over chunks that a thread waits for: the chunks, the summand with its arguments, and the future result."""
 
     chunks: Chunks
     summand: tuple[Callable[..., Any], tuple[Any, ...]]
@@ -25,14 +25,14 @@ class Request(NamedTuple):
 
 
 def together[T](tasks: Sequence[Callable[[], T]], X: Any) -> list[T]:
-    """Return what each task gives; where X is in chunks, in passes that all tasks share.
+    """Return the result of each task; if X is in chunks, the tasks share passes over it.
 
     Parameters
     ----------
     tasks : sequence of callable
-        Such as fits of X; none may wait for another.
-    X : array_like, or a Dask array or DataFrame
-        What they are about.
+            The tasks, such as fits of X; no task may wait for another.
+        X : array_like, or a Dask array or DataFrame
+            The data of all tasks.
 
     Examples
     --------
@@ -53,12 +53,12 @@ def together[T](tasks: Sequence[Callable[[], T]], X: Any) -> list[T]:
 
 
 class Passes:
-    """The passes that some threads share.
+    """The passes over chunks that several threads share.
 
     Parameters
     ----------
     n_running : int
-        How many threads there are.
+        Number of threads.
     """
 
     def __init__(self, n_running: int) -> None:
@@ -68,7 +68,7 @@ class Passes:
         self.chunks: list[tuple[Any, Any, Chunks]] = []
 
     def chunks_of(self, X: Any, sample_weight: Any) -> Chunks:
-        """Return the chunks of X and of the weights, the same whoever asks."""
+        """Return the chunks of X and of the weights: the same object for each thread."""
         with self.changed:
             for rows, weights, chunks in self.chunks:
                 if rows is X and weights is sample_weight:
@@ -77,7 +77,7 @@ class Passes:
             return self.chunks[-1][2]
 
     def sum(self, chunks: Chunks, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return a sum over chunks, from the next pass."""
+        """Wait for the next pass, and return its sum."""
         request = Request(chunks, (function, arguments), Future())
         with self.changed:
             if self.failed is not None:
@@ -87,7 +87,7 @@ class Passes:
         return request.answer.result()
 
     def take_part[T](self, task: Callable[[], T]) -> T:
-        """Do a task, whose sums are made here."""
+        """Run a task whose sums come from the shared passes."""
         SHARED.set(self)
         error: BaseException | None = None
         try:
@@ -101,7 +101,7 @@ class Passes:
                 self.changed.notify()
 
     def serve(self) -> None:
-        """Make passes until all tasks have ended; an error, in a task or in a pass, ends all of them."""
+        """Make passes until all tasks have ended. An error in a task or in a pass ends all tasks."""
         asked: list[Request] = []
         try:
             while asked := self._asked():
@@ -117,7 +117,7 @@ class Passes:
                     request.answer.set_exception(self.failed)
 
     def _asked(self) -> list[Request]:
-        """Return what all threads that still run ask for, once they all wait; raise the error of one that failed."""
+        """Wait until every running thread asks for a sum, and return the requests; raise the error of a failed task."""
         with self.changed:
             self.changed.wait_for(lambda: self.failed is not None or len(self.waiting) == self.n_running)
             if self.failed is not None:
@@ -127,19 +127,19 @@ class Passes:
 
 
 def _sums(requests: Sequence[Request]) -> list[Any]:
-    """Return the sums that are asked for: those over the same chunks are made in one pass, and equal ones once."""
+    """Return the requested sums; sums over the same chunks take one pass, and equal summands are computed once."""
     totals: dict[int, Any] = {}
     for chunks in {id(request.chunks): request.chunks for request in requests}.values():
         keys = {id(request): _key(request.summand) for request in requests if request.chunks is chunks}
         summands = {_key(request.summand): request.summand for request in requests if request.chunks is chunks}
-        found = chunks.sum(_parts, list(summands.values()))
-        of_key = dict.fromkeys(summands) if found is None else dict(zip(summands, found.parts, strict=True))
+        sums = chunks.sum(_parts, list(summands.values()))
+        of_key = dict.fromkeys(summands) if sums is None else dict(zip(summands, sums.parts, strict=True))
         totals |= {number: of_key[key] for number, key in keys.items()}
     return [totals[id(request)] for request in requests]
 
 
 def _key(summand: Any) -> Any:
-    """Return what equal summands have in common; those that cannot be told to be equal count as different."""
+    """Return a key that equal summands share; a summand that cannot be hashed has a key of its own."""
     try:
         hash(summand)
     except TypeError:

@@ -1,22 +1,23 @@
-"""The EM loop. It knows no family: a problem hands it an E-step, an M-step and a log prior.
+"""The EM loop. It knows no family: a `Problem` gives it an E-step, an M-step and a log prior.
 
-One iteration, in the tutorial's words, from parameters θ:
+One iteration from parameters θ:
 
     E-step: r = p(z | x, θ), which makes the lower bound Q(·, r) + H(r) touch the objective at θ
     M-step: θ ← argmax Q(·, r) + log p(·)
 
-so the objective, log p(x | θ) + log p(θ), never decreases (Dempster, Laird & Rubin 1977; Neal & Hinton 1998). With an
-acceleration (:mod:`em.engine.leaps`) some iterations leap instead, and only where the objective does not decrease.
+So the objective, log p(x | θ) + log p(θ), never decreases (Dempster, Laird & Rubin 1977; Neal & Hinton 1998). With an
+acceleration (:mod:`em.engine.leaps`) some iterations take a leap instead, if the objective does not decrease.
 
-Runs are an axis: all restarts take their steps together, in arrays (R, ...), and those that have ended leave. In a
-race, of which only the best run counts, those leave too that have met it: parameters as near to each other as a
-thousandth of a nat have one limit. Who else may leave, and when, is in :mod:`em.engine.race`.
+All restarts take their steps together as one batch of runs: arrays have a leading axis (R, ...), and runs that have
+ended leave the batch. In a race only the best run counts. A run leaves its race when its parameters come so near to
+those of a better run that they differ by a thousandth of a nat, because both then have the same limit.
+:mod:`em.engine.race` says when else runs leave.
 
-A limit need not be a maximum: where a family knows better parameters next to it (:class:`em.engine.problem.Problem`,
-``released``), the run goes on from there.
+A limit on a boundary need not be a maximum. If a family knows better parameters next to it
+(:class:`em.engine.problem.Problem`, ``released``), the run goes on from these.
 
-In floating point an M-step can lose what rounding took from it. A loss within the rounding of the objective is no
-loss; one beyond it ends the run before it is made. What a run returns is the best of what it visited.
+In floating point an M-step can lower the objective by rounding. A loss within the rounding of the objective is
+ignored; a larger loss ends the run before the step is taken. A run returns the best parameters that it visited.
 """
 
 from collections.abc import Sequence
@@ -43,35 +44,35 @@ def run_em[P: Parameters](
     acceleration: str | None = None,
     races: Sequence[int] | None = None,
     reach: float = np.inf,
-    until_one_leads: bool = False,
+    end_last_run: bool = False,
 ) -> list[Run[P]]:
-    """Iterate E-step and M-step from every start until at most ``tol`` nats of the objective are still to be gained.
+    """Iterate E-step and M-step from every start until the objective can gain at most ``tol`` nats more.
 
     Parameters
     ----------
     problem : Problem
         E-step, M-step and log prior.
     starts : sequence of Parameters, length R
-        Where to begin; run number r begins at the r-th.
+        Where to begin; run number r begins at start number r.
     tol : float
-        Bound on the gain still to come, in nats of the whole objective (see :class:`em.engine.stopping.GainToCome`).
+        Bound on the remaining gain, in nats of the whole objective (see :class:`em.engine.stopping.GainToCome`).
     max_iter : int
         Largest number of iterations of each run.
     acceleration : {"multisecant", "squarem", None}, default None
         Which leaps to take after every second plain step, if any (:mod:`em.engine.leaps`).
     races : sequence of int, length R, or None, default None
-        Runs of the same number are in one race: only the best of them counts, so that others may leave before they
-        end: where they meet it, or fall behind (:mod:`em.engine.race`). ``None`` runs each to its end.
+        The race of each run. Only the best run of a race counts, so others may leave before they end, if they meet a
+        better run or fall behind (:mod:`em.engine.race`). ``None`` runs each to its end.
     reach : float, default infinity
-        A run also leaves a race if it is so many times farther below the best than its last five iterations gained.
-        That is for starts near their limits, without the plateaus of others: there gains shrink from step to step.
-    until_one_leads : bool, default False
-        Whether the last run of the race ends where none is above it: who leads is known then.
+        A run also leaves a race if it is farther below the best than ``reach`` times what its last five iterations
+        gained. Use it for starts near their limits, without plateaus: there gains shrink from step to step.
+    end_last_run : bool, default False
+        Whether the last run of a race ends as soon as no other is above it, since the winner is then known.
 
     Returns
     -------
     list of Run
-        The parameters that each start reached, their objective, and the story of the run.
+        For each start the parameters reached, their objective, and the history of the run.
     """
-    with one_blas_thread(), np.errstate(divide="ignore", invalid="ignore"):  # of runs that collapse
-        return Loop(problem, starts, tol, max_iter, acceleration, races, reach, until_one_leads).to_the_end()
+    with one_blas_thread(), np.errstate(divide="ignore", invalid="ignore"):  # in runs that collapse
+        return Loop(problem, starts, tol, max_iter, acceleration, races, reach, end_last_run).to_the_end()

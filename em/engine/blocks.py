@@ -1,7 +1,7 @@
-"""Sums over chunks of rows that fit the cache, so that nothing of the size of the data is held twice.
+"""Sum over chunks of rows that fit the cache, so that temporary arrays stay small.
 
-Threads share the chunks of a large sum. The sums of sixteen groups of chunks are added in the order of the rows, so any
-number of threads gives the same bits.
+Threads share the chunks of a large sum. Chunks form sixteen groups, whose sums are added in the order of the rows, so
+the result has the same bits for any number of threads.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,10 +13,10 @@ from em.process.threads import mapped
 from models.validation import Array
 
 BLOCK_ROWS = 4096
-CHUNK_NUMBERS = 2**19  # in the arrays of a chunk: calls on fewer are so short that threads wait for each other
+CHUNK_NUMBERS = 2**19  # in the arrays of a chunk: with fewer, calls are so short that threads wait for each other
 FEWEST_ROWS = 256
 GROUPS = 16  # of chunks, each summed by one thread
-SHARED = 2**19  # numbers in all chunks
+SHARED = 2**19  # numbers in all chunks above which threads share the work
 SHARED_ROWS = 4 * BLOCK_ROWS
 
 type Sums = tuple[Array, dict[str, Array]]
@@ -30,20 +30,20 @@ def blocks(n_rows: int, size: int | None = None) -> Iterator[slice]:
 
 
 def each_block(n_rows: int, put: Callable[[slice], None]) -> None:
-    """Call a function on each block of rows, which writes what it finds there; threads share the blocks of many."""
+    """Call a function, which writes its results, on each block of rows; threads share the blocks if there are many."""
     with one_blas_thread() if n_rows >= SHARED_ROWS else nullcontext():
         list(mapped(put, blocks(n_rows)))
 
 
 def sum_over_chunks(n_rows: int, n_numbers: int, step: Callable[[slice], Sums]) -> Sums:
-    """Sum log-likelihoods (R,) and statistics, arrays by name, over chunks of rows, in the order of the rows.
+    """Return Σ_chunks step(rows): log-likelihoods (R,) and statistics by name, added in the order of the rows.
 
     Parameters
     ----------
     n_rows, n_numbers : int
-        Number of rows, and how many numbers a chunk holds for each of them.
+        Number of rows, and how many numbers the arrays of a chunk hold for each row.
     step : callable
-        What a slice of rows gives.
+        Returns the sums of a slice of rows.
     """
     size = max(CHUNK_NUMBERS // n_numbers, FEWEST_ROWS)
     with one_blas_thread():

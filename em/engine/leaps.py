@@ -1,46 +1,49 @@
-"""Leaps: where three steps of plain EM lead, or where the last few secants meet. They know no family.
+"""Leaps that accelerate EM: SQUAREM from three plain steps, or a multisecant step. They know no family.
 
 **SQUAREM.** From three points of plain EM, θ₀ → θ₁ → θ₂, with steps r = θ₁ - θ₀ and their change v = (θ₂ - θ₁) - r,
 
     θ(α) = θ₀ + 2 α r + α² v,        α = ‖r‖ / ‖v‖             (scheme SqS3)
 
-α = 1 is θ₂ itself, so plain EM. Where steps shrink by a factor ρ, α = 1 / (1 - ρ), and the distance to the limit that
-was 1 / (1 - ρ) steps is covered in one. The engine takes a leap only if the objective is no lower there than at θ₁, as
-plain EM's would be, and makes two plain steps from it before the next; a refused leap costs one E-step.
+α = 1 gives θ₂ itself, which is plain EM. If steps shrink by a factor ρ, the limit is 1 / (1 - ρ) steps away, and a leap
+with α = 1 / (1 - ρ) covers that distance at once. The engine takes a leap only if the objective there is no lower than
+at θ₁, as it is after plain steps. It makes two plain steps between leaps. A refused leap costs one E-step.
 
 **Multisecant.** EM maps x to F(x) with residual r(x) = F(x) - x. Near a maximum r is linear, with a matrix that is
 symmetric in the inner product ⟨·, ·⟩ of the complete data's information: its eigenvalues 1 - ρ, between 0 and 1, are
 the shares of information that the observed data hold (Dempster, Laird & Rubin 1977), and ⟨u, r⟩ n is the slope of the
-objective along u. From the last points let s_j = x_{j+1} - x_j. The maximum over their span is where r is orthogonal to
-it: with an orthonormal basis B of the span,
+objective along u. From the last points let s_j = x_{j+1} - x_j. At the maximum over their span, r is orthogonal to the
+span. With an orthonormal basis B of the span,
 
     A y = B' r(x),    A = -B' (∂r/∂s) B,    x + B y + r(x + B y)
 
-the last by the same secants: one step of EM from that maximum, and the point proposed. This is Anderson acceleration of
-type I (Fang & Saad 2009) in the metric in which EM is symmetric, and so, on a quadratic, the method of conjugate
-gradients with EM as its preconditioner (Jamshidian & Jennrich 1993). A tells when to believe it: an eigenvalue below 0
-means that the objective curves upwards, one well above 1 that the residual is not linear. Then the leap is SQUAREM's,
-which is the better one on plateaus; a refusal forgets the secants that misled.
+The last expression uses the same secants for r: it is one step of EM from that maximum, and the point proposed. This is
+Anderson acceleration of type I (Fang & Saad 2009) in the metric in which EM is symmetric. On a quadratic it is
+therefore the method of conjugate gradients with EM as its preconditioner (Jamshidian & Jennrich 1993). A shows when to
+trust it: an eigenvalue below 0 means that the objective curves upwards, one well above 1 that the residual is not
+linear. In these cases SQUAREM's leap is taken, which is better on plateaus. After a refused leap the secants are
+dropped.
 
-The combinations are ones of declared parameters. What plain EM holds still, a prob of 0 or a frozen array, a leap holds
-still. A multisecant leap carries no number more than half of the way from F(x) to an edge of the parameter space, such
-as a prob of 0 or a weight of 1; the other numbers leap as they are. Of latent-class models with probs at an edge 19
-leaps in 20 would cross one, and without this rule such fits need twice as many E-steps. Nine tenths of the way save
-some more, and trap more runs at a false edge. Tried on 94 problems and no better: leaps of
-log-ratios, log-Cholesky factors and logits; the paper's other formulas for α; a bound on α that grows; Anderson's of
-type II, which is slower than plain EM on some problems; six or eight secants.
+Leaps combine declared parameters. What plain EM keeps fixed, such as a prob of 0 or a frozen array, a leap keeps fixed.
+A multisecant leap moves no number more than half of the way from F(x) to an edge of the parameter space, such as a prob
+of 0 or a weight of 1; other numbers are not affected. In latent-class models with probs at an edge, 19 of 20 leaps
+would cross one; without this rule such fits need twice as many E-steps. Nine tenths of the way saves some more, but
+traps more runs at a false edge.
 
-**Rounding.** Sums in another order, as those of other chunks, are to lead to the same leaps. So α and y are rounded to
-64ths, for near the limit they lose digits; secants that nearly depend on each other, which magnify rounding, span no
-direction of their own; and a leap may lose the last digits of the objective (:mod:`em.engine.loop`), which would else
-decide. Of 360 fits of 20,000 rows three differ from those of the rows in memory by more than 1e-10, without Newton's
-step at the end of short fits; where the last digits decide, and secants to 1e-10 count, five of 64 do. It costs no
-E-steps; sixteenths in place of 64ths cost one in a hundred.
+Tried on 94 problems and found no better: leaps of log-ratios, log-Cholesky factors and logits; the paper's other
+formulas for α; a bound on α that grows; Anderson acceleration of type II, which is slower than plain EM on some
+problems; six or eight secants.
+
+**Rounding.** Sums added in another order, as over other chunks, should lead to the same leaps. Near the limit α and y
+lose digits, so they are rounded to 64ths. Secants that nearly depend on each other magnify rounding, so they count as
+one direction. A leap may lose the last digits of the objective (:mod:`em.engine.loop`), which would otherwise decide.
+Of 360 fits of 20,000 rows three differ from the fit in memory by more than 1e-10, without Newton's step at the end of
+short fits. If the last digits decided, and secants to 1e-10 counted, five of 64 would. The rule costs no E-steps;
+sixteenths instead of 64ths would cost one in a hundred.
 
 Measured on 69 problems with clusters 0.5 to 2 standard deviations apart (four structures, K = 2 to 4, with and without
-prior), E-steps to within 1e-8 (relative) of the optimum: plain EM needs 10 times as many as multisecant leaps
-(geometric mean; at the least 2.9), and SQUAREM 1.4 times as many. Without the metric multisecant leaps are hardly
-better than SQUAREM's; without SQUAREM's, twice as slow.
+prior), in E-steps to within 1e-8 (relative) of the optimum: compared with multisecant leaps, plain EM needs 10 times as
+many (geometric mean; at least 2.9) and SQUAREM 1.4 times as many. Without the metric, multisecant leaps are hardly
+better than SQUAREM. Without SQUAREM's leaps between them, they need twice as many.
 
 References
 ----------
@@ -57,23 +60,23 @@ from em.engine.problem import Problem
 from models.validation import Array
 
 ACCELERATIONS = ("multisecant", "squarem", None)
-SHORTEN = 0.8  # after a refusal; the next leap starts elsewhere, so it is shortened only a little
+SHORTEN = 0.8  # factor after a refused leap; only a little, because the next leap starts elsewhere
 MOST_HALVINGS = 30
 MOST_SECANTS = 4
 MOST_OF_WAY = 0.5  # from F(x) to an edge of the parameter space
 FEWEST_SECANTS = 2
-HIGHEST = 1.5  # eigenvalue of A that is believed: 1 where residuals are linear, and they are never quite
-DIGITS = 2.0**6  # of an α or a y: sums in another order, which change their last digits, lead to the same leap
-INDEPENDENT = 1e-5  # squared length, next to the longest, of a direction that secants tell apart from the others
+HIGHEST = 1.5  # eigenvalue of A that is trusted: it is 1 if residuals are linear, which they never quite are
+DIGITS = 2.0**6  # α and y are rounded to multiples of 1 / 64, so that sums in another order lead to the same leap
+INDEPENDENT = 1e-5  # squared length, relative to the longest, above which a direction counts as one of its own
 
 
 class Leaps:
-    """Collect points of EM, for R runs at once, and propose a leap from every three plain steps.
+    """Collect points of EM for R runs at once, and propose a leap after every three points.
 
     Parameters
     ----------
     problem : Problem
-        Whose scales are the units of SQUAREM's norms, and whose metric the secants are measured in.
+        Its scales are the units of SQUAREM's norms, and its metric measures the secants.
     n_runs : int
         Number of runs R.
     acceleration : {"multisecant", "squarem"}
@@ -99,7 +102,7 @@ class Leaps:
         self.by_secants = np.zeros(n_runs, dtype=bool)
 
     def after(self, x: Array) -> tuple[Array, np.ndarray]:
-        """Return where to leap (R, P) after plain steps that led to ``x`` (R, P), and which runs (R,) have a leap."""
+        """Return the proposed points (R, P) after plain steps to ``x`` (R, P), and which runs (R,) have a proposal."""
         if self.multisecant and self.at is not None:
             self._keep(self.at, x)
         self.at = x
@@ -117,20 +120,20 @@ class Leaps:
         return leaps, proposed
 
     def accepted(self, which: np.ndarray, leaps: Array) -> None:
-        """Start afresh from leaps (R, P) that were taken in some runs (R,); secants are kept."""
+        """Go on from the leaps (R, P) that some runs (R,) took; secants are kept."""
         self.shortened[which] = 1.0
         self.at = leaps if self.at is None else np.where(which[:, None], leaps, self.at)
 
     def refused(self, which: np.ndarray) -> None:
-        """Forget the secants that misled, or shorten SQUAREM's next leap."""
-        self.n_secants[which & self.by_secants] = -2  # so few that the next leap is SQUAREM's
+        """Drop the secants of refused multisecant leaps; shorten SQUAREM's next leap after a refused one."""
+        self.n_secants[which & self.by_secants] = -2  # too few, so that the next leap is SQUAREM's
         self.shortened[which & ~self.by_secants] *= SHORTEN
         self.n_refused[which] += 1
 
     def begin_again(self, which: np.ndarray, x: Array) -> None:
-        """Forget points and secants of some runs (R,), which were put to ``x`` (R, P) by no step of EM."""
+        """Drop points and secants of the runs (R,) that were moved to ``x`` (R, P) by no step of EM."""
         if which.any() and self.at is not None:
-            self.n_secants[which] = -1  # the next leads there from elsewhere
+            self.n_secants[which] = -1  # the next secant spans the move
             self.points = [np.where(which[:, None], x, point) for point in self.points]
             self.at = np.where(which[:, None], x, self.at)
 
@@ -142,7 +145,7 @@ class Leaps:
         self.pair = None if self.pair is None else (self.pair[0][which], self.pair[1][which])
 
     def _keep(self, x: Array, image: Array) -> None:
-        """Keep the secant that leads to x and F(x)."""
+        """Store the secants from the last x and F(x) to these."""
         if self.pair is not None:
             self.secants[:, :, :-1] = self.secants[:, :, 1:]
             self.secants[:, 0, -1], self.secants[:, 1, -1] = x - self.pair[0], image - self.pair[1]
@@ -150,7 +153,7 @@ class Leaps:
         self.pair = x, image
 
     def _squarem(self, which: np.ndarray) -> tuple[Array, np.ndarray]:
-        """Return θ(α) of some runs, α shortened until it is a mixture, and which runs have one with α > 1."""
+        """Return θ(α) of some runs, with α reduced until it is a legal mixture, and which runs have one with α > 1."""
         first, second, third = (point[which] for point in self.points)
         r = second - first
         v = (third - second) - r
@@ -170,9 +173,9 @@ class Leaps:
         return leaps, placed
 
     def _over_secants(self, image: Array) -> tuple[Array, np.ndarray]:
-        """Return one step of EM from the maximum over the span of the secants, and in which runs it is believed.
+        """Return one step of EM from the maximum over the span of the secants, and in which runs it is trusted.
 
-        Secants that a run does not have are 0, which span nothing.
+        Secants that a run does not have yet are 0 and span nothing.
         """
         split, whitened, m = self.problem.split, self.problem.whitened, MOST_SECANTS
         assert whitened is not None

@@ -1,4 +1,4 @@
-"""The loop itself: what runs that go on know, how one iteration goes, and how runs end."""
+"""The EM loop over a batch of runs: one iteration, and how runs end."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,15 +13,15 @@ from em.engine.stages import restore, stages_of_fit, state_of
 from em.engine.stopping import PROBED, GainToCome, probed
 from models.validation import Array
 
-STILL = 30  # iterations that gain no digit of the objective: whatever their steps, this is the limit
-UNTOLD = 64  # last digits of the objective that a leap may lose: sums in another order, as of chunks, differ by a few
-LOOKS = 5  # iterations between looks at who cannot win any more
+STILL = 30  # iterations without a gain of one digit of the objective after which a run counts as converged
+LEAP_SLACK = 64  # last digits of the objective that a leap may lose: adding sums in another order changes a few
+LOOKS = 5  # iterations between looks at which runs cannot win any more
 RISES = "on a boundary from which the objective rises: raise max_iter"
 
 
 @dataclass(eq=False)
 class Loop[P: Parameters]:
-    """The runs that go on, one row each, and what became of the others; the arguments are those of `run_em`."""
+    """The running runs, one row each, and the results of those that ended; arguments as for `run_em`."""
 
     problem: Problem[P]
     starts: Sequence[P]
@@ -30,7 +30,7 @@ class Loop[P: Parameters]:
     acceleration: str | None
     of_races: Sequence[int] | None
     reach: float = np.inf
-    until_one_leads: bool = False
+    end_last_run: bool = False
 
     def __post_init__(self) -> None:
         problem, R = self.problem, len(self.starts)
@@ -43,11 +43,11 @@ class Loop[P: Parameters]:
         self.leaps = Leaps(problem, R, self.acceleration) if self.acceleration else None
         self.gain = GainToCome(self.x, problem)
         self.to_come = np.full(R, np.inf)
-        self.released: dict[int, Array] = {}  # where runs go on from next, by their numbers; empty between iterations
-        self.released_at = np.zeros(R, dtype=int)  # after how many iterations, of all runs
+        self.released: dict[int, Array] = {}  # by run number, where released runs go on in the next iteration
+        self.released_at = np.zeros(R, dtype=int)  # the iteration of each run's last release
 
     def to_the_end(self) -> list[Run[P]]:
-        """Iterate until every run has ended, from where an earlier call of the same fit was."""
+        """Iterate until every run has ended; continue an earlier call of the same fit if there is one."""
         stages = stages_of_fit.get()
         state = None if stages is None else stages.begin()
         if state is None:
@@ -70,7 +70,7 @@ class Loop[P: Parameters]:
         """Make the E-step of every start."""
         self.at = self._visit(self.x, self.ids)
         self.best = self.at.objective
-        self.history = [self.best]  # of all R runs, and no news of those that have ended
+        self.history = [self.best]  # best objectives of all R runs; constant for runs that have ended
         lost = np.isnan(self.best)
         for i in np.flatnonzero(lost).tolist():
             status = "collapsed at its start: the objective is not a number there"
@@ -78,7 +78,7 @@ class Loop[P: Parameters]:
         self._go_on(~lost)
 
     def _with_those_beaten_by_a_collapse(self) -> list[Run[P]]:
-        """Return all runs; those that left the race to one that collapsed later go on from where they were."""
+        """Return all runs; a run that left its race to a run that collapsed later is continued first."""
         runs = [run for run in self.ended if run is not None]
 
         def lost(run: Run[P]) -> bool:
@@ -129,7 +129,7 @@ class Loop[P: Parameters]:
         self._go_on(goes_on)
 
     def _release(self, i: int) -> bool:
-        """Let the run in row i go on next from where its boundary is left, if its limit there is no maximum."""
+        """Let the run in row i go on from better parameters next to its limit; return whether there are any."""
         if self.problem.released is None:
             return False
         theta, number = self.problem.split(self.at.x[[i]]), self.ids[[i]]
@@ -141,10 +141,10 @@ class Loop[P: Parameters]:
         return True
 
     def _end_where_beaten(self) -> None:
-        """End runs that cannot win their race (:mod:`em.engine.race`), and the last if only who leads is asked."""
+        """End runs that cannot win their race (:mod:`em.engine.race`), and with ``end_last_run`` the last run."""
         n_iter = len(self.history) - 1
         lately = self._gained_since(n_iter - LOOKS) if n_iter else np.full(len(self.ids), np.inf)
-        to_come = np.where(np.isinf(lately), np.inf, self.to_come)  # of those just released it is out of date
+        to_come = np.where(np.isinf(lately), np.inf, self.to_come)  # the estimate is out of date after a release
         since_half = self._gained_since(n_iter // 2)
         beaten = self.races.beaten(self.ids, self.at.x, self.best, n_iter, lately, since_half, to_come)
         for number, (by, met) in beaten.items():
@@ -152,16 +152,16 @@ class Loop[P: Parameters]:
             self._leave(number, f"{how} a better run after {n_iter} iterations", by, met=met)
         for number, by in self.races.decided(self.ids, self.best, self._gained_since(n_iter // 2)).items():
             self._leave(number, f"left after {n_iter} iterations: enough runs had ended at the best optimum", by)
-        if self.until_one_leads and len(self.ids) == 1 and self.best[0] >= self.races.standing.max():
+        if self.end_last_run and len(self.ids) == 1 and self.best[0] >= self.races.objectives.max():
             self._end(0, f"led after {n_iter} iterations, when all others had ended")
             self._go_on(np.zeros(1, dtype=bool))
 
     def _gained_since(self, n: int) -> Array:
-        """Return what runs (R',) gained since their n-th iteration; infinity if released after it."""
+        """Return what runs (R',) gained since their n-th iteration; infinity if they were released after it."""
         return np.where(self.released_at[self.ids] > n, np.inf, self.best - self.history[n][self.ids])
 
     def _leave(self, number: int, status: str, beaten_by: int, *, met: bool = False) -> None:
-        """End a run that another one has beaten."""
+        """End a run that another run has beaten."""
         (i,) = np.flatnonzero(self.ids == number).tolist()
         self._end(i, status, beaten_by=beaten_by, met=met)
         self._go_on(self.ids != number)
@@ -177,12 +177,12 @@ class Loop[P: Parameters]:
         beaten_by: int | None = None,
         met: bool = False,
     ) -> None:
-        """Keep what became of the run in row i."""
+        """Store the result of the run in row i."""
         number = int(self.ids[i])
         history = np.array([objectives[number] for objectives in self.history])
         n_e_steps = len(history) + n_more + (int(self.leaps.n_refused[i]) if self.leaps else 0)
         parameters, lost = self.problem.build(self.problem.split(self.at.x[i])), 0.0
-        if self.at.objective[i] < self.best[i]:  # by its rounding, where it cannot tell and the later point is nearer
+        if self.at.objective[i] < self.best[i]:  # by rounding; the later point is nearer to the limit
             lost = self.best[i] - self.at.objective[i]
         if collapsed or beaten_by is not None:
             self.races.leave(number, beaten_by if met else None)
@@ -203,7 +203,7 @@ class Loop[P: Parameters]:
         )
 
     def _go_on(self, which: np.ndarray) -> None:
-        """Go on with some of the runs."""
+        """Keep only some of the runs in the batch."""
         if which.all():
             return
         self.ids, self.at, self.gain = self.ids[which], self.at.take(which), self.gain.take(which)
@@ -225,8 +225,8 @@ class Loop[P: Parameters]:
             if not len(x):
                 return
         rounding = self.problem.rounding(self.best)
-        untold = UNTOLD * self.problem.last_digit(self.best)
-        after = self._leap_or_step(x, np.where(self.tol >= rounding, rounding, untold))
+        slack = LEAP_SLACK * self.problem.last_digit(self.best)
+        after = self._leap_or_step(x, np.where(self.tol >= rounding, rounding, slack))
         if not (self.best - after.objective <= rounding).all():
             after = self._without_those_that_lost(after, rounding)
         best = np.maximum(after.objective, self.best)
@@ -236,7 +236,7 @@ class Loop[P: Parameters]:
         self.history.append(history)
 
     def _without_those_that_lost(self, after: Visit, rounding: Array) -> Visit:
-        """End the runs that a step took below their best, or nowhere; return where the others arrived."""
+        """End the runs whose step lost more than rounding or gave NaN; return where the others arrived."""
         n_iter, loss, nowhere = len(self.history) - 1, self.best - after.objective, np.isnan(after.objective)
         if ((after.objective == -np.inf) & (self.best == -np.inf)).any():
             raise ValueError(
@@ -254,9 +254,9 @@ class Loop[P: Parameters]:
         return after.take(~(lost | nowhere))
 
     def _leap_or_step(self, x: Array, slack: Array) -> Visit:
-        """Return where runs arrive: at a leap that loses at most ``slack`` (R,), or else at the plain step ``x``.
+        """Return where runs arrive: at a leap that loses at most ``slack`` (R,), else at the plain step ``x``.
 
-        A run that has been released arrives where it was left.
+        A released run arrives at the parameters from which it goes on.
         """
         freed = np.zeros(len(x), dtype=bool)
         for number, place in self.released.items():
@@ -266,7 +266,7 @@ class Loop[P: Parameters]:
         if self.leaps is None:
             return self._visit(x, self.ids, freed)
         leaps, proposed = self.leaps.after(x)
-        proposed &= (self.gain.estimates[:, -1] > self.tol) & ~freed  # while the limit is being confirmed, none
+        proposed &= (self.gain.estimates[:, -1] > self.tol) & ~freed  # no leap while the limit is being confirmed
         if not proposed.any():
             self.leaps.begin_again(freed, x)
             return self._visit(x, self.ids, freed)

@@ -1,4 +1,4 @@
-"""EM's path: the parameters of each iteration, for pictures of how EM goes."""
+"""EM's path: the parameters of each iteration, for plots of the course of EM."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -9,7 +9,7 @@ import numpy as np
 from em.engine.problem import Problem, one_run
 from em.engine.run import Parameters
 
-LEAST_GAIN = 1e-4  # nats: less is seen in no picture
+LEAST_GAIN = 1e-4  # nats: a smaller gain is not visible in a plot
 MOST_ITERATIONS = 1000
 
 
@@ -45,18 +45,18 @@ class EMPath[P: Parameters]:
         return self._parameters[i]
 
     def __repr__(self) -> str:
-        """How long it is."""
+        """The number of iterations."""
         return f"EMPath of {len(self) - 1} iterations of {self._estimator!r}"
 
     def at(self, i: int) -> Any:
-        """Return the mixture as it was after i iterations: it predicts and is drawn, and nothing else of it changed."""
+        """Return the mixture after i iterations, for predictions and plots; its other attributes are of the fit."""
         other = copy(self._estimator)
         other._keep_parameters(self[i])
         return other
 
 
 def plain_path[P: Parameters](problem: Problem[P], start: P) -> list[P]:
-    """Return parameters from a start on, until an iteration gains less than 1e-4 nats, collapses, or is the 1000th."""
+    """Return the parameters of plain EM, until an iteration gains less than 1e-4 nats, collapses, or is the 1000th."""
     path, first, before = [start], np.zeros(1, dtype=int), -np.inf
     for _ in range(MOST_ITERATIONS):
         theta = one_run(path[-1].arrays())

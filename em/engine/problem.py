@@ -1,4 +1,4 @@
-"""What the loop of EM knows of a mixture: arrays by name with an axis for runs, E-step, M-step and log prior."""
+"""A mixture as the EM loop sees it: arrays by name with an axis for runs, E-step, M-step and log prior."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ type Arrays = Mapping[str, Array]
 
 EPS = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
-ROUNDING = 1e3 * EPS  # of an objective, relative to its size or to one nat a sample
+ROUNDING = 1e3 * EPS  # of an objective, relative to its size or to one nat per sample
 
 
 class Collapse(ValueError):  # noqa: N818 - an event in the life of a mixture, not a mistake of the caller
@@ -23,7 +23,7 @@ class Collapse(ValueError):  # noqa: N818 - an event in the life of a mixture, n
 
 @dataclass(frozen=True)
 class Problem[P]:
-    """A mixture, its data and a prior, as the loop sees them. The first axis of every array counts R runs.
+    """A mixture, its data and a prior, as functions of arrays whose first axis counts R runs.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Problem[P]:
     log_prior : callable
         Arrays -> log prior (R,) in nats; 0 for maximum likelihood.
     inside : callable
-        Arrays that arithmetic has moved -> the same with what must sum to one doing so, and which runs' (R,) lie in the
+        Arrays after arithmetic -> the arrays with probabilities that sum to one, and which runs (R,) lie in the
         parameter space.
     build : callable
         Arrays of one run, without the first axis -> parameters.
@@ -49,12 +49,12 @@ class Problem[P]:
         (arrays, m steps of each (R, m, ...)) -> the steps as rows (R, m, q) whose inner products are those of the
         complete data's information of one sample.
     released : callable or None, default None
-        (arrays of one run, its objective, its number (1,)) -> better arrays next to that limit, or None of a maximum.
+        (arrays of one run, its objective, its number (1,)) -> better arrays next to that limit, or None at a maximum.
     n_samples : float, default 1
-        How many samples there are.
+        Number of samples.
     log_prior_size : float, default 0
-        How large the terms of the log prior are, which may cancel each other: the rounding of the objective grows with
-        them (:func:`log_prior_size`).
+        Size of the terms of the log prior, which may cancel each other: the rounding of the objective grows with it
+        (:func:`log_prior_size`).
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -71,8 +71,8 @@ class Problem[P]:
     log_prior_size: float = 0.0
 
     @cached_property
-    def _places(self) -> list[tuple[str, slice, tuple[int, ...]]]:
-        """Name, place in a row of numbers, and shape of each array."""
+    def _layout(self) -> list[tuple[str, slice, tuple[int, ...]]]:
+        """Name, slice in a row of numbers, and shape of each array."""
         ends = np.cumsum([math.prod(shape) for shape in self.shapes.values()]).tolist()
         slices = map(slice, [0, *ends[:-1]], ends)
         return list(zip(self.shapes, slices, self.shapes.values(), strict=True))
@@ -80,7 +80,7 @@ class Problem[P]:
     def split(self, rows: Array) -> dict[str, Array]:
         """Return rows of numbers (..., P) as arrays by name, each (..., *shape)."""
         leading = rows.shape[:-1]
-        return {name: rows[..., place].reshape(leading + shape) for name, place, shape in self._places}
+        return {name: rows[..., place].reshape(leading + shape) for name, place, shape in self._layout}
 
     def join(self, arrays: Arrays) -> Array:
         """Return arrays by name as rows of numbers (..., P)."""
@@ -99,7 +99,7 @@ class Problem[P]:
         return np.array([self.join({n: np.full(s, ends[n][i]) for n, s in self.shapes.items()}) for i in range(2)])
 
     def of_runs(self, numbers: np.ndarray) -> "Problem[P]":
-        """Return the problem of some of the runs, which have their data by number."""
+        """Return the problem of some of the runs, with their own data; ``numbers`` are theirs in this problem."""
         released = self.released
         return replace(
             self,
@@ -109,11 +109,11 @@ class Problem[P]:
         )
 
     def rounding(self, objective: Any) -> Any:
-        """Return how much of an objective may be rounding, in nats."""
+        """Return the rounding error of an objective, in nats."""
         return ROUNDING * np.abs(objective) + self._least_rounding
 
     def last_digit(self, objective: Any) -> Any:
-        """Return the size of the last digit of an objective, in nats: less cannot be gained."""
+        """Return the size of the last digit of an objective, in nats: the least possible gain."""
         return self.rounding(objective) * (EPS / ROUNDING)
 
     @cached_property
@@ -122,12 +122,12 @@ class Problem[P]:
 
 
 def one_run(arrays: Arrays) -> dict[str, Array]:
-    """Return the arrays of one run with the axis for runs."""
+    """Return the arrays of one run with a leading axis for runs."""
     return {name: array[None] for name, array in arrays.items()}
 
 
 def log_prior_size(prior: Any, n_components: int, n_features: int) -> float:
-    """Return about how large the terms of a log prior are: x log x for the log-gammas of its shape parameters x."""
+    """Return the approximate size of the terms of a log prior: x log x for the log-gamma of each shape parameter x."""
     names = {"concentration", "degrees_of_freedom", "variance_shape", "correlation_shape"}
     names |= set(getattr(prior, "hyperparameters", ()))
     shapes = [float(np.max(value)) for name in names if (value := getattr(prior, name, None)) is not None]
@@ -143,12 +143,12 @@ def one_by_one[P](
     scales: Mapping[str, Array | float],
     **rest: Any,
 ) -> Problem[P]:
-    """Return a problem whose runs are taken one after the other, from functions of one run's parameters.
+    """Return a problem from functions of one run's parameters; runs are computed one after the other.
 
     Parameters
     ----------
     like : Parameters
-        Parameters whose arrays have the shapes of all.
+        Parameters whose arrays have the right shapes.
     expect, maximise, log_prior, build, scales
         As for :class:`Problem`, of one run; statistics may be of any type, and ``maximise`` may raise `Collapse`.
     **rest
@@ -186,7 +186,7 @@ def one_by_one[P](
 
 
 def _attempt[P](make: Callable[[Any], P], given: Any) -> tuple[P | None, str]:
-    """Return what is made, or None and why it is no mixture."""
+    """Return make(given) and "", or None and why the result would be no mixture."""
     try:
         return make(given), ""
     except ValueError as error:  # a Collapse, or numbers outside the parameter space

@@ -1,17 +1,22 @@
-"""Which runs leave a race: those that have met a better one, or are out of its reach, and most when the best is known.
+"""Decide which runs leave a race, in which only the best run counts.
 
-A run is out of reach if it is farther below the best than a thousand times what it is to gain yet by Aitken's estimate
-(:mod:`em.engine.stopping`). On 336 random problems, Gaussian and Bernoulli, this saved 13 E-steps in 100 and lost one
-winner, by 0.02 nats; a hundred times would save 23 and lose one winner in 47.
+A run leaves in one of these cases.
 
-A run falls behind if the second half of its iterations gained less than it is still below the best. Who falls behind
-leaves when it has taken twice as many iterations as the best run needed to converge, or when three runs, and three in
-ten of the race, have ended at the best optimum and no other is above it: who asks for many runs looks for an optimum
-that few find. What a run gained before it was released from a boundary does not count against it. Rates of convergence
-tell nothing before: a run that gains next to nothing on a plateau may win yet. On 465 races of ten restarts (193
-problems of all families) the first to converge was later overtaken in 22. The rule loses four of these winners; to end
-all runs at the third find alone loses five, and takes a tenth more iterations in all, and a fifth more until the last
-run of a race leaves.
+- It met a better run: their parameters are so near to each other that both have one limit.
+- It is out of reach: it is farther below the best than a thousand times the gain that Aitken's estimate
+  (:mod:`em.engine.stopping`) leaves it. On 336 random problems, Gaussian and Bernoulli, this saved 13 E-steps in 100
+  and lost one winner, by 0.02 nats. A hundred times would save 23 and lose one winner in 47.
+- It falls behind, and has taken twice as many iterations as the best run needed to converge. A run falls behind if the
+  second half of its iterations gained less than it is still below the best.
+- It falls behind, and enough runs ended at the best optimum: three runs and three in ten of the race, while no other
+run
+  is above it. The share matters because a user who asks for many runs looks for an optimum that few of them find.
+
+Gains before a run was released from a boundary do not count as falling behind. Rates of convergence alone decide
+nothing: a run that gains next to nothing on a plateau may still win. On 465 races of ten restarts (193 problems of all
+families) the first run to converge was later overtaken in 22. The rule loses four of these winners. Ending all runs
+when the third has found the best optimum loses five, and takes a tenth more iterations in all, and a fifth more until
+the last run of a race leaves.
 """
 
 from typing import Any
@@ -21,54 +26,54 @@ import numpy as np
 from em.engine.problem import Problem
 from models.validation import Array
 
-MET = 1e-3  # nats that parameters as near to a better run's may differ by
+MET = 1e-3  # nats: parameters of two runs that differ by no more have one limit
 MARGIN = 1e3  # times the estimated gain to come
-ENOUGH, SHARE = 3, 0.3  # runs that ended at the best optimum so far, and of all runs of a race
+ENOUGH, SHARE = 3, 0.3  # runs at the best optimum that decide a race: a number, and a share of its runs
 LATE = 2  # times the iterations of the best run
 
 
 class Races:
-    """Where the R runs of some races stand, by their numbers.
+    """The state of the R runs of one or more races, by run number.
 
     Parameters
     ----------
     problem : Problem
-        Whose metric tells how far apart parameters are.
+        Its metric measures how far apart parameters are.
     races : ndarray of int, shape (R,)
         The race of each run.
     reach : float
-        A run is out of reach if it is so many times farther below the best than it gained of late.
+        A run is also out of reach if it is farther below the best than ``reach`` times its last gain.
     """
 
     def __init__(self, problem: Problem[Any], races: np.ndarray, reach: float) -> None:
         self.problem, self.of_run, self.reach = problem, races, reach
-        self.standing, self.reached = np.full(len(races), -np.inf), np.empty((len(races), len(problem.unit)))
+        self.objectives, self.points = np.full(len(races), -np.inf), np.empty((len(races), len(problem.unit)))
         self.enough = np.maximum(ENOUGH, SHARE * np.bincount(races))
         self.n_met, self.length = np.ones(len(races), dtype=int), np.full(len(races), np.inf)
 
     def leave(self, number: int, met: int | None = None) -> None:
-        """Forget a run that has collapsed or was beaten, or met another one."""
-        self.standing[number] = -np.inf
+        """Remove a run that collapsed or was beaten; ``met`` is the run that it met, if any."""
+        self.objectives[number] = -np.inf
         if met is not None:
             self.n_met[met] += self.n_met[number]
 
     def end(self, number: int, x: Array, objective: float, n_iter: int) -> None:
-        """Remember where a run has converged, its objective there, and after how many iterations."""
-        self.length[number], self.standing[number], self.reached[number] = n_iter, objective, x
+        """Store the parameters and the objective of a run that has converged, and its number of iterations."""
+        self.length[number], self.objectives[number], self.points[number] = n_iter, objective, x
 
     def decided(self, ids: np.ndarray, objective: Array, since_half: Array) -> dict[int, int]:
-        """Return the numbers of the runs whose race is over, each with that of its winner; runs that still climb go on.
+        """Return the runs whose race is decided, each with the winner, by number; runs that may still win go on.
 
         Parameters
         ----------
         ids, objective, since_half : ndarray, shape (R',)
             As for `beaten`.
         """
-        self.standing[ids] = objective
+        self.objectives[ids] = objective
         n_races, races = int(self.of_run.max()) + 1, self.of_run[ids]
         highest, winner = np.full(n_races, -np.inf), np.zeros(n_races, dtype=int)
-        np.maximum.at(highest, self.of_run, self.standing)
-        there = np.flatnonzero((self.length < np.inf) & (self.standing >= highest[self.of_run] - MET))
+        np.maximum.at(highest, self.of_run, self.objectives)
+        there = np.flatnonzero((self.length < np.inf) & (self.objectives >= highest[self.of_run] - MET))
         n_found = np.bincount(self.of_run[there], self.n_met[there], minlength=n_races)
         winner[self.of_run[there[::-1]]] = there[::-1]  # the first of each race is written last
         behind = highest[races] - objective
@@ -85,38 +90,40 @@ class Races:
         since_half: Array,
         to_come: Array,
     ) -> dict[int, tuple[int, bool]]:
-        """Return the numbers of the runs that leave, each with that of the run that beat it and whether they met.
+        """Return the runs that leave, by number, each with the run that beat it and whether they met.
 
-        Runs with one limit have objectives next to each other. Of two that have met the first goes on, for which is
-        ahead may be rounding; or neither does, if the other has converged.
+        A run is compared with the next better one only, because runs with one limit have similar objectives. Of two
+        runs that met, the one of lower number goes on, since rounding may decide which is ahead. If one of them has
+        converged, it stays, and the other leaves.
 
         Parameters
         ----------
         ids : ndarray of int, shape (R',)
-            Numbers of the runs that go on.
+            Numbers of the running runs.
         x, objective : ndarray, shapes (R', P) and (R',)
-            Their best parameters, and the objective there.
+            Their parameters and objectives.
         n_iter : int
-            How many iterations they took.
+            Number of iterations so far.
         lately, since_half : ndarray, shape (R',)
-            What they gained since the last look, infinity before the first, and in the second half of their iterations.
+            What they gained since the last look (infinity before the first), and in the second half of their
+            iterations.
         to_come : ndarray, shape (R',)
-            What they are to gain yet, by estimate, in nats.
+            Their estimated gain still to come, in nats.
         """
         R = len(self.of_run)
-        self.standing[ids], self.reached[ids] = objective, x
-        order = np.lexsort([-np.arange(R), self.standing, self.of_run])  # by race, and from the worst to the best
+        self.objectives[ids], self.points[ids] = objective, x
+        order = np.lexsort([-np.arange(R), self.objectives, self.of_run])  # by race, and from the worst to the best
         better, last = np.arange(R), np.append(self.of_run[order[1:]] != self.of_run[order[:-1]], True)
         better[order[:-1]] = np.where(last[:-1], order[:-1], order[1:])
         leader = order[last][np.searchsorted(self.of_run[order[last]], self.of_run[ids])]
-        behind = self.standing[leader] - objective
+        behind = self.objectives[leader] - objective
         out_of_reach = (behind > self.reach * lately) | (behind > MARGIN * to_come)
         out_of_reach |= (n_iter >= LATE * self.length[leader]) & (behind > since_half)
         out_of_reach &= (ids != leader) & (behind > MET)
         other = better[ids]
-        met = (other != ids) & (self.standing[other] > -np.inf)
+        met = (other != ids) & (self.objectives[other] > -np.inf)
         if met.any():
-            met[met] = self._distances(x[met], self.reached[other[met]]) <= MET
+            met[met] = self._distances(x[met], self.points[other[met]]) <= MET
         losers = zip(ids[out_of_reach].tolist(), leader[out_of_reach].tolist(), strict=True)
         beaten = {loser: (by, False) for loser, by in losers}
         for one, two in zip(ids[met].tolist(), other[met].tolist(), strict=True):
@@ -126,13 +133,13 @@ class Races:
         return beaten
 
     def _distances(self, x: Array, leading: Array) -> Array:
-        """Return n ‖θ - θ'‖² of parameters (R, P) from others, components matched, in nats."""
+        """Return n ‖θ - θ'‖² of two sets of parameters (R, P) after matching their components, in nats."""
         split, unit = self.problem.split, self.problem.unit
         assert self.problem.whitened is not None
         there, own, R = split(leading), split(x), len(leading)
         K = there["weights"].shape[1]
         each = [name for name, shape in self.problem.shapes.items() if shape and shape[0] == K]
-        scaled = np.zeros((2 * R, K))  # one number of each component
+        scaled = np.zeros((2 * R, K))  # one number for each component, by which components are matched
         for name, array in split(np.concatenate([x, leading]) / unit).items():
             scaled += array.reshape(2 * R, K, -1).sum(axis=2) if name in each else 0.0
         order = np.argsort(scaled, axis=1)

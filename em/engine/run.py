@@ -1,4 +1,4 @@
-"""What runs of EM came to, which of several is the best, and which optima they found, how often."""
+"""Results of runs of EM: the best of several, and the optima that they found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from models.validation import Array
 
 
 class Parameters(Protocol):
-    """What the loop asks of parameters: their arrays by name."""
+    """What the loop needs of parameters: their arrays by name."""
 
     def arrays(self) -> dict[str, Array]:
         """Return the arrays by name."""
@@ -20,7 +20,7 @@ class Parameters(Protocol):
 
 @dataclass(frozen=True)
 class Visit:
-    """Parameters of R runs as rows of numbers, what their E-step gave, and which came by a leap."""
+    """Parameters of R runs as rows of numbers, the results of their E-step, and which runs arrived by a leap."""
 
     x: Array
     log_likelihood: Array
@@ -29,12 +29,12 @@ class Visit:
     leapt: np.ndarray
 
     def take(self, which: np.ndarray) -> "Visit":
-        """Return the same for some of the runs."""
+        """Return the visit of some of the runs."""
         statistics = {name: array[which] for name, array in self.statistics.items()}
         return Visit(self.x[which], self.log_likelihood[which], self.objective[which], statistics, self.leapt[which])
 
     def put(self, which: np.ndarray, other: "Visit") -> None:
-        """Write what another visit gave in the place of some runs."""
+        """Overwrite some of the runs by another visit."""
         for mine, theirs in zip(self._arrays(), other._arrays(), strict=True):
             mine[which] = theirs
 
@@ -44,7 +44,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Run[P]:
-    """What one run of EM came to; objective and log-likelihood belong to ``parameters``.
+    """The result of one run of EM; objective and log-likelihood belong to ``parameters``.
 
     Attributes
     ----------
@@ -53,22 +53,22 @@ class Run[P]:
     log_likelihood, objective : float
         Sums over samples in nats, at ``parameters``.
     history : ndarray, shape (n_iter + 1,)
-        Objective of the best parameters so far, at the start and after each iteration: a plain step or a leap that
-        was taken. The last is that after Newton's step, where one was (:mod:`em.starts.newton`).
+        Objective of the best parameters so far, at the start and after each iteration, which is a plain step or a leap.
+        If Newton's step ended the fit (:mod:`em.starts.newton`), the last value is that after it.
     n_e_steps : int
-        Number of E-steps made: n_iter + 1, one for each step that was refused and for Newton's, one for each time that
-        EM went on after it had ended, with all of those that led nowhere, and those that probed whether a run that
-        reached ``max_iter`` had converged; not those that looked for a way off a boundary.
+        Number of E-steps: n_iter + 1, one for each refused leap and for Newton's step, those of EM continued after its
+        end, and those that tested whether a run that reached ``max_iter`` had converged. E-steps that looked for a way
+        off a boundary are not counted.
     converged, collapsed : bool
-        How it ended; neither when ``max_iter`` came first, or when it left a race.
+        How the run ended; neither if it reached ``max_iter`` or left a race.
     status : str
-        The same as a sentence.
+        How the run ended, as a sentence.
     beaten_by : int or None, default None
-        The run that it left a race to.
+        The number of the run that beat it in a race.
     met : bool, default False
-        Whether it left because it met that run, so that both have one limit.
+        Whether it left the race because it met that run, so that both have one limit.
     start : Parameters or None, default None
-        Where it began, in the units in which EM ran.
+        The parameters at which it began, in the units in which EM ran.
     """
 
     parameters: P
@@ -90,9 +90,9 @@ class Run[P]:
 
 
 def best_of[P](runs: Sequence[Run[P]], problem: Problem[P]) -> Run[P]:
-    """Return the run of highest objective among those that ended without collapse, or among all if all collapsed.
+    """Return the run of highest objective that did not collapse, or of all runs if all collapsed.
 
-    Of runs that are equal up to the rounding of the objective, which met in one maximum, it is the first.
+    Of runs whose objectives differ only by rounding it is the first.
     """
     ranked = [run for run in runs if not run.collapsed and run.beaten_by is None] or list(runs)
     highest = max(run.objective for run in ranked)
@@ -100,18 +100,19 @@ def best_of[P](runs: Sequence[Run[P]], problem: Problem[P]) -> Run[P]:
 
 
 def optima(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) -> list[dict[str, Any]]:
-    """Return a row for each optimum, the best first: its objective, how often it was found, how far it is below.
+    """Return a row for each optimum, the best first: its objective, how often it was found, how far it is below the
+    best.
 
-    A run that left the race because it met a better one counts for the optimum of that one. Runs that collapsed, that
-    left out of reach of the best, or when the best was known (:mod:`em.engine.race`), found none. One that reached
-    ``max_iter`` counts for where it stopped.
+    A run that left the race because it met a better run counts for that run's optimum. Runs that collapsed, and runs
+    that left for another reason (:mod:`em.engine.race`), found none. A run that reached ``max_iter`` counts for where
+    it stopped.
 
     Parameters
     ----------
     runs : sequence of Run
-        All in one race.
+        The runs of one race.
     times : sequence of int or None, default None
-        How many starts each run stands for; ``None`` counts one for each.
+        Number of starts that each run stands for; ``None`` counts one for each.
 
     Examples
     --------
@@ -132,7 +133,7 @@ def optima(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) -> list
 
 
 def raised(rows: Sequence[dict[str, Any]], objective: float) -> list[dict[str, Any]]:
-    """Return rows of optima with another objective of the first, which is no lower than the others.
+    """Return rows of optima with a higher objective of the first.
 
     Examples
     --------
@@ -146,7 +147,7 @@ def raised(rows: Sequence[dict[str, Any]], objective: float) -> list[dict[str, A
 
 
 def times_found(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) -> dict[int, int]:
-    """Return for each run that went to its end how many starts came to where it ended."""
+    """Return for each run that reached an optimum, by number, how many starts led there."""
     found: dict[int, int] = {}
     for r in range(len(runs)):
         last = r
@@ -158,12 +159,12 @@ def times_found(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) ->
 
 
 def converged_after(n_iter: int, bound: float) -> str:
-    """Return the status of a run that converged, so many nats from its limit at the most."""
+    """Return the status of a run that converged to within ``bound`` nats of its limit."""
     return f"converged after {n_iter} iterations, at most {bound:.3g} nats from the limit"
 
 
 def lost_to_rounding(n_iter: int, loss: float, converged: bool) -> str:
-    """Return the status of a run that an M-step would have thrown back."""
+    """Return the status of a run that the next M-step would have made worse by rounding."""
     if converged:
         return f"converged after {n_iter} iterations, as far as rounding allows ({loss:.1g} nats)"
     return (
@@ -173,5 +174,5 @@ def lost_to_rounding(n_iter: int, loss: float, converged: bool) -> str:
 
 
 def nats(gain: float) -> str:
-    """Return a gain still to come in words."""
+    """Return a remaining gain in words."""
     return f"about {gain:.2g} nats" if np.isfinite(gain) else "an unknown gain"

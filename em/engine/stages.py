@@ -1,9 +1,9 @@
-"""What a fit has done so far as plain arrays, so that one that was interrupted goes on where it was.
+"""The state of a fit as plain arrays, so that an interrupted fit can be continued.
 
-A fit calls the loop of EM several times: on parts of many rows, for short runs, from where these led. Each call is a
-stage. What is between stages follows from data, settings and seeds, and is done again; of a stage that has ended its
-runs are kept, of the one that goes on all that its next iteration depends on. So a fit that goes on takes the same
-path, to the last bit.
+A fit calls the EM loop several times: on parts of the rows, for short runs, and from the best of them. Each call is a
+stage. For a stage that has ended, its runs are stored. For the running stage, all that its next iteration depends on is
+stored. What happens between stages follows from data, settings and seeds, and is computed again. A continued fit
+therefore takes the same path, to the last bit.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,11 @@ from em.engine.run import Run, Visit
 
 type State = dict[str, Any]
 
-PARTS = {  # what changes in an iteration, by the object that has it
+PARTS = {  # attributes that change in an iteration, by the object that has them
     "": ("ids", "best", "to_come", "released_at"),
     "gain": ("last", "last_squared", "last_gain", "gain_per_squared_step", "rates", "estimates", "gains_by_leaps"),
     "leaps": ("points", "pair", "at", "secants", "n_secants", "shortened", "n_refused", "by_secants"),
-    "races": ("standing", "reached", "n_met", "length"),
+    "races": ("objectives", "points", "n_met", "length"),
 }
 OF_RUNS = [field.name for field in fields(Run) if field.name not in ("parameters", "start")]
 
@@ -36,7 +36,7 @@ class Stages:
     Parameters
     ----------
     states : list of State
-        Of an earlier call of the same fit, in the order of its stages.
+        The states that an earlier call of the same fit stored, in the order of its stages.
     changed : callable
         Called after each iteration.
     """
@@ -45,18 +45,18 @@ class Stages:
         self.states, self._changed, self._n_begun = states, changed, 0
 
     def begin(self) -> State | None:
-        """Return where the next stage is, or None if it has not begun."""
+        """Return the stored state of the next stage, or None if it has not begun."""
         self._n_begun += 1
         return self.states[self._n_begun - 1] if self._n_begun <= len(self.states) else None
 
     def put(self, state: State) -> None:
-        """Keep where the stage that begun last is."""
+        """Store the state of the running stage."""
         self.states[self._n_begun - 1 :] = [state]
         self._changed()
 
 
 def state_of(loop: Any) -> State:
-    """Return where the loop of EM is, in arrays of their own; of one that has ended its runs only."""
+    """Return a copy of the state of an EM loop; if it has ended, only its runs."""
     join = loop.problem.join
     ended = [
         run and {"x": join(one_run(run.parameters.arrays()))[0], **{name: getattr(run, name) for name in OF_RUNS}}
@@ -73,7 +73,7 @@ def state_of(loop: Any) -> State:
 
 
 def restore(loop: Any, state: State) -> None:
-    """Put a loop that has not begun where another one was."""
+    """Set a loop that has not begun to a stored state."""
     problem, state = loop.problem, deepcopy(state)
     for number, run in enumerate(state["ended"]):
         if run is not None:

@@ -1,22 +1,20 @@
-"""When a run of EM has reached its limit: Aitken's estimate of how much the objective will still gain.
+"""Stop a run of EM at its limit: Aitken's estimate of how much the objective will still gain.
 
-Near its limit EM converges linearly: inside the parameter space steps shrink by a factor ρ per iteration and gains of
-the objective by ρ², towards its boundary both shrink by ρ. So gains are a geometric series, and after the last one g,
-with q the larger of the squared ratio of the last two steps and the ratio of the last two gains, there is left
+Near its limit EM converges linearly. Inside the parameter space steps shrink by a factor ρ per iteration and gains of
+the objective by ρ²; towards the boundary both shrink by ρ. So gains are a geometric series. Let g be the last gain, and
+q the larger of the squared ratio of the last two steps and the ratio of the last two gains. The remaining gain is
 
-    g q + g q² + g q³ + ... = g q / (1 - q)        which ends the run when it is at most ``tol``
+    g q + g q² + g q³ + ... = g q / (1 - q)        and the run ends when it is at most ``tol``
 
-Steps keep their digits when gains have sunk into the rounding of the objective; from then on the gain is carried
-forward from the last one that could be read, in proportion to the squared step. Where none could ever be read, because
-the run started near the limit, a step s gains at most n ‖s‖² in the metric of the complete data's information of one
-sample.
+Gains lose their digits in the rounding of the objective before steps do. From then on the gain is extrapolated from the
+last one that was above the rounding, in proportion to the squared step. If no gain ever was, because the run started
+near its limit, a step s gains at most n ‖s‖² in the metric of the complete data's information of one sample.
 
-One small step proves nothing (the first may hide a slow direction), so q is the largest of the last few, and the
-largest of three estimates in a row counts. A leap is no step of this series: it starts the three afresh, and while
-they confirm the limit the engine leaps no more. It is a trial, too: it takes the slow directions out of the steps
-that follow, which then look fast, but what it gained tells how much was there. So no estimate is below the gain of
-a leap among the last few iterations. A start on a saddle cannot be told from a limit by any such rule: that is what
-restarts are for.
+One small step proves nothing, because it may hide a slow direction. So q is the largest of the last few, and the
+largest of three estimates in a row counts. A leap is not part of the series: after it three new estimates are needed,
+and while they confirm the limit the engine takes no leap. A leap takes the slow directions out of the steps that
+follow, which then look fast. But its gain shows how much was missing, so no estimate is below the gain of a leap among
+the last few iterations. No such rule can tell a start on a saddle from a limit; restarts are for that.
 
 References
 ----------
@@ -30,11 +28,11 @@ import numpy as np
 from em.engine.problem import EPS, TINY, Problem
 from models.validation import Array
 
-REMEMBERED = 4  # rates of convergence: right after a leap a slow direction may hide, and the rates before it tell
+REMEMBERED = 4  # rates of convergence: right after a leap only the rates before it show a slow direction
 CONFIRMED = 3  # estimates of the gain to come
-PROBES = 30  # plain steps of a run that reached ``max_iter``
-PROBED = 10  # times tol that these may leave: their estimate and that of the run before differ by a factor
-LEAPS_COUNT = 6  # iterations in which a leap's gain speaks against the limit
+PROBES = 30  # most plain steps that test a run that reached ``max_iter``
+PROBED = 10  # times ``tol`` that may remain after these tests, because two such estimates differ by a factor
+LEAPS_COUNT = 6  # iterations for which the gain of a leap bounds the estimate from below
 STEP_NOISE = 100 * EPS  # a step this small, in units of the parameters' scales, is the M-step's own rounding
 
 
@@ -57,7 +55,7 @@ class GainToCome:
         self.gains_by_leaps = np.zeros((R, LEAPS_COUNT))
 
     def after(self, x: Array, gained: Array, objective: Array, leapt: np.ndarray) -> Array:
-        """Return the gains still to come (R,), in nats, after the plain steps or leaps that led to ``x`` (R, P)."""
+        """Return the remaining gains (R,), in nats, after the plain steps or leaps that led to ``x`` (R, P)."""
         step, read = (x - self.last) * self.weight, gained > (rounding := self.problem.rounding(objective))
         squared = np.einsum("rp,rp->r", step, step)
         plain, still = ~leapt, ~leapt & (squared <= STEP_NOISE**2)
@@ -84,7 +82,7 @@ class GainToCome:
         return np.where(still, 0.0, to_come) if any_still else to_come
 
     def of_step_to(self, x: Array) -> Array:
-        """Return the most that the steps from the last parameters to these can gain, or infinity without a metric."""
+        """Return an upper bound (R,) of the gain of the last steps, to ``x`` (R, P); infinity without a metric."""
         if self.problem.whitened is None:
             return np.full(len(x), np.inf)
         split = self.problem.split
@@ -92,7 +90,7 @@ class GainToCome:
         return self.problem.n_samples * np.sum(rows**2, axis=(1, 2))
 
     def take(self, which: np.ndarray) -> "GainToCome":
-        """Return the same for some of the runs."""
+        """Return the estimates of some of the runs."""
         other = GainToCome(self.last[which], self.problem)
         for name in ("last_squared", "last_gain", "gain_per_squared_step", "rates", "estimates", "gains_by_leaps"):
             setattr(other, name, getattr(self, name)[which])
@@ -100,7 +98,7 @@ class GainToCome:
 
 
 def _push(ring: Array, values: Array, which: np.ndarray | None = None) -> None:
-    """Put a new column into the ring (R, m) for its oldest, in all rows or in some (R,)."""
+    """Append a column to the ring (R, m) and drop its oldest, in all rows or in some (R,)."""
     if which is None or which.all():
         ring[:, :-1], ring[:, -1] = ring[:, 1:], values
     else:
@@ -108,18 +106,18 @@ def _push(ring: Array, values: Array, which: np.ndarray | None = None) -> None:
 
 
 def rest_of_series(gains: list[float]) -> float:
-    """Return what is left of a geometric series of gains, by its mean rate, which the noise of single ratios spares."""
+    """Return the rest of a geometric series of gains, from its mean rate, which is less noisy than single ratios."""
     rate = (gains[-1] / gains[0]) ** (1 / (len(gains) - 1)) if 0 < gains[0] < np.inf else 1.0
     return gains[-1] * rate / (1 - rate) if rate < 1 else np.inf
 
 
 def probed(loop: Any, i: int) -> tuple[float, int]:
-    """Return the gain still to come of the run in row i, and the number of plain steps taken to tell.
+    """Return the remaining gain of the run in row i, and the number of plain steps taken to estimate it.
 
-    A run that starts where another converged has no time to confirm it within one or two iterations. Where the last
-    one gained next to nothing, some more plain steps tell; they count as no iterations, and what they reach is not
-    kept. Steps that gain a thousandth of the objective's last digit, one after the other, are rounding and have no
-    rate, as are steps that together gain no digit.
+    A run that starts where another one converged cannot confirm its limit within one or two iterations. If its last
+    iteration gained next to nothing, more plain steps are made. They are not counted as iterations, and their
+    parameters are dropped. The run is at its limit if several steps in a row each gain less than a thousandth of the
+    objective's last digit, or if all steps together gain no digit: such gains are rounding.
     """
     row, ids, problem = np.array([i]), loop.ids[[i]], loop.problem
     at, gain, to_come = loop.at.take(row), loop.gain.take(row), float(loop.gain.estimates[i].max())

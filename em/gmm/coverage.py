@@ -70,7 +70,7 @@ def identify(
     names = labels.get("feature", [f"column {d}" for d in range(parameters.n_features)])
     seen = {"means": diagonals, "covariances": declared_covariances(parameters.covariance_type, C)}
     asked = [(quantity, seen[quantity.name]) for quantity in parameters.quantities[1:] if quantity.name not in frozen]
-    places = ((q, weight, place) for q, weight in asked for place in q.support.places(weight.shape))
+    places = ((q, weight, place) for q, weight in asked for place in q.support.distinct_entries(weight.shape))
     free = [q.entry(place, labels) for q, weight, place in places if weight[place] < UNSEEN]
     if not free:
         return Identifiability(True, p, p, f"identified: all {p} free parameters are seen")

@@ -18,7 +18,7 @@ from em.gmm.problem import EStep, MStep, components_alike, e_step, e_step_at, fi
 from em.gmm.statistics import GaussianStatistics
 from em.gmm.units import moved, rounder, units_of
 from em.samples import Samples
-from em.starts.restarts import Found
+from em.starts.restarts import SearchResult
 from em.uncertainty.louis import Information
 from models.gmm import GMMIndependentPrior, GMMParameters, simulate
 from models.gmm.prior import GaussianPrior
@@ -158,9 +158,9 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         kind = check_covariance_type(self.covariance_type)
         return {"weights": (K,), "means": (K, D), "covariances": covariances_shape(kind, K, D)}
 
-    def _returned(
-        self, there: Self, found: Found[GMMParameters], standard: Samples, samples: Samples
-    ) -> Found[GMMParameters]:
+    def _result_in_units_of_data(
+        self, there: Self, found: SearchResult[GMMParameters], standard: Samples, samples: Samples
+    ) -> SearchResult[GMMParameters]:
         units = there._units
         log_data = units.log_data(samples)
         log_prior = 0.0 if self.prior is None else units.log_prior(self.n_components)
@@ -172,17 +172,17 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         for row in found.optima:
             row["objective"] += best.objective - found.best.objective
         n_collapsed = max(found.n_collapsed, int(best.collapsed))
-        return Found(replace(best, parameters=held), n_collapsed, found.n_starts, found.optima)
+        return SearchResult(replace(best, parameters=held), n_collapsed, found.n_starts, found.optima)
 
-    def _moved(self, like: Samples) -> Self:
+    def _in_standard_units(self, like: Samples) -> Self:
         """EM runs in the units of the data's own spread (:mod:`em.gmm.units`)."""
         units = units_of(like, self.covariance_type, self.prior)
         return moved(self, units)
 
-    def _standard(self, samples: Samples) -> Samples:
+    def _standardised(self, samples: Samples) -> Samples:
         return samples.in_units(self._units)
 
-    def _back(self, parameters: GMMParameters) -> GMMParameters:
+    def _in_units_of_data(self, parameters: GMMParameters) -> GMMParameters:
         return self._units.back(parameters)
 
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[GMMParameters] | None:
@@ -196,18 +196,18 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     def _sized_problem(self, samples: Samples, sizes: np.ndarray | None) -> Problem[GMMParameters]:
         return self._problem_of(samples, samples.e_step(self), self._spread(samples)[None], sizes)
 
-    def _e_step_of(self, samples: Samples, *, as_holed: bool = False) -> EStep:
-        return e_step(samples, self.covariance_type, self.n_components, as_holed=as_holed)
+    def _e_step_of(self, samples: Samples, *, with_missing: bool = False) -> EStep:
+        return e_step(samples, self.covariance_type, self.n_components, with_missing=with_missing)
 
-    def _e_step_at(self, theta: Arrays, runs: np.ndarray, *, as_holed: bool) -> Callable[[Samples], Any]:
-        if as_holed:
-            return super()._e_step_at(theta, runs, as_holed=True)
+    def _e_step_at(self, theta: Arrays, runs: np.ndarray, *, with_missing: bool) -> Callable[[Samples], Any]:
+        if with_missing:
+            return super()._e_step_at(theta, runs, with_missing=True)
         return e_step_at(theta, runs, self.covariance_type)  # no part has a missing cell
 
-    def _about(self, statistics: Arrays, arrays: Arrays) -> dict[str, Array]:
+    def _centred_at(self, statistics: Arrays, arrays: Arrays) -> dict[str, Array]:
         return GaussianStatistics(self.covariance_type, **statistics).about(arrays["means"]).arrays()
 
-    def _of_other_units(self, statistics: Arrays, there: Self) -> dict[str, Array]:
+    def _in_own_units(self, statistics: Arrays, there: Self) -> dict[str, Array]:
         return there._units.statistics(statistics, self._units)
 
     @property

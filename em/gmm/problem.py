@@ -101,16 +101,16 @@ class MStep:
         return scales_of(self.covariance_type, np.where(flat, np.eye(self.spreads.shape[-1]), self.spreads))
 
 
-def e_step(samples: Samples, covariance_type: str, n_components: int, *, as_holed: bool = False) -> EStep:
+def e_step(samples: Samples, covariance_type: str, n_components: int, *, with_missing: bool = False) -> EStep:
     """Return the E-step of many runs: one product for the whole rows, and run after run where cells are missing.
 
-    With ``as_holed``, run after run also where none is: moments about the same centres as those of other rows.
+    With ``with_missing``, run after run also where none is: moments about the same centres as those of other rows.
     """
     whole, holed = complete_and_holed(samples, n_components)
     complete = samples if samples.complete else samples.part(whole)
     form = NaturalForm(covariance_type, samples.X.shape[1])
     rows = GaussianRows(complete.X, form, complete.weights, keep=samples.lasting) if len(complete.X) else None
-    if rows is not None and not holed and not as_holed:
+    if rows is not None and not holed and not with_missing:
         return rows.expect
 
     def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:

@@ -52,7 +52,7 @@ class Units:
         """Return samples in these units: a copy, or a view of complete ones that are many, or read once."""
         viewed = samples.complete and (samples.X.size > MOST_CELLS_COPIED or not samples.lasting)
         X: Any = StandardRows(samples.X, self) if viewed else self.rows(samples.X)
-        return replace(samples, X=X, hand=lambda: self.samples(samples.at_hand))
+        return replace(samples, X=X, make_start_rows=lambda: self.samples(samples.start_rows))
 
     def arrays(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """Return those among weights, means and covariances that are given, in these units."""

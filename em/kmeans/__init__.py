@@ -1,6 +1,6 @@
 """K-means as hard EM ("hard GMM").
 
-Story: a Gaussian mixture with equal weights and covariances ε I. As ε → 0 the responsibilities become one-hot,
+Take a Gaussian mixture with equal weights and covariances ε I. As ε → 0 the responsibilities become one-hot,
 
     r_ik = 1 if k = argmin_j ‖x_i - c_j‖² else 0            (E-step: assignment)
     c_k  = Σ_i r_ik x_i / Σ_i r_ik                           (M-step: update)
@@ -28,42 +28,43 @@ from em.kmeans.lloyd import LloydRun, lloyd, nearest, squared_distances
 from em.kmeans.plusplus import kmeans_plusplus
 from em.kmeans.sparse_moments import sparse_typical_size
 from em.kmeans.split_and_merge import split_and_merge
-from em.kmeans.together import SAME, best_of, leading, lloyd_together
+from em.kmeans.together import SAME, best_of, lloyd_together, shortlisted
 from em.process.blas import one_blas_thread
 from em.reports import ReportsOfKMeans
 from em.samples import Samples
 from em.samples.distinct import worth_sorting
+from em.samples.parts import WORTH_A_PART
 from em.samples.reading import samples_to_fit, samples_to_use
-from em.samples.sketch import WORTH_A_PART
 from em.status import FewerClustersWarning, NotConvergedWarning, tell
 from models.shown import shown
 from models.validation import Array, check_sample_weight, check_seed, count_at_least_one, frozen_array, number_above
 
 MOST_ITERATIONS = 1000
 SMALLEST_SCALE, LARGEST_SCALE = 1e-140, 1e140
-FEWEST_IN_PART, ROWS_PER_NUMBER = 2048, 30  # rows of the first part; half of them where there are few
-REACH = 20.0  # times the gain of its last iterations that leave a run from near its limit out of reach of the best
+FEWEST_IN_PART, ROWS_PER_NUMBER = 2048, 30  # rows of the first part: at least so many, and per number in the centres
+REACH = 20.0  # a run that is farther behind the best than so many times the gain of its last iterations leaves
 
 
 @dataclass(eq=False, repr=False)
 class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
     """K-means clustering by hard EM.
 
-    X may be any scipy.sparse matrix or array; it is never made dense as a whole. With fewer distinct rows than
-    clusters some centres coincide or have no sample: a `FewerClustersWarning` says so.
+    X may be any scipy.sparse matrix or array; it is never made dense as a whole. If X has fewer distinct rows than
+    clusters, some centres coincide or have no sample, and a `FewerClustersWarning` is given.
 
     Parameters
     ----------
     n_clusters : int, default 8
         Number of clusters K.
     n_init : int, default 10
-        Number of restarts; the one of least inertia is kept. Of two or more, clusters of the best are then merged and
-        split as long as that helps (:mod:`em.kmeans.split_and_merge`). Of many rows all this is done on a random part,
-        and what leads there goes on with all rows; of few, rows are then exchanged (:mod:`em.kmeans.exchanges`).
+        Number of restarts; the best one is kept. With two or more, clusters of the best run are then merged and split
+        as long as that lowers the inertia (:mod:`em.kmeans.split_and_merge`). With many rows, all this runs on a random
+        part, and the best runs go on with all rows. With few rows, single rows are then exchanged between clusters
+        (:mod:`em.kmeans.exchanges`).
     init : "k-means++" or array_like, shape (K, D), default "k-means++"
         How to start; given centres make one run.
     tol : float, default 0
-        Bound on the inertia still to be gained; 0 goes on until no assignment changes.
+        Bound on the remaining decrease of the inertia; 0 iterates until no assignment changes.
     max_iter : int, default 1000
         Largest number of iterations of each restart.
     random_state : int, RandomState or None, default None
@@ -74,9 +75,9 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
     cluster_centers_ : ndarray, shape (K, D)
         Centres.
     labels_ : ndarray of int, shape (n,)
-        Nearest centre of each sample. Of a fit to Dask's chunks it is a lazy array; where such a fit was loaded, None.
+        Nearest centre of each sample. After a fit to Dask's chunks it is a lazy array; if such a fit was loaded, None.
     inertia_ : float
-        Σ_i min_k ‖x_i - c_k‖², of the returned centres.
+        Σ_i min_k ‖x_i - c_k‖² at the returned centres.
     objective_, history_ : float; ndarray, shape (``n_iter_`` + 1,)
         Minus the inertia, at the end and at every iteration; it never decreases.
     n_iter_, converged_, status_
@@ -112,8 +113,8 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         Parameters
         ----------
         X : array_like, or a Dask array or DataFrame, shape (n, D)
-            Samples. Dask's rows stay in their chunks: restarts run on a sample of them (:mod:`em.chunked.summary`), and
-            those that lead there go on with sums over all chunks, in passes that they share.
+            Samples. Dask's rows stay in their chunks: restarts run on a sketch of them (:mod:`em.chunked.summary`), and
+            the best of these runs go on with sums over all chunks, in passes that they share.
         y : ignored
             Present for scikit-learn's conventions.
         sample_weight : array_like, shape (n,), or None
@@ -137,15 +138,15 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         if not self.converged_:
             tell(self.status_, NotConvergedWarning)
         used = np.unique(self.labels_[samples.numbers]) if samples.in_memory else np.flatnonzero(best.counts)
-        if (found := len(used)) < self.n_clusters:
+        if (n_used := len(used)) < self.n_clusters:
             why = "X has no more distinct rows" if self.inertia_ == 0 else "some centres are the nearest of no row"
-            remark = f"found {found} distinct cluster(s), fewer than n_clusters={self.n_clusters}: {why}"
+            remark = f"found {n_used} distinct cluster(s), fewer than n_clusters={self.n_clusters}: {why}"
             self.status_ = f"{self.status_}; {remark}"
             tell(remark, FewerClustersWarning)
         return self
 
     def fit_predict(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> np.ndarray:
-        """Find the centres and return the index of the nearest one of each sample, of weight 0 too, shape (n,)."""
+        """Find the centres, and return the index of each sample's nearest centre, (n,), also of samples of weight 0."""
         return self.fit(X, sample_weight=sample_weight).labels_
 
     def fit_transform(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Array:
@@ -153,7 +154,7 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
     def _packed(self) -> dict[str, Any]:
-        """Return what a file holds in place of lazy labels."""
+        """Return the attributes that a file stores differently: no lazy labels."""
         return {"labels_": None} if is_chunked(self.labels_) else {}
 
     def __sklearn_tags__(self) -> Tags:
@@ -176,7 +177,7 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
             raise ValueError(f"init must be 'k-means++' or an array of centres, got {shown(self.init)}")
 
     def _search(self, rows: Samples, X: Any) -> tuple[LloydRun, int, Array, float]:
-        """Return the best run, how many starts there were, and the location and the scale of the run's units."""
+        """Return the best run, the number of starts, and the location and the scale of the run's units."""
         location, scale = _location_and_scale(rows)
         settings: dict[str, Any] = {"tol": self.tol / scale**2, "max_iter": self.max_iter}
 
@@ -188,8 +189,8 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
             starts, n_starts = [(np.asarray(self.init, dtype=np.float64) - location) / scale], 1
         else:
             seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init).tolist()
-            hand = whole if rows.few else standard(rows.at_hand)
-            starts, n_starts = self._leading(hand, seeds, settings, few=rows.few), self.n_init
+            start_rows = whole if rows.fits_sketch else standard(rows.start_rows)
+            starts, n_starts = self._shortlist(start_rows, seeds, settings, all_rows=rows.fits_sketch), self.n_init
         if isinstance(rows, ChunkedSamples):
             runs = lloyds_of_chunks(rows, starts, X, location=location, scale=scale, **settings)
         elif len(starts) == 1:
@@ -204,26 +205,31 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
             best = lloyd(whole.X, whole.weights, best.centers, **settings, path=path)
         return best, n_starts, location, scale
 
-    def _leading(self, samples: Samples, seeds: list[int], settings: dict[str, Any], *, few: bool) -> list[Array]:
-        """Return the starts that lead on a part of the samples, then on four times as many, and so on.
+    def _shortlist(
+        self, samples: Samples, seeds: list[int], settings: dict[str, Any], *, all_rows: bool
+    ) -> list[Array]:
+        """Return the runs' centres that may be the best on all rows, from runs on growing parts of the samples.
 
-        Last come the samples themselves, unless they are all that there are (``few``).
+        Each part has four times as many rows as the one before. The last runs take all ``samples``, unless these are
+        all rows of the data (``all_rows``), on which the caller runs anyway.
         """
         enough = max(FEWEST_IN_PART, ROWS_PER_NUMBER * self.n_clusters * samples.X.shape[1])
         quarter = 0 if issparse(samples.X) else len(samples.X) // WORTH_A_PART
         rng, starts, n_rows = check_random_state(seeds[0]), list[Array](), min(enough, quarter)
         while enough <= 2 * n_rows <= 2 * quarter and len(starts) != 1:
             part = samples.some(n_rows, rng)
-            starts, n_rows = leading(part, self._runs(part, starts, seeds, settings)), n_rows * WORTH_A_PART
-        if len(starts) != 1 and not few:
-            starts = leading(samples, self._runs(samples, starts, seeds, settings))
+            starts, n_rows = shortlisted(part, self._runs(part, starts, seeds, settings)), n_rows * WORTH_A_PART
+        if len(starts) != 1 and not all_rows:
+            starts = shortlisted(samples, self._runs(samples, starts, seeds, settings))
         return starts
 
-    def _runs(self, samples: Samples, led: list[Array], seeds: list[int], settings: dict[str, Any]) -> list[LloydRun]:
-        """Return the runs from where others led, or of every restart, with what splits and merges make of the best."""
-        if led:
-            return together(samples, led, **settings, reach=REACH)
-        rng, starts = np.random.RandomState(0), list[Array]()  # seeded again for each: a new one takes longer
+    def _runs(
+        self, samples: Samples, shortlist: list[Array], seeds: list[int], settings: dict[str, Any]
+    ) -> list[LloydRun]:
+        """Run from the shortlisted centres; if there are none, from every seed, and split and merge the best run."""
+        if shortlist:
+            return together(samples, shortlist, **settings, reach=REACH)
+        rng, starts = np.random.RandomState(0), list[Array]()  # seeding it again is faster than a new generator
         for seed in seeds:
             rng.seed(seed)
             starts.append(kmeans_plusplus(samples.X, self.n_clusters, rng, samples.weights))
@@ -234,23 +240,23 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
 
     @property
     def _n_features_out(self) -> int:
-        """Columns of `transform`, for the names that `set_output` gives them."""
+        """Number of columns of `transform`, for the names that `set_output` gives them."""
         return len(self.cluster_centers_)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the index of the nearest centre of each sample, shape (n,); of Dask's chunks a lazy array."""
+        """Return the index of the nearest centre of each sample, shape (n,); for Dask's chunks a lazy array."""
         if is_chunked(X):
             return lazily(self._for_chunks(X).predict, X, dtype=np.intp)
         return nearest(samples_to_use(self, X), self.cluster_centers_)[0]
 
     def transform(self, X: ArrayLike) -> Array:
-        """Return the distance of each sample to each centre, shape (n, K); of Dask's chunks a lazy array."""
+        """Return the distance of each sample to each centre, shape (n, K); for Dask's chunks a lazy array."""
         if is_chunked(X):
             return lazily(self._for_chunks(X).transform, X, len(self.cluster_centers_))
         return np.sqrt(squared_distances(samples_to_use(self, X), self.cluster_centers_))
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Return minus the inertia of X, of Dask's chunks in one pass."""
+        """Return minus the inertia of X; for Dask's chunks in one pass."""
         return -float(sums_of(type(self)._inertia, self, X, sample_weight))
 
     def _inertia(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
@@ -259,12 +265,12 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         return np.asarray(distances.sum() if weights is None else weights[weights > 0] @ distances[weights > 0])
 
     def _for_chunks(self, X: Any) -> Self:
-        """Return a copy for the chunks of X, which come as arrays."""
+        """Return a copy that takes the chunks of X as arrays."""
         return for_chunks(self, X)
 
 
 def together(samples: Samples, starts: list[Array], **settings: Any) -> list[LloydRun]:
-    """Run Lloyd's algorithm from all starts, on dense rows at once (:mod:`em.kmeans.together`)."""
+    """Run Lloyd's algorithm from all starts, for dense rows as one batch (:mod:`em.kmeans.together`)."""
     if issparse(samples.X):
         settings.pop("reach", None)
         return [lloyd(samples.X, samples.weights, start, **settings) for start in starts]
@@ -272,14 +278,14 @@ def together(samples: Samples, starts: list[Array], **settings: Any) -> list[Llo
 
 
 def _location_and_scale(samples: Samples) -> tuple[Array, float]:
-    """Return the mean of X (D,) and about the root of its mean variance, or 1: the units in which centres are sought.
+    """Return the units of the search: the mean of X (D,), and about the root of its mean variance, or 1.
 
     Raises
     ------
     ValueError
-        If squared distances fit no float.
+        If squared distances would overflow.
     """
-    if issparse(samples.X):  # which no centring may make dense
+    if issparse(samples.X):  # centring would make it dense
         location, deviation = np.zeros(samples.X.shape[1]), sparse_typical_size(samples.X, samples.weights)
     else:
         location, deviation = samples.mean, samples.deviation

@@ -1,9 +1,9 @@
-"""Lloyd's algorithm on rows in chunks: a chunk gives the sums of its clusters, and means are taken where all come.
+"""Lloyd's algorithm on rows in chunks: each chunk returns the sums of its clusters.
 
     N_k = Σ_chunks Σ_i w_i,    S_k = Σ_chunks Σ_i w_i x_i  (i in the chunk, nearest to c_k),    c_k ← S_k / N_k
 
-Nothing is kept of a row between two passes. The run ends when a pass gives the sums of the one before: then no
-assignment has changed.
+Nothing is stored per row between two passes. The run ends when a pass gives the same sums as the one before, because
+then no assignment has changed.
 """
 
 import operator
@@ -16,25 +16,25 @@ import numpy as np
 
 from em.chunked.samples import ChunkedSamples
 from em.chunked.together import together
-from em.kmeans.lloyd import LloydRun, cluster_sums, ended, ending, means, nearest, same_again
+from em.kmeans.lloyd import LloydRun, cluster_sums, finished_run, means, nearest, stopping, unchanged_status
 from em.samples import Samples
 from em.samples.distinct import order_of_values
 from em.sums import Sums
 from models.validation import Array
 
-NUMBERS_AT_A_TIME = 15_000  # of an array: memory for one of 128 kB costs Dask's workers page faults each time
+NUMBERS_AT_A_TIME = 15_000  # in an array: arrays of 128 kB or more cost Dask's workers page faults each time
 
 
 @dataclass(frozen=True)
 class Farthest:
-    """The row (D,) of largest squared distance to its centre; of several the first in the order of their values."""
+    """The row (D,) of largest squared distance to its centre; of several the first in the order of the rows' values."""
 
     distance: float
     row: Array
 
     @classmethod
     def of(cls, X: Array, distances: Array) -> Self:
-        """Return that of some rows."""
+        """Return the farthest of rows X with these squared distances."""
         rows = X[distances == distances.max()]
         return cls(float(distances.max()), rows[order_of_values(rows)[0]])
 
@@ -44,7 +44,7 @@ class Farthest:
 
 @dataclass(frozen=True)
 class Assignment:
-    """The rows of a chunk, centred by a location (D,) and divided by a scale, at the nearest of some centres (K, D)."""
+    """Assigns the rows of a chunk, minus ``location`` (D,) and over ``scale``, to the nearest of the centres (K, D)."""
 
     centers: Array
     location: Array
@@ -74,7 +74,7 @@ class Assignment:
 def lloyd_of_chunks(
     samples: ChunkedSamples, centers: Array, *, location: Array, scale: float, tol: float, max_iter: int
 ) -> LloydRun:
-    """Run Lloyd's algorithm from given centres (K, D), in units in which the rows are near 0 and of size 1."""
+    """Run Lloyd's algorithm from given centres (K, D), in units in which the rows lie near 0 and have size 1."""
     total = float(samples.summary.moment.sum()) / scale**2
     before, inertias = None, list[float]()
     while True:
@@ -82,19 +82,19 @@ def lloyd_of_chunks(
         counts, sums, inertia = samples.sum_of(at.clusters).parts
         inertias.append(inertia)
         if before is not None and (counts == before[0]).all() and (sums == before[1]).all():
-            converged, status = True, same_again(inertias)
+            converged, status = True, unchanged_status(inertias)
         else:
-            converged, status = ending(inertias, total, tol, max_iter)
+            converged, status = stopping(inertias, total, tol, max_iter)
         if status:
-            return ended(centers, inertias, inertia, converged, status, counts)
+            return finished_run(centers, inertias, inertia, converged, status, counts)
         before, centers = (counts, sums), means(counts, sums, centers, partial(_farthest, samples, at))
 
 
 def lloyds_of_chunks(samples: ChunkedSamples, starts: Sequence[Array], X: Any, **settings: Any) -> list[LloydRun]:
-    """Run it from several starts, in passes over the chunks X that all of them share."""
+    """Run Lloyd's algorithm from several starts; the runs share passes over the chunks X."""
     return together([partial(lloyd_of_chunks, samples, start, **settings) for start in starts], X)
 
 
 def _farthest(samples: ChunkedSamples, at: Assignment) -> tuple[float, Array]:
-    found: Farthest = samples.sum_of(at.farthest)
-    return found.distance, found.row
+    farthest: Farthest = samples.sum_of(at.farthest)
+    return farthest.distance, farthest.row

@@ -1,16 +1,16 @@
-"""Lloyd's algorithm: assign each sample to its nearest centre, put each centre at the mean of its samples, and again.
+"""Lloyd's algorithm: assign each sample to its nearest centre, move each centre to the mean of its samples, repeat.
 
-Near the end few samples change hands, and bounds tell which may (Hamerly 2010). With u_i at least the distance of x_i
-to its own centre and l_i at most that to any other, a centre c that moves by δ_c leaves
+Near the end few samples change clusters, and bounds tell which may (Hamerly 2010). Let u_i be at least the distance of
+x_i to its own centre, and l_i at most its distance to any other centre. If each centre c moves by δ_c, the bounds
 
     u_i ← u_i + δ_own,    l_i ← l_i - max_c δ_c
 
-right, so that only samples with u_i >= l_i are measured again. The distances themselves are one matrix product,
+remain valid. So only samples with u_i >= l_i are measured again. The distances themselves are one matrix product,
 
     ‖x - c‖² = ‖x‖² - 2 x · c + ‖c‖²,
 
-for rows near 0. Where the two nearest centres are as near as its rounding can tell, differences decide, and of centres
-that are equally near the first is taken: in other units the answer is the same.
+for rows near 0. If the two nearest centres are equally near up to the rounding of the product, distances are computed
+from differences. If they are still equal, the first centre is taken. So the result is the same in other units.
 
 References
 ----------
@@ -30,18 +30,18 @@ from em.engine.blocks import blocks
 from em.engine.problem import EPS
 from models.validation import Array
 
-TIED = 1e-12  # relative difference of squared distances that is rounding
-PRODUCT_ROUNDING = 32 * EPS  # of an expanded square, in units of ‖x‖² + ‖c‖²
+TIED = 1e-12  # relative difference of squared distances that counts as rounding
+PRODUCT_ROUNDING = 32 * EPS  # of an expanded square, relative to ‖x‖² + ‖c‖²
 BLOCK_NUMBERS = 2**17
-MEAN_ROUNDING = 16 * EPS  # of a mean of equal rows, in units of their size
-FEW_SHARES = 2**15  # of samples in clusters
-IDLE = 10  # iterations in a row that gain no digit
+MEAN_ROUNDING = 16 * EPS  # of the mean of equal rows, relative to their size
+FEW_SHARES = 2**15  # rows times clusters up to which a dense product is faster than a sparse one
+IDLE = 10  # iterations in a row without a gain of one digit after which a run counts as converged
 CELLS_AT_A_TIME = 250_000  # of rows that are made dense
 
 
 @dataclass(frozen=True)
 class LloydRun:
-    """Where Lloyd's algorithm ended.
+    """The result of a run of Lloyd's algorithm.
 
     Attributes
     ----------
@@ -52,11 +52,11 @@ class LloydRun:
     history : ndarray, shape (n_iter + 1,)
         Minus the inertia at the start and after each iteration; it never decreases.
     converged : bool
-        Whether no assignment changes any more, or less than ``tol`` is still to be gained.
+        Whether no assignment changes any more, or at most ``tol`` is still to be gained.
     status : str
-        The same as a sentence.
+        How the run ended, as a sentence.
     counts : ndarray, shape (K,)
-        Weight of the samples of each centre.
+        Total weight of each cluster.
     """
 
     centers: Array
@@ -73,7 +73,7 @@ def squared_norms(X: Any) -> Array:
 
 
 def squared_distances(X: Any, centers: Array) -> Array:
-    """Return ‖x_i - c_k‖², shape (n, K), by differences: exact where expanding the square would cancel."""
+    """Return ‖x_i - c_k‖², shape (n, K), from differences, which is exact where an expanded square would cancel."""
     if not issparse(X):
         return np.stack([np.einsum("nd,nd->n", X - center, X - center) for center in centers], axis=1)
     distances = np.empty((X.shape[0], len(centers)))
@@ -83,14 +83,14 @@ def squared_distances(X: Any, centers: Array) -> Array:
 
 
 def first_within_rounding(values: Array, least: Array) -> np.ndarray:
-    """Return where each row of values (n, m) first comes as near to its least (n,) as rounding can tell."""
+    """Return for each row of values (n, m) the first index whose value equals its least (n,) up to rounding."""
     return np.asarray((values <= least[:, None] * (1 + TIED)).argmax(axis=1))
 
 
 def nearest(X: Any, centers: Array) -> tuple[np.ndarray, Array]:
     """Return the index of the nearest centre and the squared distance to it, each of shape (n,).
 
-    Of centres that are as near as rounding can tell, it is the first.
+    Of centres that are equally near up to rounding, the first is taken.
     """
     labels = _assigned(X, squared_norms(X), centers)[0]
     return labels, _own_distances(X, centers, labels)
@@ -99,9 +99,9 @@ def nearest(X: Any, centers: Array) -> tuple[np.ndarray, Array]:
 def lloyd(
     X: Any, weights: Array | None, centers: Array, *, tol: float = 0.0, max_iter: int = 1000, path: Sequence[float] = ()
 ) -> LloydRun:
-    """Run Lloyd's algorithm from given centres (K, D) on rows X (n, D), dense or sparse, near 0 and of size 1.
+    """Run Lloyd's algorithm from given centres (K, D) on dense or sparse rows X (n, D) near 0 and of size 1.
 
-    ``path`` holds the inertias of the iterations, counted in ``max_iter``, that led there.
+    ``path`` holds the inertias of earlier iterations of the run, which count in ``max_iter``.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def lloyd(
     counts, sums = np.bincount(labels, w, minlength=len(centers)), cluster_sums(X, labels, w, len(centers))
     while True:
         inertias.append(total - 2 * float((centers * sums).sum()) + float(counts @ (centers**2).sum(axis=1)))
-        converged, status = ending(inertias, total, tol, max_iter)
+        converged, status = stopping(inertias, total, tol, max_iter)
         if status:
             break
         before, centers = centers, means(counts, sums, centers, partial(farthest, X, centers, labels))
@@ -129,24 +129,24 @@ def lloyd(
             sums = sums + cluster_sums(rows, labels[changed], own, len(centers))
             sums = sums - cluster_sums(rows, others, own, len(centers))
             continue
-        sums = cluster_sums(X, labels, w, len(centers))  # anew, without what roundings have left
+        sums = cluster_sums(X, labels, w, len(centers))  # computed again, without accumulated rounding
         centers, before = means(counts, sums, centers, partial(farthest, X, centers, labels)), labels
         labels, upper, lower = _assigned(X, norms, centers)
         counts, sums = np.bincount(labels, w, minlength=len(centers)), cluster_sums(X, labels, w, len(centers))
         if (labels == before).all():
             inertias.append(inertias[-1])
-            converged, status = True, same_again(inertias)
+            converged, status = True, unchanged_status(inertias)
             break
-    return ended(centers, inertias, float(w @ _own_distances(X, centers, labels)), converged, status, counts)
+    return finished_run(centers, inertias, float(w @ _own_distances(X, centers, labels)), converged, status, counts)
 
 
-def ending(inertias: Sequence[float], total: float, tol: float, max_iter: int) -> tuple[bool, str]:
-    """Return whether inertias so far say that a run converged, and how it ended in words, "" where it goes on.
+def stopping(inertias: Sequence[float], total: float, tol: float, max_iter: int) -> tuple[bool, str]:
+    """Return whether a run with these inertias has converged, and its status, which is "" while it goes on.
 
-    ``total`` is the inertia about 0, whose rounding counts for nothing.
+    ``total`` is the inertia about 0; changes within its rounding do not count.
     """
     n_iter = len(inertias) - 1
-    idle = n_iter >= IDLE and inertias[-1 - IDLE] - inertias[-1] <= EPS * total  # ties go to and fro
+    idle = n_iter >= IDLE and inertias[-1 - IDLE] - inertias[-1] <= EPS * total  # tied rows change back and forth
     if idle or (n_iter > 1 and 0 < rest_of_gains(inertias) <= tol):
         bound = 0.0 if idle else tol
         return True, f"converged after {n_iter} iterations, at most {bound:.3g} units of inertia from the limit"
@@ -157,22 +157,22 @@ def ending(inertias: Sequence[float], total: float, tol: float, max_iter: int) -
     return False, f"{status}: raise max_iter or tol"
 
 
-def same_again(inertias: Sequence[float]) -> str:
-    """Return in words that no assignment changed in the last iteration."""
+def unchanged_status(inertias: Sequence[float]) -> str:
+    """Return the status of a run whose last iteration changed no assignment."""
     return f"converged after {len(inertias) - 1} iterations, at most 0 units of inertia from the limit"
 
 
-def ended(
+def finished_run(
     centers: Array, inertias: Sequence[float], inertia: float, converged: bool, status: str, counts: Array
 ) -> LloydRun:
-    """Return a run of these inertias, with that of the centres without the rounding of expanded squares."""
+    """Return the run; ``inertia`` is that of its centres, without the rounding of expanded squares."""
     history = np.minimum(-np.minimum.accumulate(inertias), -inertia)
     history[-1] = -inertia
     return LloydRun(centers, -inertia, history, converged, status, counts)
 
 
 def rest_of_gains(inertias: Sequence[float]) -> float:
-    """Return the rest of a geometric series of gains, by the last two."""
+    """Return the rest of a geometric series of gains, from its last two terms."""
     before, last = inertias[-3] - inertias[-2], inertias[-2] - inertias[-1]
     return last * (last / (before - last)) if before > last > 0 else np.inf
 
@@ -180,19 +180,22 @@ def rest_of_gains(inertias: Sequence[float]) -> float:
 def _reassign(
     X: Any, norms: Array, centers: Array, labels: np.ndarray, upper: Array, lower: Array
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Measure the samples again that may have changed hands; write what was found, and return which did, from where."""
+    """Assign the samples again that may have changed clusters, and update labels and bounds in place.
+
+    Return which samples changed, and the clusters that they left.
+    """
     stale = np.flatnonzero(upper * (1 + 1e-9) >= lower)
     whole = 2 * len(stale) > len(labels)
     which = np.arange(len(labels)) if whole else stale
-    found, upper[which], lower[which] = _assigned(X if whole else X[which], norms[which], centers)
-    moved = found != labels[which]
+    new, upper[which], lower[which] = _assigned(X if whole else X[which], norms[which], centers)
+    moved = new != labels[which]
     changed, others = which[moved], labels[which[moved]]
-    labels[which] = found
+    labels[which] = new
     return changed, others
 
 
 def _assigned(X: Any, norms: Array, centers: Array) -> tuple[np.ndarray, Array, Array]:
-    """Return the nearest centre of each row (n,), and bounds u and l (n,) of the distances to it and to the others."""
+    """Return the nearest centre of each row (n,), and bounds u and l (n,) of its distances to it and to the others."""
     n, K = X.shape[0], len(centers)
     labels, upper, lower = np.zeros(n, dtype=np.intp), np.empty(n), np.empty(n)
     of_centers = (centers**2).sum(axis=1)
@@ -212,10 +215,10 @@ def _assigned(X: Any, norms: Array, centers: Array) -> tuple[np.ndarray, Array, 
         tied = np.flatnonzero(second - best <= 2 * slack + TIED * own)
         if len(tied):
             exact = squared_distances(part[tied], centers)
-            of_means = MEAN_ROUNDING**2 * norms[rows][tied]  # two centres on the same samples differ by no more
+            of_means = MEAN_ROUNDING**2 * norms[rows][tied]  # centres of the same samples differ by at most this
             label[tied] = first_within_rounding(exact, exact.min(axis=1) + of_means)
         upper[rows] = np.sqrt(own + slack)
-        with np.errstate(invalid="ignore"):  # a row so far out that its square fits no float
+        with np.errstate(invalid="ignore"):  # the square of a very distant row may overflow
             lower[rows] = np.sqrt(np.fmax(second + norms[rows] - slack, 0.0))
 
     for rows in blocks(n, max(256, BLOCK_NUMBERS // (K + X.shape[1]))):
@@ -224,7 +227,7 @@ def _assigned(X: Any, norms: Array, centers: Array) -> tuple[np.ndarray, Array, 
 
 
 def _own_distances(X: Any, centers: Array, labels: np.ndarray) -> Array:
-    """Return the squared distance of each row to its own centre, shape (n,), by differences."""
+    """Return the squared distance of each row to its own centre, shape (n,), from differences."""
     distances = np.empty(len(labels))
     for rows in blocks(len(labels), max(1, CELLS_AT_A_TIME // X.shape[1])):
         part = X[rows].toarray() if issparse(X) else X[rows]
@@ -236,7 +239,7 @@ def _own_distances(X: Any, centers: Array, labels: np.ndarray) -> Array:
 def cluster_sums(X: Any, labels: np.ndarray, w: Array, n_clusters: int) -> Array:
     """Return Σ w_i x_i of each cluster, shape (K, D)."""
     n = len(labels)
-    if n * n_clusters <= FEW_SHARES:  # a sparse matrix takes longer to make than this product
+    if n * n_clusters <= FEW_SHARES:  # building a sparse matrix would take longer
         sums = ((labels == np.arange(n_clusters)[:, None]) * w) @ X
     else:
         sums = csr_array((w, labels, np.arange(n + 1)), shape=(n, n_clusters)).T @ X
@@ -244,17 +247,17 @@ def cluster_sums(X: Any, labels: np.ndarray, w: Array, n_clusters: int) -> Array
 
 
 def means(counts: Array, sums: Array, centers: Array, farthest: Callable[[], tuple[float, Array]]) -> Array:
-    """Return the mean of each cluster; one that has no sample restarts at the sample farthest from its own centre.
+    """Return the mean of each cluster; the first empty cluster moves to the sample farthest from its own centre.
 
-    ``farthest`` returns the square of its distance, and that sample (D,).
+    ``farthest`` returns that sample's squared distance and the sample (D,).
     """
-    found = np.where(counts[:, None] > 0, sums / np.where(counts > 0, counts, 1.0)[:, None], centers)
+    centers = np.where(counts[:, None] > 0, sums / np.where(counts > 0, counts, 1.0)[:, None], centers)
     empty = np.flatnonzero(counts == 0)
     if len(empty):
         distance, row = farthest()
-        if distance > MEAN_ROUNDING**2 * float(row @ row):  # else every sample sits on its centre
-            found[empty[0]] = row
-    return found
+        if distance > MEAN_ROUNDING**2 * float(row @ row):  # else every sample equals its centre
+            centers[empty[0]] = row
+    return centers
 
 
 def farthest(X: Any, centers: Array, labels: np.ndarray) -> tuple[float, Array]:

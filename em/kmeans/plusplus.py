@@ -1,4 +1,4 @@
-"""k-means++: centres to start from, spread over the samples."""
+"""k-means++: choose starting centres that are spread over the samples."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from em.engine.blocks import blocks
 from em.kmeans.lloyd import CELLS_AT_A_TIME, first_within_rounding, squared_norms
 from models.validation import Array
 
-CANCELS = 1e-10  # of ‖x‖² + ‖c‖²: below it an expanded square has fewer than six digits
+CANCELS = 1e-10  # relative to ‖x‖² + ‖c‖²: below it an expanded square has fewer than six digits
 
 
 def kmeans_plusplus(X: Any, n_clusters: int, rng: np.random.RandomState, weights: Array | None = None) -> Array:
     """Choose K samples as starting centres (K, D), each with probability proportional to weight times D².
 
-    D² is the squared distance to the nearest centre chosen so far. Of 2 + log K candidates at each step the one that
-    lowers the inertia most is kept. The draws follow the order of the rows, which must be one of their values
+    D² is the squared distance to the nearest centre chosen so far. At each step 2 + log K candidates are drawn, and the
+    one that lowers the inertia most is kept. Draws depend on the order of the rows, so rows must be sorted by value
     (:mod:`em.samples.distinct`).
 
     References
@@ -30,7 +30,7 @@ def kmeans_plusplus(X: Any, n_clusters: int, rng: np.random.RandomState, weights
         return expanded_squares(X, norms, dense(X[rows]))
 
     def draw(shares: Array, size: int) -> np.ndarray:
-        if not shares.any():  # every sample sits on a centre: any will do
+        if not shares.any():  # every sample equals a centre: draw any
             shares = w
         cumulated = np.cumsum(shares)
         return np.searchsorted(cumulated / cumulated[-1], rng.uniform(size=size), side="right")
@@ -48,9 +48,9 @@ def kmeans_plusplus(X: Any, n_clusters: int, rng: np.random.RandomState, weights
 
 
 def expanded_squares(X: Any, norms: Array, centers: Array) -> Array:
-    """Return ‖x_i - c_k‖², shape (n, K), by expanding the square, given the ‖x_i‖²; by differences where that cancels.
+    """Return ‖x_i - c_k‖², shape (n, K), by expanding the square, given ‖x_i‖², or from differences if that cancels.
 
-    So a row that is a centre has a distance of 0, whatever the units.
+    So a row that equals a centre has distance 0 in any units.
     """
     products, sizes = (X @ centers.T).T if issparse(X) else centers @ X.T, (centers**2).sum(axis=1)[:, None] + norms
     squares = sizes - 2 * products
@@ -63,5 +63,5 @@ def expanded_squares(X: Any, norms: Array, centers: Array) -> Array:
 
 
 def dense(rows: Any) -> Array:
-    """Return some rows, which may be sparse, as an ndarray."""
+    """Return rows, sparse or not, as an ndarray."""
     return rows.toarray() if issparse(rows) else rows

@@ -1,4 +1,4 @@
-"""Moments of sparse columns: a cell that is not stored has the value 0, and its term is added once per column."""
+"""Moments of sparse columns; cells that are not stored are 0, and are added as one term per column."""
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -18,6 +18,6 @@ def moments(X: csr_array, weights: Array | None) -> tuple[Array, Array]:
 
 
 def sparse_typical_size(X: csr_array, weights: Array | None) -> Array:
-    """Return the size (D,) of each column: its deviation, or its distance from 0 where that is more; 1 if it is 0."""
+    """Return the size (D,) of each column: the larger of its deviation (or 1 if that is 0) and the size of its mean."""
     mean, variance = moments(X, weights)
     return np.maximum(np.abs(mean), np.where(variance > 0, np.sqrt(np.maximum(variance, 0.0)), 1.0))

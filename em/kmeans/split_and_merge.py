@@ -1,17 +1,17 @@
-"""Split and merge: two clusters become one, a third becomes two, and Lloyd's algorithm goes on from there.
+"""Split and merge: merge two clusters, split a third, and continue Lloyd's algorithm from there.
 
-Lloyd's algorithm often ends with two centres in one group of samples and one centre for two groups, and no small step
-leads out. With N_k the weight of a cluster, merging a with its nearest b adds to the inertia (Ward 1963)
+Lloyd's algorithm often ends with two centres in one group of samples and one centre for two groups, where no small step
+lowers the inertia. With N_k the weight of a cluster, merging a with its nearest b adds to the inertia (Ward 1963)
 
     N_a N_b / (N_a + N_b) ‖c_a - c_b‖²
 
-and cutting j at its centre across its longest axis, of variance λ_j, would take N_j (2/π) λ_j from it if its samples
-were normal along that axis: the means of the halves are √(2 λ_j / π) to either side. The triples that promise most are
-tried together, the best run is kept, and so on until none is better. Of mixtures this is the SMEM algorithm (Ueda
-et al. 2000).
+Cutting j at its centre across its longest axis, of variance λ_j, would lower the inertia by N_j (2/π) λ_j if its
+samples were normal along that axis; the halves' means are then √(2 λ_j / π) to either side. The ten triples (a, b, j)
+that promise the lowest inertia are tried together, and the best run is kept. This is repeated until no triple helps.
+For mixtures this is the SMEM algorithm (Ueda et al. 2000).
 
-Measured over 20 seeds on 23 data sets, K-means' mean inertia is at least as low as that of scikit-learn with as many
-restarts on 21, without this on 16, and on all with exchanges after it (:mod:`em.kmeans.exchanges`).
+Measured over 20 seeds on 23 data sets, the mean inertia is at least as low as scikit-learn's with as many restarts on
+21 data sets; without split and merge on 16; with exchanges after it (:mod:`em.kmeans.exchanges`) on all.
 
 References
 ----------
@@ -30,16 +30,16 @@ from em.kmeans.plusplus import dense
 from em.samples import Samples
 from models.validation import Array
 
-TRIPLES = 10  # that are tried together
-POWERS = 4  # steps of the power method, which is only to find where to cut
+TRIPLES = 10  # tried together
+POWERS = 4  # steps of the power method; a rough axis is enough to cut a cluster
 ROUNDING = 1e-9  # of squared distances
-SHARE = 2 / np.pi  # of a normal variable's variance that a cut at its mean takes away
+SHARE = 2 / np.pi  # of a normal variable's variance that is removed by a cut at its mean
 
 type Run = Callable[[list[Array]], list[LloydRun]]
 
 
 def split_and_merge(samples: Samples, best: LloydRun, run: Run, same: float) -> LloydRun:
-    """Return the best of the runs from splits and merges of a run's clusters, and of those of that one's, and so on.
+    """Split and merge the clusters of a run, then those of the best run from there, and so on; return the best run.
 
     Parameters
     ----------
@@ -50,18 +50,18 @@ def split_and_merge(samples: Samples, best: LloydRun, run: Run, same: float) -> 
     run : callable
         Runs Lloyd's algorithm from a list of starts (K, D).
     same : float
-        Relative difference of inertias that is none.
+        Relative difference of inertias that counts as none.
     """
     while starts := proposals(samples.X, samples.weights, best.centers):
-        found = max(run(starts), key=lambda one: one.objective)
-        if found.objective <= best.objective * (1 - same):
+        after = max(run(starts), key=lambda one: one.objective)
+        if after.objective <= best.objective * (1 - same):
             break
-        best = found
+        best = after
     return best
 
 
 def proposals(X: Any, weights: Array | None, centers: Array) -> list[Array]:
-    """Return centres (K, D) with two clusters merged and one split, those first that promise the lowest inertia.
+    """Return centres (K, D) with two clusters merged and one split, the most promising first.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def proposals(X: Any, weights: Array | None, centers: Array) -> list[Array]:
     >>> proposals(X, None, np.array([[0.0], [1.0], [14.5]]))[0].round(1).tolist()
     [[19.3], [0.5], [9.7]]
     """
-    w = np.ones(X.shape[0]) if weights is None else weights / weights.max()  # products of which fit a float
+    w = np.ones(X.shape[0]) if weights is None else weights / weights.max()  # so that products do not overflow
     labels, distances = nearest(X, centers)
     counts = np.bincount(labels, w, minlength=len(centers))
     sums = cluster_sums(X, labels, w, len(centers))
@@ -83,9 +83,9 @@ def proposals(X: Any, weights: Array | None, centers: Array) -> list[Array]:
     a, b = np.arange(len(centers)), costs.argmin(axis=1)
     changes = costs[a, b][:, None] - np.where(spreads > 0, SHARE * spreads, -np.inf)
     changes[a, a] = np.inf
-    again = np.flatnonzero((b[b] == a) & (a > b))  # the same two, the other way round
+    again = np.flatnonzero((b[b] == a) & (a > b))  # the same two clusters, the other way round
     changes[again] = np.where(a == b[again, None], changes[again], np.inf)
-    found = list[Array]()
+    starts = list[Array]()
     for place in np.argsort(changes, axis=None, kind="stable")[:TRIPLES].tolist():
         one, j = divmod(place, len(centers))
         if np.isfinite(changes[one, j]):
@@ -93,20 +93,21 @@ def proposals(X: Any, weights: Array | None, centers: Array) -> list[Array]:
             moved[other] = (counts[one] * centers[one] + counts[other] * centers[other]) / masses[one, other]
             half = axes[j] * np.sqrt(SHARE * spreads[j] / counts[j])
             moved[one], moved[j] = centers[j] - half, centers[j] + half
-            found.append(moved)
-    return found
+            starts.append(moved)
+    return starts
 
 
 def longest_axes(X: Any, w: Array, centers: Array, labels: np.ndarray, distances: Array) -> tuple[Array, Array]:
-    """Return of each cluster N_k λ_k (K,) and about its principal axis (K, D), of length 1, or 0 if it has no spread.
+    """Return for each cluster N_k λ_k (K,) and about its principal axis (K, D), of length 1, or 0 without spread.
 
-    ``labels`` (n,) say whose each row is, and ``distances`` (n,) which is far out: the first axis leads there.
+    ``labels`` (n,) are the rows' clusters. ``distances`` (n,) are those to their centres; the farthest row gives the
+    first axis.
     """
     K = len(centers)
     largest, farthest = np.zeros(K), np.zeros(K, dtype=int)
     np.maximum.at(largest, labels, distances)
     far = np.flatnonzero(distances >= largest[labels] * (1 - ROUNDING))[::-1]
-    farthest[labels[far]] = far  # the first of those that are as far as rounding can tell
+    farthest[labels[far]] = far  # the first of the rows that are farthest up to rounding
     axes = dense(X[farthest]) - centers
     for _ in range(POWERS):
         axes = _unit(axes)
@@ -117,7 +118,7 @@ def longest_axes(X: Any, w: Array, centers: Array, labels: np.ndarray, distances
 
 
 def _along(X: Any, axes: Array, labels: np.ndarray) -> Array:
-    """Return the product of each row and its cluster's axis, shape (n,)."""
+    """Return the product of each row with its cluster's axis, shape (n,)."""
     along = np.empty(len(labels))
     for rows in blocks(len(labels), max(1, BLOCK_NUMBERS // len(axes))):
         own = labels[rows]

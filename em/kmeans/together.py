@@ -1,11 +1,11 @@
-"""Lloyd's algorithm from many starts at once: restarts are an axis, and those that have ended leave.
+"""Lloyd's algorithm for a batch of runs: arrays have a leading axis for runs, and runs that have ended leave.
 
-With distances up to ‖x‖², which is the same for all centres, assignments of all R runs and sums of all clusters are one
-matrix product each,
+Without ‖x‖², which is the same for all centres, the assignments of all R runs are one matrix product, and so are the
+sums of all clusters,
 
     ‖x - c‖² - ‖x‖² = (‖c‖², -2 c) · (1, x),        (N_k, Σ_i r_ik x_i) = Σ_i r_ik (1, x_i)
 
-This tells which starts lead. To the last digit, and where rows are tied, :mod:`em.kmeans.lloyd` decides.
+This decides which starts go on. The last digits, and ties between centres, are left to :mod:`em.kmeans.lloyd`.
 """
 
 import numpy as np
@@ -14,12 +14,12 @@ from em.engine.blocks import Sums, sum_over_chunks
 from em.engine.problem import EPS
 from em.kmeans.lloyd import PRODUCT_ROUNDING, LloydRun, lloyd, nearest, rest_of_gains, squared_norms
 from em.samples import Samples
-from em.samples.sketch import is_clear
+from em.samples.parts import is_clear
 from models.validation import Array
 
-LATELY = 5  # iterations
-SAME = 1e-9  # relative difference of inertias that are one optimum
-SAME_SUMS = 1e-12  # of sums of rows, relative to the sum of all squares: no row has changed hands
+LATELY = 5  # iterations, whose gain is compared with the distance to the best
+SAME = 1e-9  # relative difference of inertias up to which two runs have the same optimum
+SAME_SUMS = 1e-12  # difference of sums, relative to the sum of all squares, up to which no row has changed clusters
 
 
 def lloyd_together(
@@ -33,10 +33,10 @@ def lloyd_together(
 ) -> list[LloydRun]:
     """Run Lloyd's algorithm on dense rows X (n, D), near 0 and of size 1, from each of R starts (K, D).
 
-    A run ends where no row changes hands, or where at most ``tol`` is still to be gained. It also ends if it is so many
-    times farther behind the best, ``reach``, than its last five iterations gained; then the last one left ends as well.
-    The status of all these is empty, and their last step is left to :func:`em.kmeans.lloyd.lloyd`. A run with an empty
-    cluster goes to its end alone, from its start.
+    A run ends if no row changes clusters, or if at most ``tol`` is still to be gained. It leaves if it is farther
+    behind the best than ``reach`` times what its last five iterations gained; then the last remaining run ends too. All
+    these runs have an empty status, and :func:`em.kmeans.lloyd.lloyd` makes their last step. A run with an empty
+    cluster is run on its own from its start.
 
     Examples
     --------
@@ -77,8 +77,8 @@ def lloyd_together(
 def assigned_sums(columns: Array, weights: Array | None, centers: Array, largest: float) -> tuple[Array, Array]:
     """Return Σ w (‖x - c‖² - ‖x‖²) over the nearest centres (R,), and Σ w (1, x) of each cluster (R, K, 1 + D).
 
-    Of centres that are as near as rounding can tell, the first is the nearest: ``columns`` (1 + D, n) holds rows of a
-    squared size of at most ``largest``, and the k-th distance is taken k roundings too large.
+    ``columns`` (1 + D, n) holds 1 and the rows, whose squares are at most ``largest``. Of centres that are equally near
+    up to rounding, the first is taken: k times the rounding is added to the k-th distance.
     """
     R, K, D = centers.shape
     squares = (centers**2).sum(axis=2)
@@ -103,7 +103,7 @@ def assigned_sums(columns: Array, weights: Array | None, centers: Array, largest
 
 
 def _at_rest(path: Array, tol: float, total: float) -> np.ndarray:
-    """Return which runs (R,) gain nothing more, or less than ``tol``, as their inertias (n_iter + 1, R) tell."""
+    """Return which runs (R,) will gain nothing or at most ``tol``, given their inertias ``path`` (n_iter + 1, R)."""
     still = np.zeros(path.shape[1], dtype=bool) if len(path) < 2 else path[-2] - path[-1] <= EPS * total
     if tol and len(path) > 2:
         rest = np.array([rest_of_gains(inertias) for inertias in path[-3:].T.tolist()])
@@ -112,16 +112,16 @@ def _at_rest(path: Array, tol: float, total: float) -> np.ndarray:
 
 
 def best_of(runs: list[LloydRun]) -> LloydRun:
-    """Return the run of least inertia, of equal ones the first."""
+    """Return the run of least inertia; of equal ones the first."""
     highest = max(run.objective for run in runs)
     return next(run for run in runs if run.objective >= highest * (1 + SAME))
 
 
-def leading(part: Samples, runs: list[LloydRun]) -> list[Array]:
-    """Return the centres of the runs on a part of the rows that may lead on all of them.
+def shortlisted(part: Samples, runs: list[LloydRun]) -> list[Array]:
+    """Return the centres of those runs on a part of the rows that may be the best on all rows.
 
     A run is left out if its mean squared distance is clearly above that of the best run
-    (:func:`em.samples.sketch.is_clear`), or if it ends where another does.
+    (:func:`em.samples.parts.is_clear`), or if it ends at the same optimum as another run.
     """
     best = best_of(runs)
     least, going_on = nearest(part.X, best.centers)[1], [best]

@@ -1,1 +1,1 @@
-"""What belongs to the whole process and must be given back: threads of BLAS, warning filters, the terminal."""
+"""Settings of the whole process that must be restored: BLAS threads, warning filters, the terminal."""

@@ -1,8 +1,8 @@
-"""BLAS on one thread, for as long as any thread of Python fits a mixture.
+"""Limit BLAS to one thread while any Python thread fits a mixture.
 
-Some libraries keep one number of threads for the process (OpenBLAS as NumPy and SciPy bring it), others one for each
-thread of Python (MKL, OpenBLAS upon OpenMP). The first kind is lowered by the first to enter and put back by the last
-to leave, whoever they are; the second by each for itself.
+Some libraries have one number of threads for the process (OpenBLAS as shipped with NumPy and SciPy). Others have one
+for each Python thread (MKL, OpenBLAS built with OpenMP). For the first kind, the first thread to enter lowers the
+number, and the last to leave restores it. For the second kind, each thread does so for itself.
 """
 
 from collections.abc import Iterator
@@ -18,27 +18,27 @@ from em.process.process_wide import ProcessWide, within
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread: on matrices of a few features a second one costs more than it gives (seen: 25 times).
+    """Limit BLAS to one thread: with few features a second thread makes products slower (seen: 25 times).
 
-    Where another thread of Python holds `threadpoolctl.threadpool_limits`, its number stays.
+    If another Python thread is inside `threadpoolctl.threadpool_limits`, its number stays.
     """
     with _ALL_THREADS as n, _limited(of_each_thread=True) as own, within(_allowed, _allowed.get() or max(n, own)):
         yield
 
 
 def threads_allowed() -> int:
-    """Return how many threads may share work inside `one_blas_thread`: as many as BLAS had."""
+    """Return how many threads may share work inside `one_blas_thread`: as many as BLAS had before."""
     return _allowed.get() or 1
 
 
 def no_other_thread() -> AbstractContextManager[None]:
-    """Let no other thread share work, where each core already has one."""
+    """Forbid threads to share work, for code that already runs on every core."""
     return within(_allowed, 1)
 
 
 @contextmanager
 def _limited(of_each_thread: bool) -> Iterator[int]:
-    """Hold libraries to one thread; yield the largest number that one had."""
+    """Limit libraries to one thread; yield the largest number of threads that one of them had."""
     libraries = _libraries(of_each_thread)
     before = [library.num_threads for library in libraries]
     for library in libraries:
@@ -51,9 +51,9 @@ def _limited(of_each_thread: bool) -> Iterator[int]:
 
 
 def _put_back(library: Any, number: int) -> None:
-    """Set the number of threads again, also where it was another thread of Python that lowered it.
+    """Restore the number of threads, even if another Python thread lowered it.
 
-    OpenBLAS listens to that one only (threadpoolctl's controlling thread), until it is told that it is done.
+    OpenBLAS accepts a number only from threadpoolctl's controlling thread, until that thread is cleared.
     """
     if library.num_threads == number:
         return
@@ -66,7 +66,7 @@ def _put_back(library: Any, number: int) -> None:
 
 @cache
 def _libraries(of_each_thread: bool) -> list[Any]:
-    """Return the BLAS libraries that count the threads of each thread of Python, or those that count the process's."""
+    """Return the BLAS libraries that count threads for each Python thread, or those that count for the process."""
     found = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
     return [library for library in found if _counts_by_thread(library) == of_each_thread]
 

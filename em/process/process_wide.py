@@ -1,8 +1,8 @@
-"""Settings that belong to the whole process, held for as long as any thread needs them.
+"""Hold settings of the whole process for as long as any thread needs them.
 
-BLAS's number of threads, the filters of warnings, a logger's level and PyTensor's flags are one for all threads. A
-context manager that saves such a setting and restores it is wrong as soon as two threads overlap: the second saves what
-the first has set, and restores that when it leaves last. So the threads inside are counted, under a lock.
+BLAS's number of threads, the warning filters, a logger's level and PyTensor's flags are shared by all threads. A
+context manager that saves such a setting and restores it fails when two threads overlap: the second saves the value
+that the first has set, and restores it when it leaves last. So the threads inside are counted, under a lock.
 """
 
 import warnings
@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from threading import RLock
 
-EXPECTED = (  # warnings of other libraries about what the callers here know of, or count themselves
+EXPECTED = (  # warnings of other libraries that the callers here handle themselves
     "X does not have valid feature names",
     "The optimizer did not converge",
     "The RandomType SharedVariables",
@@ -26,7 +26,7 @@ class ProcessWide[T]:
     Parameters
     ----------
     setting : callable
-        Makes a context manager that sets on entry and restores on exit. All that enter get what its entry gave.
+        Returns a context manager that sets on entry and restores on exit. All threads get the value of its entry.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class ProcessWide[T]:
 
 @contextmanager
 def within[T](variable: ContextVar[T], value: T) -> Iterator[None]:
-    """Let a context variable have a value inside."""
+    """Set a context variable inside."""
     token = variable.set(value)
     try:
         yield
@@ -88,5 +88,5 @@ def _ignored(*messages: str) -> Iterator[None]:
 # One for all messages: each context that restores the list of filters restores all of it.
 without_expected_warnings = ProcessWide(lambda: _ignored(*EXPECTED))
 
-# For code of others, of which what it gives is judged and not what it warns of: a student's steps, a library's fits.
+# For code of others whose results are judged, not its warnings: a student's steps, a library's fits.
 without_warnings = ProcessWide(lambda: _ignored(""))

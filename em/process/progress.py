@@ -1,4 +1,4 @@
-"""Progress on many fits: a bar on a terminal or in a notebook, nothing elsewhere."""
+"""A progress bar for many fits: on a terminal or in a notebook, else nothing."""
 
 from collections.abc import Iterable, Sized
 
@@ -6,7 +6,7 @@ from models.watched import is_watched
 
 
 def track[T](items: Iterable[T], description: str, progress: bool, total: int | None = None) -> Iterable[T]:
-    """Return ``items``, of which there are ``total``; with ``progress``, a bar on standard error follows them."""
+    """Return ``items``; with ``progress``, show a bar on standard error. ``total`` is the number of items."""
     if not progress:
         return items
     from rich.console import Console

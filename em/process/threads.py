@@ -1,6 +1,6 @@
-"""Threads of Python that share what is large, as many as BLAS might have: whoever limits BLAS's limits these.
+"""Share large work among Python threads, as many as BLAS had: limits on BLAS limit these too.
 
-While BLAS is held to one thread (:mod:`em.process.blas`), NumPy's calls on blocks of rows run side by side instead.
+While BLAS is limited to one thread (:mod:`em.process.blas`), NumPy calls on blocks of rows run in parallel instead.
 """
 
 import os
@@ -13,7 +13,7 @@ from em.process.blas import no_other_thread, one_blas_thread, threads_allowed
 
 
 def mapped[T, S](function: Callable[[T], S], items: Iterable[T]) -> Iterator[S]:
-    """Return what a function gives for each item, in their order; threads that are allowed share the items.
+    """Return function(item) for each item, in order; the allowed threads share the items.
 
     Examples
     --------
@@ -23,21 +23,21 @@ def mapped[T, S](function: Callable[[T], S], items: Iterable[T]) -> Iterator[S]:
     """
     if (n_threads := threads_allowed()) == 1:
         return map(function, items)
-    items, here = list(items), copy_context()  # in which NumPy handles its floating-point errors as it does here
+    items, here = list(items), copy_context()  # NumPy's handling of floating-point errors is in the context
 
     def held(item: T) -> S:
-        with one_blas_thread(), no_other_thread():  # which would wait for a thread that waits for it
+        with one_blas_thread(), no_other_thread():  # nested work would wait for threads that wait for it
             return function(item)
 
     try:
         return _threads(n_threads).map(lambda item: here.copy().run(held, item), items)
-    except RuntimeError:  # no thread begins any more where the interpreter ends
+    except RuntimeError:  # the interpreter is shutting down and starts no thread
         return map(function, items)
 
 
 @cache
 def _threads(n_threads: int) -> ThreadPoolExecutor:
-    """Return threads that stay, with the memory that they write to."""
+    """Return a pool of threads that is kept, so that memory is reused."""
     return ThreadPoolExecutor(n_threads, "em")
 
 

@@ -29,7 +29,7 @@ def cluster_summary(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | Non
     names = labels_of_features(getattr(estimator, "feature_names_in_", None))
     fit = {"inertia": inertia, "n_clusters": K}
     clusters = {"cluster": range(K), "samples": sizes, "mean squared distance": means_of(squares, sizes)}
-    places = CENTERS.support.places(centers.shape)
+    places = CENTERS.support.distinct_entries(centers.shape)
     parameters = [{"parameter": CENTERS.entry(at, names), "estimate": float(centers[at])} for at in places]
     title, said = f"K-means with {K} cluster{'s' * (K > 1)}", described(estimator, n, cells, fit)
     return Summary(title, None, *said, rows_of(clusters), parameters, None, estimator.status_, [])

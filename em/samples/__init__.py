@@ -1,4 +1,4 @@
-"""Rows, and how often each occurs: what every estimator fits."""
+"""Samples: rows and how often each occurs, as every estimator takes them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,34 +10,35 @@ from scipy.sparse import csr_array, hstack, issparse
 
 from em.engine.blocks import blocks
 from em.samples.distinct import CELLS_AT_A_TIME, distinct_rows, hashes, order_of_values
+from em.samples.extremes import Extremes
 from em.samples.frequent import frequent_rows
-from em.samples.sketch import MOST_CELLS_SKETCHED, Ends, Sketch, bound_of, most_sketched, sketched
+from em.samples.sketch import MOST_CELLS_SKETCHED, Sketch, bound_of, most_sketched, sketched
 from models.validation import Array
 
-PART_ROWS = 65_536  # at the least, of a part in which distinct rows are looked for
+PART_ROWS = 65_536  # at least, of a part in which distinct rows are looked for
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What EM fits: rows, and how often each occurs.
+    """Rows, and how often each occurs.
 
     Attributes
     ----------
     X : ndarray, shape (n, D)
-        Samples; NaN where a cell is missing. A ``csr_array`` where the user's X was sparse; then none is.
+        Samples; NaN where a cell is missing. A ``csr_array`` if the user's X was sparse; then no cell is missing.
     weights : ndarray, shape (n,), or None
-        Frequencies of the rows, all positive; ``None`` when each occurs once.
+        Frequencies of the rows, all positive; ``None`` if each occurs once.
     kept : ndarray of bool, shape (n_rows,), or of int, shape (n,)
-        Which rows of the matrix that the user passed they are: rows of weight 0 and rows that are all missing take no
-        part in a fit. Row numbers where the samples are its distinct rows, or a random part.
+        Which rows of the user's matrix these are, as a mask or as row numbers. Rows of weight 0 and rows that are all
+        missing are left out. Distinct rows and random parts have row numbers.
     n_rows : int
-        Number of rows of that matrix.
+        Number of rows of the user's matrix.
     names : sequence of str, or None
-        Names of the columns, where they are known.
+        Names of the columns, if they are known.
     lasting : bool, default True
-        Whether more than one pass will be made over these rows while they are in memory; not over those of a chunk.
-    hand : callable or None
-        What returns ``at_hand`` where these rows carry a rounding, so that their own bits cannot choose.
+        Whether more than one pass will be made over these rows while they are in memory. False for those of a chunk.
+    make_start_rows : callable or None
+        Returns ``start_rows``. Given for rescaled rows: their bits depend on rounding, so their hashes choose nothing.
     """
 
     X: Array
@@ -46,13 +47,13 @@ class Samples:
     n_rows: int
     names: Sequence[str] | None = None
     lasting: bool = True
-    hand: "Callable[[], Samples] | None" = None
+    make_start_rows: "Callable[[], Samples] | None" = None
 
     in_memory, n_parts = True, 1
 
     @cached_property
     def total(self) -> float:
-        """The number of samples that the rows stand for: the sum of the weights."""
+        """The number of samples: the sum of the weights."""
         return float(self.X.shape[0]) if self.weights is None else float(self.weights.sum())
 
     @property
@@ -63,10 +64,10 @@ class Samples:
     def part(self, rows: slice | np.ndarray) -> "Samples":
         """Return some of the rows."""
         weights = None if self.weights is None else self.weights[rows]
-        return replace(self, X=self.X[rows], weights=weights, hand=None)
+        return replace(self, X=self.X[rows], weights=weights, make_start_rows=None)
 
     def parts(self, size: int | None = None) -> "Iterator[Samples]":
-        """Return parts of so many rows, one after the other: nothing of the size of X is held beside it."""
+        """Yield parts of ``size`` rows one after the other, so that temporary arrays stay small."""
         return map(self.part, blocks(len(self.X), size))
 
     @cached_property
@@ -76,12 +77,12 @@ class Samples:
 
     @cached_property
     def n_observed(self) -> Array:
-        """How many samples each column has, shape (D,)."""
+        """Weight of the observed cells of each column, shape (D,)."""
         return self._sums(np.zeros_like)[1]
 
     @cached_property
     def constant(self) -> np.ndarray:
-        """Which columns hold one value only, as booleans (D,)."""
+        """Which columns have a single value, as booleans (D,)."""
         highest, lowest = self._ends
         return np.asarray(highest == lowest)
 
@@ -95,66 +96,69 @@ class Samples:
 
     @cached_property
     def mean(self) -> Array:
-        """Mean of the observed cells of each column, shape (D,); of a constant one exactly its value."""
-        with np.errstate(over="ignore", invalid="ignore"):  # of numbers whose sums fit no float, which are refused
+        """Mean of the observed cells of each column, shape (D,); for a constant column exactly its value."""
+        with np.errstate(over="ignore", invalid="ignore"):  # sums that overflow are refused later
             return np.where(self.constant, self._ends[0], np.divide(*self._sums(lambda x: x)))
 
     @cached_property
     def deviation(self) -> Array:
-        """Standard deviation of the observed cells of each column, shape (D,); not finite if it fits no float."""
+        """Standard deviation of the observed cells of each column, shape (D,); not finite if it overflows."""
         highest, lowest = self._ends
         with np.errstate(over="ignore", invalid="ignore"):
             farthest = np.maximum(highest - self.mean, self.mean - lowest)
-            unit = np.where(farthest > 0, farthest, 1.0)  # squares of any size of number fit a float
+            unit = np.where(farthest > 0, farthest, 1.0)  # so that squares do not overflow
             return unit * np.sqrt(np.divide(*self._sums(lambda x: ((x - self.mean) / unit) ** 2)))
 
     @cached_property
     def covariance(self) -> Array:
-        """Maximum-likelihood covariance (D, D) of all samples; without covariances where cells are missing."""
+        """Maximum-likelihood covariance (D, D) of all samples; diagonal if cells are missing."""
         if not self.complete:
             return np.diag(self.deviation**2)
-        return self.products_about(self.mean) / self.total
+        mean = self.mean
+        total: Array = self.sum_of(lambda part: part.products_about(mean))
+        return total / self.total
 
     def products_about(self, mean: Array) -> Array:
-        """Return Σ_i w_i (x_i - mean) (x_i - mean)' of rows that are complete, shape (D, D)."""
+        """Return Σ_i w_i (x_i - mean) (x_i - mean)' of complete rows, shape (D, D)."""
         gaps = ((part.X - mean, part.weights) for part in self.parts())
         return sum((gap.T @ weighted(gap, weights) for gap, weights in gaps), np.zeros((len(mean), len(mean))))
 
     @cached_property
     def patterns(self) -> np.ndarray | None:
-        """Which features rows show together, shape (P, D); None where no cell is missing."""
+        """The distinct patterns of observed features, shape (P, D); None if no cell is missing."""
         return None if issparse(self.X) or self.complete else np.unique(~np.isnan(self.X), axis=0)
 
     @property
-    def few(self) -> bool:
-        """Whether starts look at all rows."""
+    def fits_sketch(self) -> bool:
+        """Whether a sketch would hold all rows, so that starts are computed from all rows."""
         return issparse(self.X) or len(self.X) <= most_sketched(self.X.shape[1])
 
     @cached_property
     def sketch(self) -> Sketch:
-        """A sample of the rows, in which distinct ones are as likely as one another."""
+        """The sketch of the rows: a sample in which each distinct row is equally likely."""
         n, D = self.X.shape
         rows = self.X, self.frequencies, hashes(self.X), most_sketched(D)
-        quick = sketched(*rows, bound_of(most_sketched(D), n))  # enough, unless rows repeat
-        return quick if quick.whole else sketched(*rows)
+        quick = sketched(*rows, bound_of(most_sketched(D), n))  # has enough rows, unless rows repeat
+        return quick if quick.full else sketched(*rows)
 
     @cached_property
-    def at_hand(self) -> "Samples":
-        """The rows that starts look at: all, of many those of the sketch.
+    def start_rows(self) -> "Samples":
+        """The rows from which starts are computed: all rows, or those of the sketch if there are many.
 
-        Rows of the ends of columns that vary or are seen, but not there, are added: a start without variance is none.
+        A column may be constant or missing in the sketch, but not in the data. Rows with its largest and its smallest
+        value are then added, because a start with a variance of 0 is useless.
         """
-        if self.few:
+        if self.fits_sketch:
             return self
-        if self.hand is not None:
-            return self.hand()
+        if self.make_start_rows is not None:
+            return self.make_start_rows()
         D, rows, weights = self.X.shape[1], self.sketch.rows, self.sketch.weights
         if len(rows) == self.sketch.most:
             rows, weights = self.sketch.balanced(self.total, partial(frequent_rows, self))
         highest, lowest = np.fmax.reduce(rows), np.fmin.reduce(rows)
         hidden = np.flatnonzero(~((highest > lowest) | (self.constant & ~np.isnan(highest))))
         if len(hidden := hidden[: MOST_CELLS_SKETCHED // (2 * D)]):
-            ends = self.sum_of(lambda part: Ends.of(part.X, hidden)).rows
+            ends = self.sum_of(lambda part: Extremes.of(part.X, hidden)).rows
             rows, weights = np.concatenate([rows, ends]), np.concatenate([weights, np.ones(len(ends))])
         counts = None if (weights == 1).all() else weights
         return Samples(rows, counts, np.arange(len(rows)), len(rows), self.names)
@@ -164,39 +168,39 @@ class Samples:
         return units.samples(self)
 
     def sum_of(self, function: "Callable[[Samples], Any]") -> Any:
-        """Return a function of the samples that adds up over rows."""
+        """Return function(samples); over chunks, the sum of the function of each chunk's samples."""
         return function(self)
 
     def e_step(self, estimator: Any) -> Callable[..., Any]:
-        """Return the E-step of an estimator's runs on these samples."""
+        """Return an estimator's E-step on these samples."""
         return estimator._e_step_of(self)
 
     @cached_property
     def filled(self) -> Array:
-        """The rows with the mean of its column in each missing cell."""
+        """The rows with each missing cell replaced by its column's mean."""
         return self.X if self.complete else np.where(np.isnan(self.X), self.mean, self.X)
 
     @cached_property
     def numbers(self) -> np.ndarray:
-        """Row numbers, shape (n,), in the matrix that the user passed."""
+        """Row numbers in the user's matrix, shape (n,)."""
         return np.flatnonzero(self.kept) if self.kept.dtype == bool else self.kept
 
     def distinct(self, beside: Array | None = None, *, hashed: bool = False) -> "Samples":
-        """Return the distinct rows in an order of their values, with the sums of their weights.
+        """Return the distinct rows with their total weights, sorted by values.
 
         Parameters
         ----------
         beside : ndarray, shape (n, B), or None
-            What else tells rows apart, such as their numbers of trials.
+            Further columns by which rows differ, such as numbers of trials.
         hashed : bool, default False
-            Whether to sort by hashes and not by features.
+            Whether to sort by hashes instead of features.
         """
         n, weights = self.X.shape[0], self.weights
         if issparse(self.X):
             keys = self.X if beside is None else csr_array(hstack([self.X, beside]))
             return self._these(*distinct_rows(keys, weights, hashed=hashed))
         chosen, frequencies, stop = np.empty(0, dtype=int), np.empty(0), 0
-        while stop < n:  # taken in parts, so that memory is needed for distinct rows only
+        while stop < n:  # in parts, so that memory is needed for distinct rows only
             start, stop = stop, min(stop + max(len(chosen), PART_ROWS), n)
             rows = np.concatenate([chosen, np.arange(start, stop)])
             added = np.ones(stop - start) if weights is None else weights[start:stop]
@@ -207,15 +211,15 @@ class Samples:
 
     def _these(self, chosen: np.ndarray, weights: Array) -> "Samples":
         counts = None if (weights == 1).all() else weights
-        return replace(self, X=self.X[chosen], weights=counts, kept=self.numbers[chosen], hand=None)
+        return replace(self, X=self.X[chosen], weights=counts, kept=self.numbers[chosen], make_start_rows=None)
 
     def some(self, n_rows: int, rng: np.random.RandomState, *, hashed: bool = False) -> "Samples":
-        """Return about so many rows: all of them, or a random part in which each sample is as likely as another.
+        """Return all rows if there are at most ``n_rows``, else about so many at random; each sample is equally likely.
 
-        Rows that occur once each are drawn without replacement, others with it, by their weights. Of a column that
-        varies, but not in that part, rows of its largest and its smallest value are added: a start in which a variance
-        or a prob is 0 is none. Sparse rows are all kept. Draws follow the order of the rows' values, or that of their
-        hashes.
+        Rows without weights are drawn without replacement, rows with weights with replacement. If a column varies in
+        the data but not in the part, rows with its largest and its smallest value are added, because a start with a
+        variance or a prob of 0 is useless. Sparse rows are all kept. Draws depend on the order of the rows' values, or,
+        with ``hashed``, on their hashes.
         """
         if issparse(self.X) or len(self.X) <= n_rows:
             return self
@@ -229,15 +233,15 @@ class Samples:
             columns = self.X[:, hidden][order]
             ends = np.concatenate([np.nanargmax(columns, axis=0), np.nanargmin(columns, axis=0)])
             chosen = np.concatenate([chosen, order[ends]])
-        return replace(self, X=self.X[chosen], weights=None, kept=self.numbers[chosen], hand=None).distinct()
+        return replace(self, X=self.X[chosen], weights=None, kept=self.numbers[chosen], make_start_rows=None).distinct()
 
     @cached_property
     def _order(self) -> np.ndarray:
-        """The order of the rows' values, which every random part needs."""
+        """The rows sorted by value, as row numbers (n,)."""
         return order_of_values(self.X, self.weights)
 
     def _sums(self, function: Callable[[Array], Array]) -> tuple[Array, Array]:
-        """Return the weighted sum of a function of the observed cells of each column, and their weight, (D,) each."""
+        """Return Σ w function(x) over the observed cells of each column, and their weight Σ w, shape (D,) each."""
         total = weight = np.zeros(self.X.shape[1])
         for part in self.parts():
             observed = ~np.isnan(part.X)
@@ -248,7 +252,7 @@ class Samples:
 
 
 def kept_samples(matrix: Array, weights: Array | None, names: Sequence[str] | None, missing: bool = True) -> Samples:
-    """Return the rows that take part in a fit: those that have a weight and, if any may be missing, a cell."""
+    """Return the samples of a fit, without rows of weight 0 and, with ``missing``, rows without an observed cell."""
     n_rows = matrix.shape[0]
     kept = np.ones(n_rows, dtype=bool) if weights is None else weights > 0
     for rows in blocks(n_rows if missing else 0):
@@ -264,6 +268,6 @@ def weighted(responsibilities: Array, weights: Array | None) -> Array:
 
 
 def mean_and_deviation(X: Array, weights: Array | None) -> tuple[Array, Array]:
-    """Return mean and standard deviation of the columns of rows that are complete, shape (D,) each."""
+    """Return the weighted mean and standard deviation of each column of complete rows, shape (D,) each."""
     mean = np.average(X, axis=0, weights=weights)
     return mean, np.sqrt(np.average((X - mean) ** 2, axis=0, weights=weights))

@@ -1,7 +1,7 @@
-"""The distinct rows of a data set in an order of their values, so that a fit cannot depend on the order of the rows.
+"""Find the distinct rows of a data set, sorted by value, so that a fit cannot depend on the order of the rows.
 
-Rows that are equal become one, whose weight is the sum of theirs. What is computed from the result is the same, to the
-last bit, for the rows in any order and for a row that is repeated m times or has the weight m.
+Equal rows become one row, whose weight is the sum of theirs. Results computed from the distinct rows are the same, to
+the last bit, for the rows in any order, and for a row repeated m times or given the weight m.
 
 Two orders are in use. Rows of measurements are sorted by their first feature, then by the second, and so on: an order
 that a change of units keeps. Rows of counts are sorted by a hash of their values, the same for sparse and dense rows.
@@ -15,23 +15,23 @@ from scipy.sparse import csr_array, issparse
 from em.engine.blocks import blocks
 from models.validation import Array
 
-MOST_CELLS = 1_000_000  # of sparse rows that are made dense to be sorted
-MANY_CELLS = 2_000_000  # of dense rows: of more, equal ones are looked for where a sample says that there are many
-CELLS_AT_A_TIME = 2**13  # that are hashed: their arrays are used again, larger ones cost Dask's workers page faults
+MOST_CELLS = 1_000_000  # up to so many cells, sparse rows are made dense to be sorted
+MANY_CELLS = 2_000_000  # above, equal rows are looked for only if a sample shows that there are many
+CELLS_AT_A_TIME = 2**13  # hashed at once: small arrays are reused, larger ones cost Dask's workers page faults
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio, odd
 
 
 def distinct_rows(X: Any, weights: Array | None = None, *, hashed: bool = False) -> tuple[np.ndarray, Array]:
-    """Return which rows to keep (m,), one of each kind and in an order of their values, and their weights (m,).
+    """Return the numbers of the distinct rows (m,), sorted by value, and their weights (m,).
 
     Parameters
     ----------
     X : ndarray or csr_array, shape (n, D)
-        Rows; NaN equals NaN here, and comes last. A large sparse X is sorted by hashes.
+        Rows; NaN equals NaN, and sorts last. A large sparse X is sorted by hashes.
     weights : ndarray, shape (n,), or None
         How often each row occurs; ``None`` counts each once.
     hashed : bool, default False
-        Whether to sort by hashes and not by features.
+        Whether to sort by hashes instead of features.
 
     Examples
     --------
@@ -46,14 +46,14 @@ def distinct_rows(X: Any, weights: Array | None = None, *, hashed: bool = False)
 
 
 def row_order(X: Any, weights: Array | None = None, *, hashed: bool = False) -> np.ndarray:
-    """Return an order of the rows (n,) by their values, equal ones by their weights. Parameters as `distinct_rows`."""
+    """Return the row numbers (n,) sorted by value, then by weight; parameters as for `distinct_rows`."""
     if hashed or (issparse(X) and X.shape[0] * X.shape[1] > MOST_CELLS):
         return np.lexsort([hashes(X)] if weights is None else [weights, hashes(X)])
     return order_of_values(X.toarray() if issparse(X) else X, weights)
 
 
 def order_of_values(X: Any, weights: Array | None = None) -> np.ndarray:
-    """Return the order of the rows by their features (n,), equal ones by their weights; one column is read at a time.
+    """Return the row numbers (n,) sorted by features, then by weight; reads one column at a time to save memory.
 
     Examples
     --------
@@ -69,24 +69,24 @@ def order_of_values(X: Any, weights: Array | None = None) -> np.ndarray:
         return order
     equal = np.append(False, ~(ordered[1:] > ordered[:-1]))
     equal[:-1] |= equal[1:]
-    tied = order[equal]  # groups in their places, each to be sorted by the other features
+    tied = order[equal]  # groups of equal first features, each to be sorted by the other features
     keys = [X[tied, d] for d in reversed(range(D))]
     order[equal] = tied[np.lexsort(keys if weights is None else [weights[tied], *keys])]
     return order
 
 
 def _differ(X: Any, Y: Any) -> np.ndarray:
-    """Return which rows of two matrices differ, as booleans."""
+    """Return which rows of two matrices differ, as booleans (n,)."""
     if issparse(X):
         return np.asarray(np.diff(csr_array(X != Y).indptr) > 0)
     return np.asarray(((X != Y) & ~(np.isnan(X) & np.isnan(Y))).any(axis=1))
 
 
 def hashes(X: Any) -> np.ndarray:
-    """Return a hash of each row (n,): Σ_d h(x_d) c^(d+1) modulo 2^64, h a mixture of the bits of a cell.
+    """Return a hash of each row (n,): Σ_d h(x_d) c^(d+1) modulo 2^64, where h mixes the bits of a cell.
 
-    A cell of 0 adds nothing, so that sparse rows have the hashes of dense ones. Rows in other units have those of their
-    ``raw`` numbers, because means and deviations carry a rounding that depends on the order of the rows.
+    A cell of 0 adds nothing, so sparse and dense rows have the same hashes. Rescaled rows are hashed by their ``raw``
+    numbers, because means and deviations carry a rounding that depends on the order of the rows.
     """
     X = getattr(X, "raw", X)
     n, D = X.shape
@@ -100,9 +100,9 @@ def hashes(X: Any) -> np.ndarray:
 
 
 def digest(samples: Any, beside: Array | None = None) -> np.ndarray:
-    """Return Σ hash(x_i, b_i, w_i) modulo 2^64 over samples, shape (1,): it tells data apart, and adds up over parts.
+    """Return Σ_i hash(x_i, b_i, w_i) modulo 2^64, shape (1,): differs between data sets, and adds up over parts.
 
-    ``beside`` (n, ...) is what else belongs to rows.
+    ``beside`` (n, ...) holds further columns b_i of the rows.
     """
     h = hashes(samples.X)
     if beside is not None:
@@ -113,10 +113,10 @@ def digest(samples: Any, beside: Array | None = None) -> np.ndarray:
 
 
 def _mixed(bits: np.ndarray) -> np.ndarray:
-    """Return 64-bit integers in which each bit depends on all higher ones too, then on all; 0 stays 0."""
+    """Mix 64-bit integers so that each bit depends on all bits; 0 stays 0."""
     mixed = bits >> np.uint64(32)
     mixed ^= bits
-    mixed *= MULTIPLIER  # small whole numbers differ in their highest bits only
+    mixed *= MULTIPLIER  # floats of small whole numbers differ only in their highest bits
     mixed ^= mixed >> np.uint64(29)
     mixed *= MULTIPLIER
     mixed ^= mixed >> np.uint64(32)
@@ -124,22 +124,22 @@ def _mixed(bits: np.ndarray) -> np.ndarray:
 
 
 def _bits(X: Array) -> np.ndarray:
-    """Return float64 as the integers of the same bits, with one zero and one NaN."""
+    """Return the bits of float64 as integers; -0.0 counts as 0.0, and all NaNs are the same."""
     numbers = X + 0.0
     np.copyto(numbers, np.nan, where=np.isnan(numbers))
     return np.asarray(numbers.view(np.uint64))
 
 
 def worth_sorting(X: Any) -> bool:
-    """Whether equal rows are worth looking for: not among many that hardly repeat."""
+    """Whether to look for equal rows: not if there are many rows that hardly repeat."""
     return issparse(X) or X.size <= MANY_CELLS or not repeat_rarely(X)
 
 
 def repeat_rarely(X: Array) -> bool:
-    """Whether a sample of m rows says that more than half of many rows are distinct.
+    """Whether a sample of m rows shows that more than half of many rows are distinct.
 
-    Were there n / 2 patterns, each as frequent as the other, a sample would hold about m² / n repetitions; were there
-    fewer, or some more frequent, it would hold more.
+    With n / 2 equally frequent patterns, a sample holds about m² / n repetitions. With fewer patterns, or unequal
+    frequencies, it holds more.
     """
     m, n = 4096, len(X)
     if n < 16 * m:

@@ -1,7 +1,8 @@
-"""The rows that very many samples share: a sketch (:mod:`em.samples.sketch`) may miss them.
+"""Find rows that very many samples share, which a sketch (:mod:`em.samples.sketch`) may miss.
 
-One pass finds k candidates, among which is every row that more than one in k + 1 samples share: of more than k rows
-each loses the weight of the (k + 1)-th, and those that have none left are dropped. A second pass counts the rest.
+The first pass finds k candidates, among which is every row of more than n / (k + 1) of the n samples: of more than k
+rows, each loses the weight of the (k + 1)-th largest, and rows with no weight left are dropped. The second pass counts
+the candidates.
 
 References
 ----------
@@ -21,7 +22,7 @@ from models.validation import Array
 
 
 def frequent_rows(samples: Any, k: int) -> tuple[Array, Array]:
-    """Return the rows of at least a k-th of all samples each, in the order of their hashes, and their weights."""
+    """Return the rows that at least n / k of the n samples share, in the order of their hashes, and their weights."""
     rows = samples.sum_of(partial(candidates, k=k)).rows
     weights = samples.sum_of(partial(weights_of, h=hashes(rows))) if len(rows) else np.empty(0)
     many = weights * k >= samples.total
@@ -30,7 +31,7 @@ def frequent_rows(samples: Any, k: int) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Candidates:
-    """At most k rows, among which are all of more than one in k + 1 samples, and what they have beyond others (m,)."""
+    """At most k rows, among which is every row of more than n / (k + 1) samples, with their remaining weights (m,)."""
 
     rows: Array
     weights: Array
@@ -38,7 +39,7 @@ class Candidates:
 
     @classmethod
     def of(cls, X: Array, weights: Array, k: int) -> Self:
-        """Return those of some rows: each loses the weight of the one that comes next after k."""
+        """Return the candidates of some rows: each row loses the (k + 1)-th largest weight."""
         chosen, w = distinct_rows(X, weights, hashed=True)
         w = w - np.partition(w, len(w) - k - 1)[len(w) - k - 1] if len(w) > k else w
         return cls(X[chosen[w > 0]], w[w > 0], k)
@@ -49,13 +50,13 @@ class Candidates:
 
 
 def candidates(samples: Any, k: int) -> Candidates:
-    """Return those of samples, a part of them after the other."""
+    """Return the candidates of samples, computed part by part."""
     parts = samples.parts(most_sketched(samples.X.shape[1]))
     return reduce(operator.add, (Candidates.of(part.X, part.frequencies, k) for part in parts))
 
 
 def weights_of(samples: Any, h: np.ndarray) -> Array:
-    """Return how often the rows of these hashes, which ascend, occur among samples, shape (m,)."""
+    """Return the total weight of each of the hashes ``h`` (m,), which ascend, among samples."""
     own = hashes(samples.X)
     at = np.minimum(np.searchsorted(h, own), len(h) - 1)
     return np.bincount(at, np.where(h[at] == own, samples.frequencies, 0.0), minlength=len(h))

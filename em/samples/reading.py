@@ -1,4 +1,4 @@
-"""What every estimator accepts as X and as sample weights."""
+"""Check and convert X and sample weights, as every estimator takes them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +22,7 @@ def samples_to_fit(
     missing: bool = False,
     names: Sequence[str] | None = None,
 ) -> Samples:
-    """Return X (n, D) as float64 in C order, checked; the estimator remembers the number of features and any names.
+    """Return X (n, D) as samples, checked; the estimator stores the number of features and their names.
 
     Errors call columns by ``names``, or by those that a frame has.
 
@@ -50,7 +50,7 @@ def samples_to_fit(
 
 
 def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = False) -> Array:
-    """Return X (n, D) as float64 in C order or CSR, checked to have the features that the estimator was fitted with."""
+    """Return X (n, D) as float64 in C order or CSR, checked to have the features of the fit."""
     check_is_fitted(estimator)
     matrix = _matrix(estimator, X, missing)
     validate_data(estimator, X, reset=False, skip_check_array=True)
@@ -58,12 +58,12 @@ def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = Fa
 
 
 def encoded(estimator: BaseEstimator | None, X: Any) -> Any:
-    """Return X as the estimator's numbers: codes of labels, where it takes labels."""
+    """Return X as numbers: if the estimator takes labels, their codes."""
     return estimator._encoded(X) if estimator is not None and hasattr(estimator, "_encoded") else X
 
 
 def _matrix(estimator: BaseEstimator, X: Any, missing: bool, names: Sequence[str] | None = None) -> Array:
-    """Return X as float64 in C order, or as CSR where it is sparse and the estimator's tags say that it may be."""
+    """Return X as float64 in C order, or as CSR if it is sparse and the estimator's tags allow that."""
     X = encoded(estimator, X)
     if issparse(X) and get_tags(estimator).input_tags.sparse:
         return sparse_matrix(X, missing=missing)

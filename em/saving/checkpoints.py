@@ -31,7 +31,7 @@ from models.parameters import Parameters
 from models.shown import shown
 from models.validation import Array
 
-FORMAT, VERSION = "mixture-twins checkpoint", 4
+FORMAT, VERSION = "mixture-twins checkpoint", 5
 ROWS, BORDERS = "X and sample_weight", "where chunks begin"  # other rows have other borders too
 SELDOM = 10  # times the seconds that writing takes
 
@@ -79,8 +79,8 @@ def fingerprint(estimator: Any, samples: Samples) -> dict[str, str]:
         sizes = np.asarray(getattr(estimator, f"{name}_", getattr(estimator, name)))  # given to fit, or a setting
         if sizes.ndim < 2 or (sizes == sizes[0]).all():  # others belong to rows
             settings[f"{name} of fit"] = sizes[0] if sizes.ndim == 2 else sizes
-    beside = estimator._what_tells_apart(samples)
-    if not estimator._starts_anywhere:
+    beside = estimator._row_keys(samples)
+    if estimator._starts_from_labels:
         del settings["init"]
     of_part = partial(_of_part, beside=None if beside is None else beside.astype(np.float64))
     of_rows, of_chunks = samples.sum_of(of_part).tolist()
@@ -127,13 +127,13 @@ def parameters_of(path: PathOf) -> Parameters:
 
 def _builder(estimator: Any, samples: Samples) -> Callable[[Array], Parameters]:
     """Return what makes parameters in the units of X of the numbers (P,) that the loop of EM has."""
-    there, D = estimator._moved(samples), samples.X.shape[1]
+    there, D = estimator._in_standard_units(samples), samples.X.shape[1]
     shapes, held = estimator._shapes(estimator.n_components, D), estimator._frozen(D)
     ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
 
     def built(x: Array) -> Parameters:
         parts = zip(shapes.items(), np.split(x, ends[:-1]), strict=True)
-        parameters = there._back(there._built({name: part.reshape(shape) for (name, shape), part in parts}))
+        parameters = there._in_units_of_data(there._built({name: part.reshape(shape) for (name, shape), part in parts}))
         return replace(parameters, **held)
 
     return built

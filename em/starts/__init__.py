@@ -1,9 +1,9 @@
-"""Where EM starts: responsibilities from k-means++, from K-means, or at random. They know no family.
+"""Starts of EM: responsibilities from k-means++, from K-means, or at random. They know no family.
 
-Distances mean little before the clusters are known, so the restarts take turns to measure them in three sets of
-coordinates: features scaled to unit variance; features whitened, so that no direction of the data is longer than
-another; and one random direction of the whitened data. Where clusters are flat, long and parallel, the first finds none
-of them and the others do; elsewhere it may be the other way round.
+Before the clusters are known, it is unknown which distances matter. So restarts alternate between three sets of
+coordinates ("views"): features scaled to unit variance; features whitened, so that the data have unit variance in every
+direction; and one random direction of the whitened data. If clusters are flat, long and parallel, the first view finds
+none of them and the others do. On other data it may be the opposite.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ from models.validation import Array
 
 STARTS = ("k-means++", "kmeans", "random")
 VIEWS = ("scaled", "whitened", "direction")
-HARDNESS = 0.9
-CONSTANT = 1e-12  # variance of a sparse column in units of its mean square, below which it is rounding
-FLAT = 1e-10  # eigenvalue of the correlations below which a direction is no direction of the data
+HARDNESS = 0.9  # of the labels of a start
+CONSTANT = 1e-12  # variance of a sparse column, relative to its mean square, below which it is rounding
+FLAT = 1e-10  # eigenvalue of the correlations below which the data have no extent in a direction
 
 
 def start_responsibilities(
@@ -35,14 +35,14 @@ def start_responsibilities(
 ) -> Array:
     """Return responsibilities (n, K) for a first M-step.
 
-    Labels from k-means++ or K-means are softened to r = 0.9 onehot + 0.1 / K: every component keeps a little of every
-    sample, so no start is degenerate (a prob of exactly 0, which EM could never leave, or a singular covariance).
-    "random" draws each row from a flat Dirichlet.
+    Labels from k-means++ or K-means are softened to r = 0.9 onehot + 0.1 / K, so that every component keeps a little of
+    every sample. Then no start is degenerate: no prob is exactly 0, which EM could never leave, and no covariance is
+    singular. "random" draws each row from a flat Dirichlet distribution.
 
     Parameters
     ----------
     samples : Samples
-        Rows in the order of their values, and their weights; a missing cell counts as its column's mean.
+        Rows sorted by value, and their weights; a missing cell counts as its column's mean.
     n_components : int
         Number of components K.
     method : {"k-means++", "kmeans", "random"}
@@ -52,7 +52,7 @@ def start_responsibilities(
     view : {"scaled", "whitened", "direction"}, default "scaled"
         Coordinates in which distances are measured; sparse features are always scaled.
     centers : ndarray, shape (K, D), or None
-        Centres that are known, because the means are frozen; each row goes to the nearest.
+        Known centres, if the means are frozen; each row goes to the nearest.
     """
     K = n_components
     if method == "random":
@@ -65,10 +65,10 @@ def start_responsibilities(
 
 
 def _in_view(samples: Samples, view: str, rng: np.random.RandomState) -> tuple[Any, Callable[[Array], Array]]:
-    """Return the rows in the coordinates of a view, and what takes others (m, D) there.
+    """Return the rows in the coordinates of a view, and a function that converts other rows (m, D) to them.
 
-    Distances need no centred features, so sparse x / σ stay sparse, and ‖x - c‖² = ‖x‖² - 2 x · c + ‖c‖². Counts are
-    small whole numbers: the expanded square loses no digits that matter.
+    Distances do not need centred features, so sparse x / σ stay sparse. Their squares are expanded,
+    ‖x - c‖² = ‖x‖² - 2 x · c + ‖c‖², which loses no important digits because counts are small whole numbers.
     """
     X: Any = samples.X
     if issparse(X):
@@ -80,7 +80,7 @@ def _in_view(samples: Samples, view: str, rng: np.random.RandomState) -> tuple[A
 
 
 def _axes(samples: Samples, view: str, rng: np.random.RandomState) -> Array:
-    """Return the matrix (D, number of coordinates) that takes centred rows to the coordinates of a view."""
+    """Return the matrix (D, number of coordinates) that converts centred rows to the coordinates of a view."""
     scales = 1 / np.where(samples.deviation > 0, samples.deviation, 1.0)
     if view == "scaled":
         return np.diag(scales)
@@ -89,7 +89,7 @@ def _axes(samples: Samples, view: str, rng: np.random.RandomState) -> Array:
     kept = values > FLAT
     if not kept.any():  # every column is constant
         return np.diag(scales)
-    # the symmetric root, which does not depend on the signs of eigenvectors, nor on their choice where some are equal
+    # the symmetric root depends neither on the signs of eigenvectors nor on their choice for equal eigenvalues
     whitener = scales[:, None] * (vectors[:, kept] / np.sqrt(values[kept])) @ vectors[:, kept].T
     if view == "whitened":
         return np.asarray(whitener)
@@ -98,7 +98,7 @@ def _axes(samples: Samples, view: str, rng: np.random.RandomState) -> Array:
 
 
 def shape_of(values: Any) -> tuple[int, ...]:
-    """Return the shape of an ``init``, or none where its rows differ in length."""
+    """Return the shape of an ``init``, or () if its rows differ in length."""
     try:
         return np.shape(values)
     except ValueError:
@@ -106,7 +106,7 @@ def shape_of(values: Any) -> tuple[int, ...]:
 
 
 def are_labels(values: Any, n_samples: int, n_components: int) -> bool:
-    """Whether an ``init`` gives each sample the number of a component."""
+    """Whether an ``init`` holds a component's number for each sample."""
     if shape_of(values) != (n_samples,):
         return False
     labels = np.asarray(values)

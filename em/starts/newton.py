@@ -1,19 +1,24 @@
-"""The last digits of a fit, by Newton's method: EM's own last steps are small long before they are few.
+"""Compute the last digits of a fit by Newton's method, because EM's own last steps are slow.
 
-With g and I the gradient and the observed information at EM's estimate θ, by Louis' identity
-(:mod:`em.uncertainty.louis`),
+Let g and I be the gradient and the observed information at EM's estimate θ, by Louis' identity
+(:mod:`em.uncertainty.louis`). Then
 
-    θ + I⁻¹ g        is the maximum up to the square of what is missing, and    g' I⁻¹ g / 2
+    θ + I⁻¹ g        is the maximum up to the square of the distance to it
+    g' I⁻¹ g / 2     is the number of nats that are missing at θ
 
-is how many nats are missing. EM's own estimate of them, which :mod:`em.engine.stopping` makes from its last steps, is
-too small where a slow direction hides behind a fast one: of 120 overlapping mixtures 22 were farther from their limits
-than they said. Where a millionth of a nat or less is missing, the step is taken, if it loses nothing. Where it is more,
-EM goes on: only EM's own steps lead to its estimate, so that a wrong M-step is not put right by another formula. Where
-parameters are not identified there is no step, and none where it would take long: information of many rows and
-parameters is made only after so many E-steps that it takes a fifth of their time at the most. After twice as many a
-second step follows where the first was long, for it is short of the limit by the square of its length, and after three
-times as many a third. What is missing at the end and is more than ``tol``, as where ``max_iter`` came first, is in the
-status if the step stays among legal parameters: beyond them it says little.
+EM's own estimate of the missing nats, which :mod:`em.engine.stopping` makes from its last steps, is too small if a slow
+direction hides behind a fast one: of 120 overlapping mixtures 22 were farther from their limits than estimated.
+
+- If at most a millionth of a nat is missing, the step is taken, unless it lowers the objective.
+- If more is missing, EM goes on. Only EM's own steps lead to its estimate, so another formula cannot hide a wrong
+M-step.
+- There is no step if parameters are not identified, or if it would take long. The information of many rows and
+  parameters is computed only after so many E-steps that it takes at most a fifth of their time.
+- A first step that was long leaves an error of the square of its length. So after twice as many E-steps a second step
+  follows, and after three times as many a third.
+- If more than ``tol`` is missing at the end, as when ``max_iter`` came first, the status says so, provided that the
+step
+  leads to legal parameters. Beyond them the estimate means little.
 """
 
 from copy import copy
@@ -33,24 +38,24 @@ from models.validation import Array
 if TYPE_CHECKING:
     from em.starts.restarts import Restarts
 
-MOST_MISSING, LEAST_MISSING = 1e-6, 1e-11  # nats of a step of Newton's method, and of one that is not worth another
-MOST_TIMES = 3  # that EM goes on
-CLOSER = 1e-2  # times the nats that were to be left before
-MOST_WORK = 1e8  # rows and eight times parameters, times the square of these: some 20 milliseconds
-FEWEST_E_STEPS = 150  # and one for each parameter: information takes as long as 30, and a fifth of one for each
+MOST_MISSING, LEAST_MISSING = 1e-6, 1e-11  # nats up to which a step is taken, and above which another one follows
+MOST_TIMES = 3  # EM goes on at most so often
+CLOSER = 1e-2  # each time EM goes on, its ``tol`` is multiplied by this
+MOST_WORK = 1e8  # (rows + 8 parameters) times parameters²: about 20 milliseconds
+FEWEST_E_STEPS = 150  # plus one per parameter: information costs 30 E-steps, plus a fifth of one per parameter
 
 
 def polished[P: Parameters](estimator: "Restarts[P]", problem: Problem[P], samples: Samples, run: Run[P]) -> Run[P]:
-    """Return a converged run with its last digits, where information takes little time; another one as it is.
+    """Return a converged run after Newton's steps, if the information takes little time; other runs as they are.
 
     Parameters
     ----------
     estimator : Restarts
-        Whose run it is, in the units in which EM runs.
+        The estimator of the run, in the units in which EM runs.
     problem : Problem
-        Of one run.
+        The problem of one run.
     samples : Samples
-        All of them, in those units.
+        All samples, in those units.
     run : Run
         The best one.
     """
@@ -82,7 +87,7 @@ def polished[P: Parameters](estimator: "Restarts[P]", problem: Problem[P], sampl
 
 
 def _moved[P](problem: Problem[P], run: Run[P], arrays: dict[str, Array]) -> Run[P]:
-    """Return a run that ends with other parameters, if these lose nothing."""
+    """Return the run ending at other parameters; unchanged if these are not legal or lower the objective."""
     theta, inside = problem.inside(one_run(arrays))
     if not inside[0]:
         return run
@@ -102,16 +107,16 @@ def _moved[P](problem: Problem[P], run: Run[P], arrays: dict[str, Array]) -> Run
 
 
 def _joined[P](run: Run[P], further: Run[P], bound: float) -> Run[P]:
-    """Return a run and what followed, whose E-steps are counted, as one that is so many nats from its limit."""
+    """Join a run and its continuation to one run that ends at most ``bound`` nats from its limit."""
     history = np.concatenate([run.history, further.history[1:]])
     status = converged_after(len(history) - 1, bound)
     return replace(further, history=history, n_e_steps=run.n_e_steps, status=status, start=run.start)
 
 
 def after_a_step(information: Information, parameters: Parameters) -> tuple[dict[str, Array], float]:
-    """Return arrays after a step of Newton's method, and the nats that were missing before it.
+    """Return the arrays after a step of Newton's method, and the nats that were missing before it.
 
-    They are NaN where there is no step, and infinity where the objective does not curve downwards.
+    The nats are NaN if there is no step, and infinity if the objective does not curve downwards.
     """
     free, entries, arrays = information.free, information.entries, parameters.arrays()
     if not len(free) or information.free_direction:

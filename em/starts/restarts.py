@@ -1,8 +1,8 @@
-"""Restarts: which starts there are, which of their runs go to the end, and which is the best.
+"""Restarts of EM: make starts, decide which of their runs go on, and choose the best.
 
-Of many rows restarts run on a random part first. Where runs end there, those that may lead on all rows go on with four
-times as many, and so on. Parts come from a sample that depends on the rows' values alone (:mod:`em.samples.sketch`), so
-that a fit is the same in memory and in chunks.
+With many rows, restarts run on a random part of the rows first. The runs that may be the best on all rows go on with
+four times as many rows, and so on. Parts are drawn from a sketch that depends only on the values of the rows
+(:mod:`em.samples.sketch`), so a fit is the same in memory and in chunks.
 """
 
 from abc import abstractmethod
@@ -22,7 +22,7 @@ from em.engine.run import optima, raised, times_found
 from em.fitted import FittedMixture
 from em.samples import Samples, weighted
 from em.samples.distinct import worth_sorting
-from em.samples.sketch import WORTH_A_PART, is_clear
+from em.samples.parts import WORTH_A_PART, is_clear
 from em.starts import STARTS, VIEWS, start_responsibilities
 from em.starts.newton import polished
 from models.parameters import Parameters
@@ -31,14 +31,14 @@ from models.supports import SIMPLEX
 from models.validation import Array, frozen_array
 
 SHORT_RUN = 10  # iterations
-FEWEST_IN_PART, ROWS_PER_NUMBER = 2048, 15  # rows of a part
-TOL_OF_PART = 1e-2  # nats
-REACH = 10.0  # times the gain of its last iterations that leave a run out of reach of the best
-START_CELLS, START_ROWS = 2_000_000, 100  # a start looks at so many cells, but at no fewer rows per component
+FEWEST_IN_PART, ROWS_PER_NUMBER = 2048, 15  # rows of the first part: at least so many, and per free number
+TOL_OF_PART = 1e-2  # nats, of runs on a part
+REACH = 10.0  # a run that is farther below the best than so many times its last gain leaves
+START_CELLS, START_ROWS = 2_000_000, 100  # a start is computed from at most so many cells, but so many rows for each K
 
 
-class Found[P: Parameters](NamedTuple):
-    """The best run of a fit, how many of its restarts collapsed, how many there were, and the optima they found."""
+class SearchResult[P: Parameters](NamedTuple):
+    """The best run of a fit, its numbers of collapsed restarts and of starts, and the optima that were found."""
 
     best: Run[P]
     n_collapsed: int
@@ -46,8 +46,20 @@ class Found[P: Parameters](NamedTuple):
     optima: list[dict[str, Any]]
 
 
-class Leading[P: Parameters](NamedTuple):
-    """Where runs on a part of the rows led, for how many starts each stands, and what became of the others."""
+class Shortlist[P: Parameters](NamedTuple):
+    """The runs on a part of the rows that go on.
+
+    Attributes
+    ----------
+    starts : list of Parameters
+        Where these runs ended, and go on.
+    n_starts : int
+        Number of starts of the fit.
+    times : list of int
+        Number of starts that each run stands for.
+    collapsed : list of Run
+        The runs that collapsed.
+    """
 
     starts: list[P]
     n_starts: int
@@ -56,9 +68,9 @@ class Leading[P: Parameters](NamedTuple):
 
 
 class Restarts[P: Parameters](FittedMixture[P]):
-    """The part of an estimator that starts EM, many times, and takes the best run."""
+    """The part of an estimator that runs EM from many starts and takes the best run."""
 
-    _hashed = False  # whether rows are put in the order of hashes, for data without units
+    _hashed = False  # whether rows are sorted by hashes, for data without units
 
     # What a family adds -------------------------------------------------------------------------------------------
 
@@ -68,7 +80,7 @@ class Restarts[P: Parameters](FittedMixture[P]):
 
     @abstractmethod
     def _problem(self, samples: Samples) -> Problem[P]:
-        """Return E-step, M-step and log prior on the samples."""
+        """Return E-step, M-step and log prior of the samples."""
 
     @abstractmethod
     def _log_joint_at(self, samples: Samples, parameters: P) -> Array:
@@ -76,140 +88,144 @@ class Restarts[P: Parameters](FittedMixture[P]):
 
     @abstractmethod
     def _m_step(self, samples: Samples, responsibilities: Array) -> P:
-        """Return the M-step's parameters, for starts."""
+        """Return the parameters of the M-step, for starts."""
 
     @abstractmethod
     def _centers(self, samples: Samples, known: Mapping[str, Array]) -> Array | None:
-        """Return the components' expected samples (K, D) if the known parameters give them, or None."""
+        """Return the components' expected samples (K, D), or None if the known parameters do not give them."""
 
-    def _moved(self, like: Samples) -> Self:
-        """Return the estimator as EM runs: in the units of some samples, where a family has units."""
+    def _in_standard_units(self, like: Samples) -> Self:
+        """Return a copy of the estimator in standard units of the samples ``like``, if the family has units."""
         return self
 
-    def _standard(self, samples: Samples) -> Samples:
-        """Return samples in the units of a moved estimator."""
+    def _standardised(self, samples: Samples) -> Samples:
+        """Return samples in this estimator's standard units."""
         return samples
 
-    def _returned(self, there: Self, found: Found[P], standard: Samples, samples: Samples) -> Found[P]:
-        """Return what a moved estimator found in the units of X."""
+    def _result_in_units_of_data(
+        self, there: Self, found: SearchResult[P], standard: Samples, samples: Samples
+    ) -> SearchResult[P]:
+        """Return a result in standard units, of the estimator ``there``, in the units of X."""
         return found
 
-    def _beside(self, samples: Samples) -> list[Array]:
-        """Return what a family knows of each row beside X, arrays (n, ...): equal rows that differ there stay apart."""
-        return []
+    def _row_sizes(self, samples: Samples) -> Array | None:
+        """Return the sizes of cells (n, D) if they differ between rows, else None; equal rows of other sizes differ."""
+        return None
 
     # What follows -------------------------------------------------------------------------------------------------
 
-    def _search(self, samples: Samples) -> Found[P]:
+    def _search(self, samples: Samples) -> SearchResult[P]:
         """Return the best run of all starts on distinct samples."""
-        there = self._moved(samples)
-        standard = there._standard(samples)
-        return self._returned(there, there._best(standard), standard, samples)
+        there = self._in_standard_units(samples)
+        standard = there._standardised(samples)
+        return self._result_in_units_of_data(there, there._best(standard), standard, samples)
 
-    def _best(self, samples: Samples) -> Found[P]:
+    def _best(self, samples: Samples) -> SearchResult[P]:
         """Run EM from every start, of many rows from those that lead on parts of them, and return the best run."""
         problem = self._problem(samples)
         runs: list[Run[P]] = []
         times: list[int] | None = None
-        if (led := self._leading(samples)) is not None:
-            runs = [*self._run(problem, led.starts, self.max_iter, reach=REACH), *led.collapsed]
-            n_starts, times = led.n_starts, led.times
+        if (shortlist := self._shortlist(samples)) is not None:
+            runs = [*self._run(problem, shortlist.starts, self.max_iter, reach=REACH), *shortlist.collapsed]
+            n_starts, times = shortlist.n_starts, shortlist.times
         if all(run.collapsed for run in runs):
             starts, times = self._starts(samples), None
             runs, n_starts = self._runs(problem, starts), len(starts)
         return self._polished(problem, samples, self._ranked(problem, runs, n_starts, times))
 
-    def _polished(self, problem: Problem[P], samples: Samples, found: Found[P]) -> Found[P]:
-        """Return the same with the last digits of the best run."""
+    def _polished(self, problem: Problem[P], samples: Samples, found: SearchResult[P]) -> SearchResult[P]:
+        """Return the result with the last digits of the best run, by Newton's method."""
         best = polished(self, problem, samples, found.best)
         return found._replace(best=best, optima=raised(found.optima, best.objective))
 
     def _ranked(
         self, problem: Problem[P], runs: Sequence[Run[P]], n_starts: int, times: list[int] | None = None
-    ) -> Found[P]:
-        """Return the best of the runs; each stands for so many starts."""
+    ) -> SearchResult[P]:
+        """Return the result of runs; each stands for so many starts (``times``)."""
         n_collapsed = sum(run.collapsed for run in runs)
-        return Found(best_of(runs, problem), n_collapsed, n_starts, optima(runs, times))
+        return SearchResult(best_of(runs, problem), n_collapsed, n_starts, optima(runs, times))
 
-    def _leading(self, samples: Samples) -> "Leading[P] | None":
-        """Return the starts that lead on a part of many rows, then on four times as many, and so on; None of few.
+    def _shortlist(self, samples: Samples) -> "Shortlist[P] | None":
+        """Return the runs that may be the best on all rows, from runs on growing parts; None if there are few rows.
 
-        Where one is left, more parts would tell nothing.
+        Each part has four times as many rows as the one before. When one run is left, no more parts are needed.
         """
         if not (n_rows := self._rows_of_part(samples)):
             return None
-        rng, led = check_random_state(int(self._seeds()[0])), None
-        hand = samples.at_hand
+        rng, shortlist = check_random_state(int(self._seeds()[0])), None
+        start_rows = samples.start_rows
         while len(samples.X) >= WORTH_A_PART * n_rows:
-            led = self._leading_on(hand.some(n_rows, rng, hashed=self._hashed), led)
-            if len(led.starts) <= 1 or n_rows >= len(hand.X):
+            shortlist = self._shortlist_of_part(start_rows.some(n_rows, rng, hashed=self._hashed), shortlist)
+            if len(shortlist.starts) <= 1 or n_rows >= len(start_rows.X):
                 break
-            n_rows = min(WORTH_A_PART * n_rows, len(hand.X))
-        return led if led is None or led.starts else None
+            n_rows = min(WORTH_A_PART * n_rows, len(start_rows.X))
+        return shortlist if shortlist is None or shortlist.starts else None
 
     def _rows_of_part(self, samples: Samples) -> int:
-        """Return how many rows the first part has, or 0 where all rows are taken at once."""
+        """Return the number of rows of the first part, or 0 if runs take all rows at once."""
         K, D = self.n_components, samples.X.shape[1]
         n_numbers = sum(int(np.prod(shape)) for shape in self._shapes(K, D).values())
         n_rows = max(FEWEST_IN_PART, ROWS_PER_NUMBER * n_numbers)
         few = issparse(samples.X) or len(samples.X) < WORTH_A_PART * n_rows
-        whole = few or not isinstance(self.init, str) or self._beside(samples)  # equal rows of a part become one
+        whole = (
+            few or not isinstance(self.init, str) or self._row_sizes(samples) is not None
+        )  # equal rows of a part become one
         return 0 if whole else n_rows
 
-    def _leading_on(self, part: Samples, before: "Leading[P] | None") -> "Leading[P]":
-        """Return where runs on a part of the rows end that may lead on all: fresh starts, or those that led before.
+    def _shortlist_of_part(self, part: Samples, before: "Shortlist[P] | None") -> "Shortlist[P]":
+        """Run EM on a part of the rows, from new starts or from an earlier shortlist, and return the new shortlist.
 
-        A run is left out if its mean log density is clearly below the best run's
-        (:func:`em.samples.sketch.is_clear`), or if it is at the best run's limit: both are at most ``tol`` nats below
-        that, so that their log densities differ by no more than Σ (log p - log p')² = 2 (√tol + √tol)².
+        A run is left out if its mean log density is clearly below the best run's (:func:`em.samples.parts.is_clear`).
+        It is also left out if it has the best run's limit: both are at most ``tol`` nats below it, so their log
+        densities differ by no more than Σ (log p - log p')² = 2 (√tol + √tol)².
         """
         problem, quick = self._problem(part), copy(self)
         quick.tol = max(self.tol, TOL_OF_PART)
         if before is None:
             starts = self._starts(part)
             runs = quick._runs(problem, starts)
-            before = Leading(starts, len(starts), [1] * len(runs), [])
+            before = Shortlist(starts, len(starts), [1] * len(runs), [])
         else:
-            runs = quick._run(problem, before.starts, self.max_iter, reach=REACH, until_one_leads=True)
-        standing = [r for r, run in enumerate(runs) if not run.collapsed and not run.met]
+            runs = quick._run(problem, before.starts, self.max_iter, reach=REACH, end_last_run=True)
+        alive = [r for r, run in enumerate(runs) if not run.collapsed and not run.met]
         collapsed = [*before.collapsed, *(run for run in runs if run.collapsed)]
-        if not standing:
-            return Leading([], before.n_starts, [], collapsed)
+        if not alive:
+            return Shortlist([], before.n_starts, [], collapsed)
         best = best_of(runs, problem)
         top = normalise(self._log_joint_at(part, best.parameters))[1]
 
         times, leading, counts = times_found(runs, before.times), list[P](), list[int]()
-        for r in sorted(standing, key=lambda r: runs[r] is not best):
+        for r in sorted(alive, key=lambda r: runs[r] is not best):
             gap = top - normalise(self._log_joint_at(part, runs[r].parameters))[1]
             if leading and float(np.sum(weighted(gap[:, None] ** 2, part.weights))) <= 8 * quick.tol:
                 counts[0] += times.get(r, before.times[r])
             elif runs[r] is best or not is_clear(gap, part.weights):
                 leading.append(runs[r].parameters)
                 counts.append(times.get(r, before.times[r]))
-        return Leading(leading, before.n_starts, counts, collapsed)
+        return Shortlist(leading, before.n_starts, counts, collapsed)
 
     def _distinct(self, samples: Samples) -> Samples:
-        """Return the distinct rows in the order of their values; rows that are too many and hardly repeat stay."""
+        """Return the distinct rows sorted by value; many rows that hardly repeat are returned as they are."""
         if samples.in_memory and not worth_sorting(samples.X):
             return samples
-        return samples.distinct(self._what_tells_apart(samples), hashed=self._hashed)
+        return samples.distinct(self._row_keys(samples), hashed=self._hashed)
 
-    def _what_tells_apart(self, samples: Samples) -> Array | None:
-        """Return what else than X tells rows apart, shape (n, B): sizes of their cells, and labels to start from."""
-        beside = self._beside(samples) if samples.in_memory else []
-        if not self._starts_anywhere:
-            beside = [*beside, np.asarray(self.init)[samples.numbers, None]]
-        return np.hstack(beside) if beside else None
+    def _row_keys(self, samples: Samples) -> Array | None:
+        """Return what tells rows apart beside X: sizes of cells and labels to start from, shape (n, B), or None."""
+        sizes = self._row_sizes(samples) if samples.in_memory else None
+        labels = np.asarray(self.init)[samples.numbers, None] if self._starts_from_labels else None
+        keys = [columns for columns in (sizes, labels) if columns is not None]
+        return np.hstack(keys) if keys else None
 
     @property
-    def _starts_anywhere(self) -> bool:
-        """Whether ``init`` is no labels, but names, parameters, or where components are."""
-        return isinstance(self.init, str | self._parameters_type) or np.ndim(self.init) == 2
+    def _starts_from_labels(self) -> bool:
+        """Whether ``init`` holds labels: it is no name, no parameters and no matrix."""
+        return not (isinstance(self.init, str | self._parameters_type) or np.ndim(self.init) == 2)
 
     def _runs(self, problem: Problem[P], starts: list[P]) -> list[Run[P]]:
-        """Run every start; of more than ``n_init``, only those that lead after a short run of each.
+        """Run every start; if there are more than ``n_init``, the best ``n_init`` after a short run of each.
 
-        A start that collapses leaves its place to the next. All that collapsed are among the runs returned.
+        A start that collapses is replaced by the next best. All runs that collapsed are returned too.
         """
         if len(starts) <= self.n_init:
             return self._run(problem, starts, self.max_iter)
@@ -225,7 +241,7 @@ class Restarts[P: Parameters](FittedMixture[P]):
         return runs
 
     def _run(self, problem: Problem[P], starts: list[P], max_iter: int, races: Any = 0, **how: Any) -> list[Run[P]]:
-        """Run EM from every start; ``races`` as :func:`em.engine.run_em` takes them, or a number: all are in one."""
+        """Run EM from every start; ``races`` is as for :func:`em.engine.run_em`, or a number: all are in one race."""
         races = [races] * len(starts) if isinstance(races, int) else races
         settings: dict[str, Any] = {"tol": self.tol, "max_iter": max_iter, "acceleration": self.acceleration}
         return run_em(problem, starts, races=races, **settings, **how)
@@ -233,15 +249,15 @@ class Restarts[P: Parameters](FittedMixture[P]):
     def _starts(self, samples: Samples) -> list[P]:
         if isinstance(self.init, self._parameters_type):
             return [replace(self.init, **self._frozen(self.init.n_features))]
-        if not self._starts_anywhere:
+        if self._starts_from_labels:
             one_hot = np.eye(self.n_components)[np.asarray(self.init)[samples.numbers]]
             try:
                 return [self._m_step(samples, one_hot)]
             except Collapse as collapse:
                 raise ValueError(f"init labels give no legal start: {collapse}") from None
-        alike = self.n_components == 1 or not isinstance(self.init, str)  # or components are given
-        rng, starts = np.random.RandomState(0), []  # seeded again for each: a new one takes longer
-        for number, seed in enumerate(self._seeds()[:1] if alike else self._seeds()):
+        one_start = self.n_components == 1 or not isinstance(self.init, str)  # or the components are given
+        rng, starts = np.random.RandomState(0), []  # seeding it again is faster than a new generator for each start
+        for number, seed in enumerate(self._seeds()[:1] if one_start else self._seeds()):
             rng.seed(seed)
             starts.append(self._start(samples, VIEWS[number % len(VIEWS)], rng))
         return starts
@@ -253,15 +269,15 @@ class Restarts[P: Parameters](FittedMixture[P]):
 
     def _start(self, samples: Samples, view: str, rng: np.random.RandomState) -> P:
         n_rows = max(START_CELLS // samples.X.shape[1], START_ROWS * self.n_components)
-        hand = samples if self._beside(samples) else samples.at_hand  # equal rows of a sketch are one
-        samples = hand.some(n_rows, rng, hashed=self._hashed)
+        rows = samples if self._row_sizes(samples) is not None else samples.start_rows  # a sketch merges equal rows
+        samples = rows.some(n_rows, rng, hashed=self._hashed)
         D, method = samples.X.shape[1], self.init if isinstance(self.init, str) else STARTS[0]
         centers = self._centers(samples, {**self._known_from_init(D), **self._frozen(D)})
         r = start_responsibilities(samples, self.n_components, method, rng, view, centers)
         return self._m_step(samples, r)
 
     def _known_from_init(self, n_features: int) -> dict[str, Array]:
-        """Return the components' quantity by name, checked, where ``init`` gives it."""
+        """Return the components' quantity by name, checked, if ``init`` gives it."""
         if isinstance(self.init, str | self._parameters_type) or np.ndim(self.init) != 2:
             return {}
         _, name, *_ = shapes = self._shapes(self.n_components, n_features)

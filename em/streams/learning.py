@@ -1,4 +1,4 @@
-"""How a stream is learned from: first rows with restarts, then steps, and looks back at a sample of the rows."""
+"""Learn from a stream: restarts on the first rows, then steps, and looks back at a sample of the rows."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from em.streams.stepwise import Stepwise
 from models.parameters import Parameters
 from models.validation import Array, check_columns
 
-GROWTH = 1.1  # times more rows that are worth a fit, before the stream has begun
-LOOKS = 2.0  # times more samples after which the stream looks back
+GROWTH = 1.1  # before the stream has begun, a fit is tried again after so many times more samples
+LOOKS = 2.0  # the stream looks back after so many times more samples
 OF_WHOLE_FITS = ["log_likelihood_", "objective_", "history_", "n_iter_", "n_e_steps_", "n_collapsed_", "collapsed_"]
 OF_WHOLE_FITS += ["starts_", "converged_", "path_"]
 
 
 class StreamLearner[P: Parameters](Restarts[P]):
-    """The part of an estimator that makes a stream of the stream before and the next rows."""
+    """The part of an estimator that updates a stream with the next rows."""
 
     _fixed: ClassVar[tuple[str, ...]] = ()  # statistics that are no sums over rows
     stream_: Stream
@@ -37,22 +37,22 @@ class StreamLearner[P: Parameters](Restarts[P]):
 
     @abstractmethod
     def _check_data(self, samples: Samples) -> None:
-        """Raise a ValueError if the samples, the prior or a setting of this family is not legal."""
+        """Raise a ValueError if the samples, the prior or a setting of the family is not legal."""
 
     @abstractmethod
     def _check_model(self, n_features: int) -> None:
-        """Raise a ValueError unless prior and init are of this family and its settings, for D features."""
+        """Raise a ValueError unless prior and init fit the family, its settings and D features."""
 
     @abstractmethod
     def _remarks(self, samples: Samples) -> list[str]:
-        """Set ``identifiability_``, and return sentences that a family adds to the status."""
+        """Set ``identifiability_``, and return the family's sentences for the status."""
 
-    def _about(self, statistics: Arrays, arrays: Arrays) -> dict[str, Array]:
-        """Return statistics about fixed numbers that these parameters give, so that they can be added to others."""
+    def _centred_at(self, statistics: Arrays, arrays: Arrays) -> dict[str, Array]:
+        """Return statistics centred at the parameters ``arrays``, so that they can be added to others centred there."""
         return dict(statistics)
 
-    def _of_other_units(self, statistics: Arrays, there: Any) -> dict[str, Array]:
-        """Return statistics in the units of another moved estimator in those of this one."""
+    def _in_own_units(self, statistics: Arrays, there: Any) -> dict[str, Array]:
+        """Return statistics, given in the units of the estimator ``there``, in the units of this one."""
         return dict(statistics)
 
     @property
@@ -61,17 +61,17 @@ class StreamLearner[P: Parameters](Restarts[P]):
         return ()
 
     def _check_parts(self) -> None:
-        """Raise a ValueError if a setting is none for rows that come in parts."""
+        """Raise a ValueError if a setting does not suit rows that come in parts."""
 
     def _check_cells(self, samples: Samples) -> int:
-        """Raise a ValueError if a cell is none of the family's; return 0, which adds up over chunks."""
+        """Raise a ValueError if a cell is not legal; return 0, which adds up over chunks."""
         return 0
 
     def _read_first(self, X: Any, names: Sequence[str] | None) -> None:
-        """Learn from the first rows how to read others."""
+        """Store what the first rows tell about how to read all rows, such as levels."""
 
     def _reader(self) -> Any:
-        """Return an estimator that reads rows as this fitted one does, and remembers what it likes."""
+        """Return a copy that reads rows as this fitted estimator does, and may change while it does so."""
         return copy(self)
 
     # What follows -------------------------------------------------------------------------------------------------
@@ -80,8 +80,8 @@ class StreamLearner[P: Parameters](Restarts[P]):
         return stream.settings.unit(self.n_components, stream.rows.shape[1])
 
     def _learned(self, stream: Stream, part: Samples) -> tuple[Stream, Stepwise | None]:
-        """Return the stream after these rows, and what made its last step."""
-        unit, done, kept = self._unit(stream), 0, 0  # rows that were learned from, and that the sample knows
+        """Return the stream after the rows of ``part``, and the `Stepwise` of its last step, or None."""
+        unit, done, kept = self._unit(stream), 0, 0  # rows learned from so far, and rows that the sample has drawn from
         steps: Stepwise | None = None
         arrays: Arrays = {}
         while done < len(part.X):
@@ -105,12 +105,12 @@ class StreamLearner[P: Parameters](Restarts[P]):
         return (stream.seen(part.part(slice(kept, done)), unit) if kept < done else stream), steps
 
     def _arrays(self, steps: Stepwise, stream: Stream) -> Arrays:
-        """Return the parameters of the last step, or the estimate where its statistics give none."""
+        """Return the parameters of the running statistics; if the M-step fails, the estimate."""
         arrays, _ = steps.maximised(stream.running, stream.n_samples)
         return Stepwise.at_estimate(self, stream)[1] if arrays is None else arrays
 
     def _gathered(self, stream: Stream, piece: Samples, unit: int) -> Stream:
-        """Return the stream with more of its first rows, begun where a fit of all of them is legal and worth while."""
+        """Add first rows to the stream; begin it if a fit of all rows so far is due and succeeds."""
         stream = replace(stream.seen(piece, unit), n_samples=stream.n_samples + piece.total)
         if stream.n_samples < GROWTH * stream.looked and not stream.looked < unit <= stream.n_samples:
             return stream
@@ -125,7 +125,7 @@ class StreamLearner[P: Parameters](Restarts[P]):
         return started
 
     def _started(self, stream: Stream, samples: Samples) -> tuple[Stream, str]:
-        """Return the stream begun by a fit of the rows that are kept, or as it was, and why."""
+        """Begin the stream by a fit of the rows that are kept; if that fails, return it unchanged, and why."""
         try:
             if stream.n_samples < max(self.n_components, 2):
                 raise ValueError("it has fewer than two, or than components")
@@ -136,7 +136,7 @@ class StreamLearner[P: Parameters](Restarts[P]):
                 here.init = self.parameters_
             tried = replace(stream, first_rows=stream.rows, first_weights=stream.row_weights)
             steps = Stepwise(here, tried)
-            best = steps.there._best(steps.there._standard(distinct)).best
+            best = steps.scaled._best(steps.scaled._standardised(distinct)).best
         except ValueError as error:
             return stream, str(error)
         if best.collapsed:
@@ -147,7 +147,7 @@ class StreamLearner[P: Parameters](Restarts[P]):
         return self._remarked(steps, tried), ""
 
     def _remarked(self, steps: Stepwise, stream: Stream) -> Stream:
-        """Return the stream with what is to be said of its parameters."""
+        """Return the stream with the remarks about its parameters."""
         parameters = steps.parameters(stream.averaged, stream.n_samples)
         if parameters is not None:
             self._keep_parameters(parameters)
@@ -157,7 +157,7 @@ class StreamLearner[P: Parameters](Restarts[P]):
         return replace(stream, remarks=tuple(remarks))
 
     def _keep_stream(self, stream: Stream, steps: Stepwise | None) -> None:
-        """Keep the stream and the parameters that it leads to."""
+        """Set ``stream_`` and the attributes that follow from it."""
         for name in OF_WHOLE_FITS:
             self.__dict__.pop(name, None)
         n, self.stream_ = stream.n_samples, stream

@@ -1,12 +1,12 @@
-"""Fits of disjoint data become one by adding their statistics, so that no row has to travel.
+"""Merge fits of disjoint data by adding their sufficient statistics, so that no row has to be sent.
 
-With s_j the mean statistics of n_j samples, each under the responsibilities at its own fit's parameters,
+Let s_j be the mean statistics of n_j samples, each under the responsibilities at its own fit's parameters. Then
 
-    θ = M((n_1 s_1 + n_2 s_2) / (n_1 + n_2)),    the prior beside n_1 + n_2 samples
+    θ = M((n_1 s_1 + n_2 s_2) / (n_1 + n_2)),    with the prior combined with n_1 + n_2 samples
 
-Components are matched first: on the rows that both fits keep as samples of theirs, by the one-to-one matching of
-least total distance between their responsibilities, Σ_i (r_ik - r'_ij)². Where frozen parameters or a prior that is not
-exchangeable give the labels, they are not matched.
+Components are matched first, by the one-to-one matching of least total distance between the responsibilities of the two
+fits, Σ_i (r_ik - r'_ij)², on the sampled rows that both fits keep. If frozen parameters or a prior that is not
+exchangeable fix the labels, components are not matched.
 """
 
 from collections.abc import Mapping
@@ -31,15 +31,15 @@ OF_SEARCH = {"init", "n_init", "n_starts", "tol", "max_iter", "acceleration", "r
 
 
 def merge(first: Any, *others: Any) -> Any:
-    """Return the mixture of all data that fits of disjoint data saw, by adding their sufficient statistics.
+    """Merge fits of disjoint data into one mixture of all data, by adding their sufficient statistics.
 
-    Streams (`partial_fit`) have their statistics. A fit by `fit` gets them from `begin_stream(X)`, where its rows are;
-    what is merged then may come from files (`em.load`).
+    Streams (`partial_fit`) keep their statistics. After `fit`, call `begin_stream(X)` where the rows are. Fits may be
+    loaded from files (`em.load`) before they are merged.
 
     Parameters
     ----------
     first, *others : MixtureEM
-        Fits of one class and the same settings, those of the search apart. Labels, names and units are those of
+        Fits of one class and of the same settings, except those of the search. Labels, names and units are those of
         ``first``.
 
     Returns
@@ -50,20 +50,19 @@ def merge(first: Any, *others: Any) -> Any:
     Raises
     ------
     TypeError
-        If one is not a mixture with statistics.
+        If one does not keep statistics.
     ValueError
         If settings or features differ.
 
     Notes
     -----
-    Exact: where all statistics are taken at the same parameters, as by ``begin_stream`` of copies of one fit, the
-    merged parameters are the M-step of all rows together: an iteration of EM on data that nobody has in one place.
-    Repeated, this is EM.
+    The result is exact if all statistics are taken at the same parameters, as by ``begin_stream`` of copies of one fit.
+    The merged parameters are then the M-step of all rows together: one iteration of EM on data that are never in one
+    place. Repeated, this is EM.
 
-    Not exact: where fits differ, each row keeps the responsibilities that its own fit gave, and where a component of
-    one fit has no counterpart in another, the matching still makes a pair. So streams that took steps look back at
-    their sample of all rows once they are merged, unless they forget (:mod:`em.streams`); others do so in the next
-    `partial_fit`.
+    It is not exact if the fits differ: each row keeps the responsibilities that its own fit gave it, and the matching
+    pairs components even if one has no counterpart. So merged streams that took steps look back at their sample of all
+    rows (:mod:`em.streams`), unless they have a half-life. Other fits look back in the next `partial_fit`.
 
     Examples
     --------
@@ -77,7 +76,7 @@ def merge(first: Any, *others: Any) -> Any:
     for number, fit in enumerate((first, *others)):
         if not getattr(getattr(fit, "stream_", None), "begun", False):
             raise TypeError(
-                f"merge takes mixtures that keep statistics, got a {type(fit).__name__} without in place {number}: "
+                f"merge takes mixtures that keep statistics, got none in argument {number}, a {type(fit).__name__}: "
                 "call its begin_stream(X), or partial_fit, first"
             )
     with one_blas_thread():
@@ -89,15 +88,15 @@ def _merged(one: Any, other: Any) -> Any:
     _check_alike(one, other)
     mine, theirs = one.stream_, other.stream_
     steps, arrays = Stepwise.at_estimate(one, mine)
-    shared = steps.there._shared
+    shared = steps.scaled._shared
     order = np.arange(len(one.parameters_.weights)) if steps.labelled else _matched(one, other)
-    there = Stepwise(other, theirs).there
+    there = Stepwise(other, theirs).scaled
     n = [stream.settings.remembered(stream.n_samples) for stream in (mine, theirs)]
     looks = mine.settings.half_life is None and mine.n_steps + theirs.n_steps > 0
 
     def together(name: str) -> dict[str, Array]:
         own: Arrays = {key: a if key in shared else a[order] for key, a in getattr(theirs, name).items()}
-        return steps.mean(getattr(mine, name), steps.there._of_other_units(own, there), n[1] / sum(n), arrays)
+        return steps.mean(getattr(mine, name), steps.scaled._in_own_units(own, there), n[1] / sum(n), arrays)
 
     stream: Stream = replace(
         mine.joined(theirs.kept(steps.unit), steps.unit),
@@ -116,7 +115,7 @@ def _merged(one: Any, other: Any) -> Any:
 
 
 def _matched(one: Any, other: Any) -> np.ndarray:
-    """Return which component of the other each of one is, shape (K,)."""
+    """Return for each component of ``one`` the matching component of ``other``, shape (K,)."""
     rows = np.concatenate([fit.stream_.rows for fit in (one, other)])
     samples = Samples(rows, None, np.arange(len(rows)), len(rows))
     mine, theirs = (normalise(fit._log_joint_at(samples, fit.parameters_))[0] for fit in (one, other))
@@ -124,7 +123,7 @@ def _matched(one: Any, other: Any) -> np.ndarray:
 
 
 def _check_alike(one: Any, other: Any) -> None:
-    """Raise a ValueError or a TypeError unless two fits are of the same model."""
+    """Raise a ValueError or a TypeError unless two fits have the same model."""
     if type(one) is not type(other):
         raise TypeError(f"merge takes mixtures of one class, got {type(one).__name__} and {type(other).__name__}")
     parts = [name for name in one.get_params(deep=False) if name not in OF_SEARCH]
@@ -137,7 +136,7 @@ def _check_alike(one: Any, other: Any) -> None:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two settings are of the same numbers, be they in lists or in arrays."""
+    """Whether two settings hold the same numbers, in lists or in arrays."""
     if is_dataclass(one):
         parts = [field.name for field in fields(one)]
         return type(one) is type(other) and all(_same(getattr(one, name), getattr(other, name)) for name in parts)

@@ -1,4 +1,4 @@
-"""`partial_fit` of every mixture: rows are taken batch after batch, and not kept."""
+"""`partial_fit` and `begin_stream` of every mixture."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from em.chunked import is_chunked
 from em.chunked.chunks import Chunks
-from em.chunked.predictions import said_of
+from em.chunked.predictions import apply_to_chunk
 from em.chunked.samples import check_header
 from em.process.blas import one_blas_thread
 from em.samples import Samples, kept_samples
@@ -27,20 +27,20 @@ from models.validation import Array, check_sample_weight, data_matrix
 
 
 class StreamedMixture[P: Parameters](StreamLearner[P]):
-    """The part of an estimator that takes rows batch after batch."""
+    """The part of an estimator that learns from rows batch after batch."""
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            """Say of what only a whole fit knows that a stream does not."""
+            """Explain why a stream lacks an attribute that only `fit` sets."""
             if name in OF_WHOLE_FITS and "stream_" in self.__dict__:
                 raise AttributeError(
                     f"{name} is not known of a stream, whose rows are not kept: score(X) and bic(X) take rows"
                 )
-            return self.__getattribute__(name)  # raises the error that led here
+            return self.__getattribute__(name)  # raises the usual AttributeError
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Whether there are parameters: not while a stream has no legal fit so far."""
+        """Whether there are parameters; a stream without a legal fit so far has none."""
         return "parameters_" in self.__dict__ or ("stream_" not in self.__dict__ and "status_" in self.__dict__)
 
     def partial_fit(
@@ -53,39 +53,39 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
     ) -> Self:
         """Learn from the next rows of a stream by stepwise EM (:mod:`em.streams`); the rows are not kept.
 
-        The first rows are fitted as `fit` would, with restarts or from ``init``, each time that there are a tenth more;
-        from ``first_rows`` on each batch is a step. A sample of all rows is kept: whenever twice as many have come,
-        restarts on it look for a clearly better optimum, which a stream that comes in an unlucky order may need.
-        Components keep their labels. After `fit` a stream starts at its parameters; nothing else of it is remembered,
-        unless `begin_stream` was called.
+        The first rows are fitted as by `fit`, with restarts or from ``init``, again each time that there are a tenth
+        more. From ``first_rows`` rows on each batch is a step. A random sample of all rows is kept. Whenever their
+        number has doubled, restarts on the sample look for a clearly better optimum, which a stream in an unlucky order
+        may need. Components keep their labels. After `fit`, a stream starts at the fitted parameters. It knows nothing
+        else of the fit, unless `begin_stream` was called.
 
         Parameters
         ----------
         X : array_like, or a Dask array or DataFrame, shape (n, D)
-            The next rows, as `fit` takes them; one row is enough. Dask's chunks are taken one after the other.
+            The next rows, as for `fit`; one row is enough. Dask's chunks are taken one after the other.
         y : ignored
             Present for scikit-learn's conventions.
         sample_weight : array_like, shape (n,), or None
             Frequencies: how often each row occurs.
         settings : StreamSettings or None, default None
-            How to learn, given in the first call; ``None`` keeps what was given, or takes the defaults.
+            Settings of the stream, given in the first call; ``None`` keeps those, or takes the defaults.
 
         Returns
         -------
         self
-            Fitted as soon as the rows so far have a legal fit: parameters, ``n_samples_seen_``, ``status_``,
-            ``identifiability_`` and all that asks for rows, such as ``score(X)`` and ``bic(X)``. The log-likelihood of
-            all rows that came, ``history_`` and the like are not known, and are no attributes.
+            Fitted as soon as the rows so far have a legal fit. It then has parameters, ``n_samples_seen_``,
+            ``status_``, ``identifiability_`` and all methods that take rows, such as ``score(X)`` and ``bic(X)``. It
+            has no ``log_likelihood_``, ``history_`` and the like, which need all rows.
 
         Raises
         ------
         ValueError
-            If X, the weights or a setting is not legal; the stream is as it was before.
+            If X, the weights or a setting is not legal; the stream is then unchanged.
 
         Notes
         -----
-        A step after which a covariance would be singular, or which would otherwise leave the parameter space, is left
-        out; ``status_`` counts them.
+        A step is left out if a covariance would be singular after it, or if it would otherwise leave the parameter
+        space. ``status_`` counts these steps.
 
         References
         ----------
@@ -105,7 +105,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
         if is_chunked(X):
             with _all_or_nothing(self):
                 for number, rows, weights in _chunks_of(X, sample_weight):
-                    said_of(partial(self.partial_fit, sample_weight=weights, settings=settings), rows, number)
+                    apply_to_chunk(partial(self.partial_fit, sample_weight=weights, settings=settings), rows, number)
             return self
         with _all_or_nothing(self), one_blas_thread():
             self._keep_stream(*self._learned(*self._next(X, sample_weight, settings)))
@@ -114,24 +114,25 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
     def begin_stream(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None, *, settings: StreamSettings | None = None
     ) -> Self:
-        """Begin a stream at the fitted parameters with the statistics of X, which one E-step gives.
+        """Begin a stream at the fitted parameters, with the statistics of X from one E-step.
 
         `partial_fit` goes on from there, and `em.merge` adds the statistics to those of other data. An estimator that
-        was not fitted begins at ``init``, if that is parameters.
+        is not fitted begins at ``init``, if that is parameters.
 
         Parameters
         ----------
         X : array_like, or a Dask array or DataFrame, shape (n, D)
-            The rows of the fit, or others.
+            The rows of the fit, or other rows.
         sample_weight : array_like, shape (n,), or None
             Frequencies: how often each row occurs.
         settings : StreamSettings or None, default None
-            How to learn from what comes next.
+            Settings of the stream.
 
         Returns
         -------
         self
-            With the parameters of the M-step: one iteration of EM on X. Those of a fit to X that converged stay.
+            With the parameters of the M-step, after one iteration of EM on X. If `fit` to X converged, they stay the
+            same.
 
         Examples
         --------
@@ -170,7 +171,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
     def _next(
         self, X: ArrayLike, sample_weight: ArrayLike | None, settings: StreamSettings | None
     ) -> tuple[Stream, Samples]:
-        """Return the stream so far, and the next rows, checked."""
+        """Return the stream so far, and the next rows, checked, as samples."""
         stream, names = getattr(self, "stream_", None), column_names(X)
         known = stream is not None or "parameters_" in self.__dict__
         if not known:
@@ -185,7 +186,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
             least = max(K, 2) if isinstance(K, int) else 2
             self._check_settings(Samples(np.empty((least, D)), None, np.ones(least, dtype=bool), least))
             self._check_model(D)
-            if not self._starts_anywhere:
+            if self._starts_from_labels:
                 raise ValueError("init must not be labels in a stream, whose rows are not known")
             stream = Stream.empty(settings or StreamSettings(), D)
         self._check_parts()
@@ -195,7 +196,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
 
 
 def _checked_weights(sample_weight: Any, n: int) -> Array | None:
-    """Return weights (n,) as `check_sample_weight` does, but that all may be 0: then a batch tells nothing."""
+    """Return weights (n,) as `check_sample_weight` does, but allow all to be 0: such a batch changes nothing."""
     if sample_weight is not None and np.shape(sample_weight) == (n,) and not np.any(sample_weight):
         return np.zeros(n)
     return check_sample_weight(sample_weight, n)
@@ -203,7 +204,7 @@ def _checked_weights(sample_weight: Any, n: int) -> Array | None:
 
 @contextmanager
 def _all_or_nothing(estimator: Any) -> Iterator[None]:
-    """Give an estimator back all of its attributes where something goes wrong, an interrupt too."""
+    """Restore all attributes of an estimator if anything fails, an interrupt included."""
     before = dict(vars(estimator))
     try:
         yield
@@ -213,7 +214,7 @@ def _all_or_nothing(estimator: Any) -> Iterator[None]:
 
 
 def _chunks_of(X: Any, sample_weight: Any) -> Iterator[tuple[int, Any, Any]]:
-    """Yield number, rows and weights of each chunk that has some; of a frame the rows are a frame."""
+    """Yield number, rows and weights of each chunk with a positive weight; the rows of a frame are a frame."""
     from dask.base import compute
 
     parts = X.partitions if hasattr(X, "partitions") else X.blocks

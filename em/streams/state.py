@@ -1,4 +1,4 @@
-"""What is kept of a stream, and saved with it: statistics, counts, and a sample of the rows."""
+"""The state of a stream, which is also saved: statistics, counts, and a random sample of the rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,37 +8,37 @@ from typing import Any, Self
 import numpy as np
 
 from em.samples import Samples
+from em.samples.concise import ConciseSample, samples_of
 from em.streams import StreamSettings
-from em.streams.row_sample import RowSample, samples_of
 from models.validation import Array
 
-MOST_SKETCHED = 8192  # rows; with a quarter of them looks back misjudge the slow directions of EM
+MOST_ROWS = 8192  # of the sample; with a quarter of them looks back misjudge the slow directions of EM
 
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """The state of a stream; a step makes a new one.
+    """The state of a stream; each step makes a new one.
 
     Attributes
     ----------
     settings : StreamSettings
-        How it is learned from.
+        The settings of the stream.
     rows, row_weights : ndarray, shapes (m, D) and (m,)
-        The distinct rows of a sample of all samples that came, and how often each is in it.
+        The distinct rows of a random sample of all samples so far, and how often each is in it.
     first_rows, first_weights : ndarray, shapes (f, D) and (f,)
-        The rows that it was started from, in whose units the statistics are. None before the start.
+        The rows that it was started from; they define the units of the statistics. Empty before the start.
     running, averaged, expected : dict
-        Mean statistics s and s̃ of one sample, arrays by name, and the mean of the batches' s̄ with the weights of s̃.
+        Mean statistics s and s̃ per sample, arrays by name, and the mean of the batches' s̄ with the weights of s̃.
     n_samples : float
-        How many samples came: the sum of their weights.
+        Number of samples so far: the sum of their weights.
     looked : float
-        How many had come when restarts were last made.
+        Number of samples at the last restarts.
     n_steps, n_left_out : int
-        How many steps were made after the start, and how many were not, because they led out of the parameter space.
+        Number of steps after the start, and of steps left out because they led out of the parameter space.
     remarks : tuple of str
-        What was to be said when restarts were last made.
+        Remarks for the status, from the last restarts.
     share : float
-        With which probability each sample that came is kept: 1 while all are.
+        The probability with which each sample so far is in the random sample; 1 while all are.
     """
 
     settings: StreamSettings
@@ -58,39 +58,39 @@ class Stream:
 
     @classmethod
     def empty(cls, settings: StreamSettings, n_features: int) -> Self:
-        """Return the stream of which no row has come."""
+        """Return a stream without rows."""
         nothing = np.empty((0, n_features))
         return cls(settings, nothing, np.empty(0), nothing, np.empty(0))
 
     @property
     def begun(self) -> bool:
-        """Whether there are statistics."""
+        """Whether the stream has statistics."""
         return bool(self.running)
 
     @property
     def whole(self) -> bool:
-        """Whether the sample holds all rows that came."""
+        """Whether the random sample holds all rows so far."""
         return self.share == 1
 
-    def kept(self, unit: int) -> RowSample:
-        """Return the sample of all rows that came."""
-        return RowSample(self.rows, self.row_weights, self.share, max(MOST_SKETCHED, 2 * unit))
+    def kept(self, unit: int) -> ConciseSample:
+        """Return the random sample of all rows so far."""
+        return ConciseSample(self.rows, self.row_weights, self.share, max(MOST_ROWS, 2 * unit))
 
     def seen(self, part: Samples, unit: int) -> Self:
-        """Return the stream with these rows, in memory or by chunks, in its sample."""
-        most = max(MOST_SKETCHED, 2 * unit)
-        added = part.sum_of(partial(RowSample.of, most=most, share=self.share, salt=self.n_samples))
+        """Draw from the rows of ``part``, in memory or in chunks, into the random sample."""
+        most = max(MOST_ROWS, 2 * unit)
+        added = part.sum_of(partial(ConciseSample.of, most=most, share=self.share, salt=self.n_samples))
         return self.joined(added, unit) if len(added.rows) or added.share < self.share else self
 
-    def joined(self, other: RowSample, unit: int) -> Self:
-        """Return the stream with another's sample in its own; both get the smaller share."""
+    def joined(self, other: ConciseSample, unit: int) -> Self:
+        """Join another random sample with the stream's; both are thinned to the smaller share."""
         both = self.kept(unit) + other
         return replace(self, rows=both.rows, row_weights=both.weights, share=both.share)
 
     def sample(self, names: Any = None) -> Samples:
-        """Return the rows that are kept."""
+        """Return the random sample as samples."""
         return samples_of(self.rows, self.row_weights, names)
 
     def first(self, names: Any = None) -> Samples:
-        """Return the rows of the start."""
+        """Return the rows of the start as samples."""
         return samples_of(self.first_rows, self.first_weights, names)

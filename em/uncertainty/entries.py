@@ -148,7 +148,7 @@ def entries_of(
             note[parameters.weights * n_samples < EMPTIED] = EMPTY
         if name in frozen:
             note[...] = "frozen"
-        for place in support.places(array.shape):
+        for place in support.distinct_entries(array.shape):
             within = support.block_of(place)
             block = None if within is None else (name, *within)
             entries.append(Entry(quantity.entry(place, labels), name, place, support.scale_at(place), block))

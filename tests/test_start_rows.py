@@ -34,11 +34,11 @@ def test_a_row_of_half_of_the_samples_is_half_of_those_at_hand(number):
     X = np.random.RandomState(0).normal(size=(N, 2))
     X[N // 2 :] = often = X[np.argsort(hashes(X))[number]]
     for samples in in_memory_and_in_chunks(X):
-        hand = samples.at_hand
+        hand = samples.start_rows
         (those,) = np.nonzero((hand.X - often == 0).all(axis=1))
         assert len(those) == 1
         assert hand.weights[those] / hand.total == pytest.approx(0.5, abs=5 * 0.25 / np.sqrt(MOST))  # the error of p
-    memory, chunks = (samples.at_hand for samples in in_memory_and_in_chunks(X))
+    memory, chunks = (samples.start_rows for samples in in_memory_and_in_chunks(X))
     np.testing.assert_array_equal(memory.X, chunks.X)
     np.testing.assert_allclose(memory.weights, chunks.weights, rtol=1e-12)
 
@@ -56,7 +56,7 @@ def test_a_cluster_of_one_row_is_found():
 
 def test_weights_of_a_thousand_samples_make_gaps_between_runs_no_clearer():
     X, weights = np.random.RandomState(0).normal(size=(N, 2)), np.random.RandomState(1).uniform(0.5, 2, size=N)
-    one, thousand = (in_memory_and_in_chunks(X, w)[0].at_hand for w in (weights, 1000 * weights))
+    one, thousand = (in_memory_and_in_chunks(X, w)[0].start_rows for w in (weights, 1000 * weights))
     np.testing.assert_allclose(thousand.weights, one.weights, rtol=1e-12)
     assert one.total == pytest.approx((one.weights**2).sum())
 
@@ -72,12 +72,14 @@ def test_a_constant_that_hardly_a_row_shows_is_in_every_start():
     np.testing.assert_allclose(fits[1].rates_, fits[0].rates_, rtol=1e-6)
 
 
-def test_where_starts_are_given_no_pass_looks_for_rows_at_hand():
+def test_where_starts_are_given_no_pass_looks_for_start_rows():
     X = np.random.RandomState(0).normal(size=(N, 2))
     _, chunks = in_memory_and_in_chunks(X)
     standard = chunks.in_units(units_of(chunks, "full"))
-    assert "at_hand" not in vars(chunks)
-    np.testing.assert_allclose(standard.at_hand.X, (chunks.at_hand.X - chunks.mean) / chunks.deviation, rtol=1e-12)
+    assert "start_rows" not in vars(chunks)
+    np.testing.assert_allclose(
+        standard.start_rows.X, (chunks.start_rows.X - chunks.mean) / chunks.deviation, rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,11 +1,11 @@
-"""A sample of samples that is kept in a bounded number of distinct rows, whatever repeats: a concise sample.
+"""A concise sample: a random sample of samples, kept as at most so many distinct rows with counts.
 
-Each sample that came is in it with the same probability p, independently of others: a row that occurs w times counts
+Each sample of the data is in it with the same probability p, independently of others. A row that occurs w times counts
 
     kept ~ Binomial(w, p)
 
-times. p is 1 while all distinct rows fit. Where there are too many, each sample that is kept stays with probability q,
-and p ← q p. Draws follow the hashes of the rows, so that the sample does not depend on their order within a batch.
+times. p is 1 while all distinct rows fit. If there are too many, each sample stays with probability q, and p ← q p.
+Draws depend on the hashes of the rows, so the sample does not depend on their order within a batch.
 
 References
 ----------
@@ -21,13 +21,25 @@ from em.samples import Samples
 from em.samples.distinct import digest, distinct_rows
 from models.validation import Array
 
-FILLED = 0.9  # of the most rows: what is left when a sample has become too large
+FILLED = 0.9  # the share of the most rows that is left after a sample became too large
 LARGEST_COUNT = 2.0**62  # of draws: NumPy counts in 64 bits
 
 
 @dataclass(frozen=True, eq=False)
-class RowSample:
-    """Distinct rows (m, D), how often each is in the sample (m,), p, and at most how many rows there may be."""
+class ConciseSample:
+    """A concise sample.
+
+    Attributes
+    ----------
+    rows : ndarray, shape (m, D)
+        The distinct rows.
+    weights : ndarray, shape (m,)
+        How often each row is in the sample.
+    share : float
+        The probability p with which each sample of the data is here.
+    most : int
+        How many rows there may be.
+    """
 
     rows: Array
     weights: Array
@@ -36,7 +48,7 @@ class RowSample:
 
     @classmethod
     def of(cls, samples: Samples, most: int, share: float = 1.0, salt: float = 0.0) -> Self:
-        """Return a sample of samples in memory; draws of the same rows with another salt are others."""
+        """Draw a concise sample from samples in memory; another ``salt`` gives other draws from the same rows."""
         chosen, weights = distinct_rows(samples.X, samples.weights, hashed=True)
         return cls(samples.X[chosen], weights, 1.0, most)._thinned(share, salt)._bounded(salt)
 
@@ -56,7 +68,7 @@ class RowSample:
         return sample
 
     def _thinned(self, q: float, salt: float = 0.0) -> Self:
-        """Return the sample in which each sample stays with probability q, and so does a part of one."""
+        """Keep each sample with probability q; a fractional part of a weight is kept with probability q as a whole."""
         if q == 1 or not len(self.rows):
             return replace(self, share=q * self.share)
         seed = np.append(digest(samples_of(self.rows, self.weights)), np.float64(salt).view(np.uint64))
@@ -68,5 +80,5 @@ class RowSample:
 
 
 def samples_of(rows: Array, weights: Array, names: Any = None) -> Samples:
-    """Return rows that occur so often as samples."""
+    """Return rows (m, D) and their weights (m,) as samples."""
     return Samples(rows, None if (weights == 1).all() else weights, np.arange(len(rows)), len(rows), names)
