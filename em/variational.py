@@ -1,29 +1,30 @@
-"""Mean-field variational inference: the Bayesian mixture by coordinate ascent, EM's other twin.
+"""Mean-field variational inference of a Bayesian mixture by coordinate ascent.
 
-The posterior of labels and parameters is approximated by a product q(z) q(θ), the one nearest in KL(q || p). Its two
-factors are found in turn, each the best given the other (Bishop 2006, section 10.2)::
+The posterior of labels and parameters is approximated by a product q(z) q(θ), the one with the smallest KL(q || p). The
+two factors are updated in turn, each to the best one given the other (Bishop 2006, section 10.2)::
 
     E-step   q(z_i = k) = r_ik ∝ exp ρ_ik,   ρ_ik = E_q(θ)[log π_k + log p(x_i | z_i = k)]
     M-step   q(θ) = the conjugate posterior under the responsibilities r
 
-so that the evidence lower bound, here with every constant, never decreases. After an E-step it is::
+So the evidence lower bound, here with all constants, never decreases. After an E-step it is::
 
     ELBO = Σ_i log Σ_k exp ρ_ik - KL(q(θ) || p(θ))  <=  log p(X)
 
-a log-likelihood plus what stands for a log prior: EM's own loop (:mod:`em.engine`) climbs it. And the Gaussian E-step
-is EM's own too, at plug-in parameters: the mean m_k, the covariance E[Σ_k⁻¹]⁻¹ = Ψ_k / ν_k, and in place of log π_k ::
+The first term plays the part of a log-likelihood, the second that of a log prior, so EM's own loop (:mod:`em.engine`)
+maximises it. The Gaussian E-step is EM's own as well, at plug-in parameters: the mean m_k, the covariance
+E[Σ_k⁻¹]⁻¹ = Ψ_k / ν_k, and in place of log π_k ::
 
     log ω_k = E[log π_k] + 1/2 (E[log|Σ_k⁻¹|] - log|E[Σ_k⁻¹]|) - D / (2 κ_k)
 
-Counts have ρ_ik = E[log π_k] + Σ_d {log C(m, x) + x E[log p_kd] + (m - x) E[log(1 - p_kd)]}.
+For counts, ρ_ik = E[log π_k] + Σ_d {log C(m, x) + x E[log p_kd] + (m - x) E[log(1 - p_kd)]}.
 
-With much data and a concentration a < (M + 1) / 2, M the number of parameters of a component, components that the data
-do not need are best emptied (Watanabe & Watanabe 2006): one more in use gains (a - 1/2) log n nats by its weight and
-costs M/2 log n. q(π) leaves an empty one E[π_k] = a / (n + K a). Coordinate ascent seldom empties a component that it
-started with, so restarts begin with different numbers of clusters.
+With much data, a concentration a < (M + 1) / 2, and M parameters per component, the optimum leaves components empty
+that the data do not need (Watanabe & Watanabe 2006): one more component in use gains (a - 1/2) log n nats by its weight
+and costs M/2 log n. An empty component has E[π_k] = a / (n + K a) under q(π). Coordinate ascent seldom empties a
+component that it started with, so restarts begin with different numbers of clusters.
 
-Mean field knows nothing of the dependence between labels and parameters, nor of other modes, label switching included;
-its standard deviations are too small where clusters overlap.
+Mean field ignores the dependence between labels and parameters and all other modes, including label switching. Its
+standard deviations are too small if clusters overlap.
 
 References
 ----------
@@ -58,24 +59,24 @@ from models.validation import Array, check_sample_weight, count_at_least_one, nu
 
 @dataclass(frozen=True, eq=False)
 class VariationalPosterior:
-    """The factor q(θ), and how it was found.
+    """The factor q(θ), and how the search for it ended.
 
     Attributes
     ----------
     distribution : ConjugatePosterior or GaussianPosterior
-        q(θ): a Dirichlet times what is conjugate to the samples.
+        q(θ): a Dirichlet distribution of the weights times the conjugate distribution of the components.
     mean, standard_deviation : dict of ndarray
-        Of each parameter under q, by name; NaN where it does not exist.
+        Mean and standard deviation of each parameter under q, by name; NaN if it does not exist.
     responsibilities : ndarray, shape (n, K)
-        q(z_i = k). Of Dask's chunks it is a lazy array; where such a fit was loaded, None.
+        q(z_i = k). For Dask's chunks it is a lazy array; if such a fit was loaded, None.
     elbo : float
         Evidence lower bound, in nats.
     history : ndarray, shape (n_iter + 1,)
         ELBO at the start and after each iteration of the best restart; it never decreases.
     converged : bool
-        Whether the best restart did.
+        Whether the best restart converged.
     status : str
-        The same as a sentence.
+        How the best restart ended, as a sentence.
     """
 
     distribution: Any
@@ -99,27 +100,27 @@ class VariationalPosterior:
         return self.distribution.standard_deviation()
 
     def predict_proba(self, X: ArrayLike, **size: Any) -> Array:
-        """Return q(z = k) of samples, shape (n, K): one more E-step.
+        """Return q(z = k) of samples, shape (n, K), from one more E-step.
 
         Parameters
         ----------
         X : array_like, shape (n, D)
             Samples.
         **size
-            Sizes of the cells where the family has some, such as ``n_trials``; by default as in the samples fitted,
-            where all rows had the same.
+            Sizes of the cells, if the family has sizes, such as ``n_trials``; by default those of the fit, if they were
+            the same in all rows.
         """
         return normalise(self.for_rows(X, **size).expected_log_joint(self.distribution))[0]
 
     def for_rows(self, X: ArrayLike, **size: Any) -> Any:
-        """Return other rows as the family's formulas see them (:func:`em.families.conjugate_mixture`)."""
+        """Return other rows in the form that the family's formulas take (:func:`em.families.conjugate_mixture`)."""
         rows = self._mixture.encode(X)
         if rows.shape[1] != (D := self._mixture.X.shape[1]):
             raise ValueError(f"X must have {D} columns like the samples fitted, got {rows.shape[1]}")
         return self._mixture.for_rows(rows, **size)
 
     def draw(self, n_draws: int, random_state: Any = None) -> dict[str, Array]:
-        """Return independent draws of the parameters from q, shapes (n_draws, ...) by name.
+        """Draw parameters independently from q, shapes (n_draws, ...) by name.
 
         Parameters
         ----------
@@ -151,26 +152,26 @@ def variational(
     Parameters
     ----------
     X : array_like, or a Dask array or DataFrame, shape (n, D)
-        Samples. A missing count (NaN) is legal; a missing Gaussian cell is not. Rows that are all missing take no part.
-        All restarts share passes over chunks, and start from a sample of their rows (:mod:`em.chunked.summary`).
+        Samples. A missing count (NaN) is legal; a missing Gaussian cell is not. Rows that are all missing are left out.
+        For chunks, all restarts share passes and start from a sketch of the rows (:mod:`em.chunked.summary`).
     n_components : int
-        Number of components K, or the most there may be where the concentration is below 1.
+        Number of components K, or the largest number if the concentration is below 1.
     prior : MixturePrior
-        A conjugate prior; it says which family, and of which covariance structure.
+        A conjugate prior; it determines the family and the structure of the covariances.
     n_init : int
         Number of restarts, each from labels by k-means++; the one of the highest ELBO is kept. They begin with K
-        clusters, and where the concentration is below (M + 1) / 2 with fewer and fewer, down to 1.
+        clusters; if the concentration is below (M + 1) / 2, with fewer and fewer, down to 1.
     init : array_like, shape (n, K), or None
-        Responsibilities of one start, instead; none where X is in chunks.
+        Responsibilities of a single start; not for X in chunks.
     tol : float
-        Bound on the gain still to come, in nats of the whole ELBO.
+        Bound on the remaining gain, in nats of the whole ELBO.
     max_iter : int
         Largest number of iterations of each restart.
     random_state : int, RandomState or None
         Seed or source of randomness of the restarts.
     sample_weight : array_like, shape (n,), or None
-        How often each row occurs: log-likelihoods and responsibilities are multiplied by it. Rows of weight 0 are left
-        out of the fit, and have responsibilities.
+        How often each row occurs: its log-likelihood and responsibilities are multiplied by it. Rows of weight 0 are
+        left out of the fit, but have responsibilities.
     **size
         Sizes of the cells where the family has some, such as ``n_trials`` for counts: a number, (D,) or (n, D).
 
@@ -190,38 +191,49 @@ def variational(
     number_above("tol", tol, 0, inclusive=True)
     data = (_of_chunks if is_chunked(X) else _in_memory)(X, prior, sample_weight, size)
     data.mixture.check_fits(K)
-    fitted, weights = data.fitted, data.weights
+    start_rows, weights = data.start_rows, data.weights
     if init is None:
         rng = random_source(random_state)
-        fewest = 1 if np.max(prior.concentration) < (fitted.n_component_parameters + 1) / 2 else K
+        fewest = 1 if np.max(prior.concentration) < (start_rows.n_component_parameters + 1) / 2 else K
         clusters = np.linspace(K, fewest, n_init).round().astype(int)
-        starts = [one_hot(start_labels(fitted.X, k, rng, weights), K) for k in clusters]
+        starts = [one_hot(start_labels(start_rows.X, k, rng, weights), K) for k in clusters]
     elif data.counted is None:
         raise ValueError(f"init must be None where X is in chunks, got {shown(init)}")
     else:
         starts = [_check_init(init, len(data.counted), K)[data.counted]]
-    problem = mean_field_problem(fitted, K, weights)
+    problem = mean_field_problem(start_rows, K, weights)
     problem = problem if data.all_chunks is None else over_chunks(problem, data.mixture, data.all_chunks)
-    runs = run_em(problem, [fitted.posterior(weighted(r, weights)) for r in starts], tol=tol, max_iter=max_iter)
+    runs = run_em(problem, [start_rows.posterior(weighted(r, weights)) for r in starts], tol=tol, max_iter=max_iter)
     best = best_of(runs, problem)
     status = f"{best.status}; best of {len(runs)} restart(s)"
     if not best.converged:
         tell(status, NotConvergedWarning)
     run = best.objective, best.history, best.converged, status
-    found = VariationalPosterior(best.parameters, None, *run, without_samples(data.mixture))
+    q = VariationalPosterior(best.parameters, None, *run, without_samples(data.mixture))
     if data.counted is None:
-        return replace(found, responsibilities=lazily(found.predict_proba, X, K))
-    return replace(found, responsibilities=normalise(data.mixture.expected_log_joint(best.parameters))[0])
+        return replace(q, responsibilities=lazily(q.predict_proba, X, K))
+    return replace(q, responsibilities=normalise(data.mixture.expected_log_joint(best.parameters))[0])
 
 
 class _Data(NamedTuple):
-    """All rows, those that starts are made from and how often each counts, and which rows in memory take part.
+    """The data of a fit.
 
-    Of more chunks than are at hand ``all_chunks`` has all rows.
+    Attributes
+    ----------
+    mixture : ConjugateMixture or GaussianConjugate
+        All rows in memory, or no rows for chunks.
+    start_rows : ConjugateMixture or GaussianConjugate
+        The rows from which starts are computed: all rows that take part, or a sketch of the chunks.
+    weights : ndarray or None
+        How often each of ``start_rows`` counts.
+    counted : ndarray of bool, or None
+        Which rows in memory take part; None for chunks.
+    all_chunks : ChunkedSamples or None
+        All rows, if they are in chunks and the sketch does not hold them all.
     """
 
     mixture: Any
-    fitted: Any
+    start_rows: Any
     weights: Array | None
     counted: np.ndarray | None
     all_chunks: ChunkedSamples | None
@@ -241,41 +253,42 @@ def _of_chunks(X: Any, prior: Any, sample_weight: Any, size: dict[str, Any]) -> 
     rows = samples.distinct(hashed=True)
     if rows.in_memory:
         return _Data(mixture, mixture.for_rows(rows.X), rows.weights, None, None)
-    hand = samples.start_rows
-    return _Data(mixture, mixture.for_rows(hand.X), hand.frequencies * (samples.total / hand.total), None, samples)
+    start_rows = samples.start_rows
+    weights = start_rows.frequencies * (samples.total / start_rows.total)
+    return _Data(mixture, mixture.for_rows(start_rows.X), weights, None, samples)
 
 
 def _check_cells(part: Samples, mixture: Any) -> int:
-    """Raise a ValueError if a cell of a chunk is none of the family's; return 0, which adds up."""
+    """Raise a ValueError if a cell of a chunk is not legal; return 0, which adds up over chunks."""
     mixture.for_rows(part.X)
     return 0
 
 
 def over_chunks[Q](problem: Problem[Q], mixture: Any, samples: ChunkedSamples) -> Problem[Q]:
-    """Return a problem of mean field whose E-step is a sum over all chunks, of all restarts in one pass.
+    """Return a mean-field problem whose E-step sums over all chunks, for all restarts in one pass.
 
     Parameters
     ----------
     problem : Problem
-        That of rows at hand, which count as many samples as there are (:func:`em.engine.problem.one_by_one`).
+        The problem of the start rows, weighted to the number of all samples
     mixture : ConjugateMixture or GaussianConjugate
-        Takes the rows of a chunk (:func:`em.families.mixture_of_chunks`).
+        Takes the rows of a chunk
     samples : ChunkedSamples
         All rows.
     """
 
     def expect(arrays: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
         several = [problem.build({name: array[r] for name, array in arrays.items()}) for r in range(len(runs))]
-        found: Sums = samples.sum_of(partial(_expected, mixture=mixture, several=several))
+        total: Sums = samples.sum_of(partial(_expected, mixture=mixture, several=several))
         statistics = np.empty(len(several), dtype=object)
-        log_likelihoods, statistics[:] = zip(*(of_one.parts for of_one in found.parts), strict=True)
+        log_likelihoods, statistics[:] = zip(*(of_one.parts for of_one in total.parts), strict=True)
         return np.array(log_likelihoods), {"statistics": statistics}
 
     return replace(problem, expect=expect)
 
 
 def _expected(part: Samples, mixture: Any, several: Sequence[Any]) -> Sums:
-    """Return for each of some q what some rows add to Σ_i log Σ_k exp ρ_ik and to statistics."""
+    """Return for each q the part of some rows of Σ_i log Σ_k exp ρ_ik and of the statistics."""
     expect = mixture.for_rows(part.X).expectation(part.weights)
     return Sums(tuple(Sums(expect(q)) for q in several))
 

@@ -1,4 +1,4 @@
-"""The Bayesian mixture by mean field, as an estimator like the others; the mathematics is in :mod:`em.variational`."""
+"""Mean-field variational inference as an estimator like the others; the mathematics is in :mod:`em.variational`."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -30,16 +30,16 @@ N_DRAWS = 10_000
 
 @dataclass(eq=False, repr=False)
 class VariationalMixture(Predictions):
-    """Mixture whose posterior is approximated by q(z) q(θ), of the family that its prior is of.
+    """Mixture whose posterior is approximated by q(z) q(θ); the prior determines its family.
 
-    Labels are by q(z), densities are log p(x | θ) at the posterior mean of θ.
+    Labels come from q(z); densities are log p(x | θ) at the posterior mean of θ.
 
     Parameters
     ----------
     n_components : int, default 1
-        Number of components K, or the most there may be where the concentration is below 1.
+        Number of components K, or the largest number if the concentration is below 1.
     prior : MixturePrior
-        A conjugate prior; it says which family, and of which covariance structure.
+        A conjugate prior; it determines the family and the structure of the covariances.
     n_init, init, tol, max_iter, random_state
         As in :func:`em.variational.variational`.
 
@@ -48,7 +48,7 @@ class VariationalMixture(Predictions):
     posterior_ : VariationalPosterior
         q, as :func:`em.variational.variational` returns it.
     parameters_ : Parameters
-        Mean under q; each quantity of the family is an attribute too, such as ``weights_`` or ``means_``.
+        Posterior mean under q; each quantity of the family is an attribute too, such as ``weights_`` or ``means_``.
     lower_bound_ : float
         Evidence lower bound, in nats: at most log p(X).
     history_, converged_, n_iter_, status_
@@ -57,11 +57,11 @@ class VariationalMixture(Predictions):
     Raises
     ------
     ValueError
-        If the prior is not conjugate, or an argument or X is not legal; or if a parameter has no mean under q.
+        If the prior is not conjugate, an argument or X is not legal, or a parameter has no mean under q.
 
     Notes
     -----
-    There is no ``bic``: it is defined at the maximum of the likelihood. Compare by ``lower_bound_``.
+    There is no ``bic``, which is defined at the maximum of the likelihood. Compare fits by ``lower_bound_``.
 
     Examples
     --------
@@ -85,13 +85,13 @@ class VariationalMixture(Predictions):
     random_state: Any = None
 
     def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that what X may hold is up to the prior's family."""
+        """Tell scikit-learn that the prior's family decides what X may hold."""
         tags = super().__sklearn_tags__()
         tags.no_validation = True
         return tags
 
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, **size: Any) -> Self:
-        """Find the q nearest to the posterior.
+        """Approximate the posterior by q.
 
         Parameters
         ----------
@@ -100,32 +100,32 @@ class VariationalMixture(Predictions):
         y : ignored
             Present for scikit-learn's conventions.
         sample_weight : array_like, shape (n,), or None
-            How often each row occurs; one of weight 0 takes no part in the fit.
+            How often each row occurs; a row of weight 0 is left out of the fit.
         **size
-            Sizes of the cells where the family has some, such as ``n_trials``: a number, (D,) or (n, D). The methods
-            take those of new rows by the same name; by default they are as here, where all rows had the same.
+            Sizes of the cells, if the family has sizes, such as ``n_trials``: a number, (D,) or (n, D). The methods
+            take sizes of new rows by the same name; by default those given here, if they are the same in all rows.
         """
         settings = {name: getattr(self, name) for name in ("n_init", "init", "tol", "max_iter", "random_state")}
-        found = variational(X, self.n_components, self.prior, **settings, sample_weight=sample_weight, **size)
+        q = variational(X, self.n_components, self.prior, **settings, sample_weight=sample_weight, **size)
         if is_chunked(X):
             check_header(self, X, reset=True)
         else:
             validate_data(self, X, reset=True, skip_check_array=True)
-        if nowhere := [name for name, array in found.mean.items() if np.isnan(array).any()]:
+        if nowhere := [name for name, array in q.mean.items() if np.isnan(array).any()]:
             raise ValueError(
                 f"prior must leave every parameter a mean under q, got none of {', '.join(nowhere)}: raise its "
                 "degrees_of_freedom above D + 1, or call em.variational.variational"
             )
-        self.posterior_: VariationalPosterior = found
-        self.parameters_: Parameters = found._mixture.parameters(found.mean)
+        self.posterior_: VariationalPosterior = q
+        self.parameters_: Parameters = q._mixture.parameters(q.mean)
         for name, array in self.parameters_.arrays().items():
             setattr(self, f"{name}_", array)
-        self.lower_bound_, self.history_, self.converged_ = found.elbo, found.history, found.converged
-        self.n_iter_, self.status_ = len(found.history) - 1, found.status
+        self.lower_bound_, self.history_, self.converged_ = q.elbo, q.history, q.converged
+        self.n_iter_, self.status_ = len(q.history) - 1, q.status
         return self
 
     def uncertainty(self, *, level: float = 0.95) -> Uncertainty:
-        """Return means, standard deviations and intervals of the parameters under q, in one table.
+        """Return means, standard deviations and intervals of the parameters under q as one table.
 
         Parameters
         ----------
@@ -142,7 +142,7 @@ class VariationalMixture(Predictions):
         return Uncertainty("mean field", level, *intervals, np.atleast_2d(np.cov(draws)), None, status)
 
     def summary(self, X: ArrayLike, *, sample_weight: ArrayLike | None = None, uncertainty: Any = None) -> Summary:
-        """Return a page about the fit, as the other mixtures do, with standard deviations under q.
+        """Return a page about the fit, as other mixtures do, with standard deviations under q.
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ class VariationalMixture(Predictions):
         sample_weight : array_like, shape (n,), or None
             How often each row counts.
         uncertainty : Uncertainty or None
-            What :meth:`uncertainty` returned; None asks for it.
+            Result of :meth:`uncertainty`; None computes it.
         """
         return summary_of(self, X, sample_weight, self.uncertainty() if uncertainty in (None, True) else uncertainty)
 
@@ -179,7 +179,7 @@ class VariationalMixture(Predictions):
         return mixture.steps.sums(mixture.rows, self._counted(X, sample_weight)[:, None])
 
     def _packed(self) -> dict[str, Any]:
-        """Return what a file holds in place of q, which is more than numbers."""
+        """Return the attributes that a file stores differently: q as plain arrays."""
         q = self.posterior_
         X, size = q._mixture.example()
         r = None if is_chunked(q.responsibilities) else q.responsibilities
@@ -187,7 +187,7 @@ class VariationalMixture(Predictions):
         return {"posterior_": parts}
 
     def _unpack(self) -> None:
-        """Build q again of what `_packed` returned, and of the bounds on the way."""
+        """Build q again from what `_packed` returned."""
         parts: Any = self.posterior_
         mixture = conjugate_mixture(parts["rows"], self.prior, **parts["size"])
         run = self.lower_bound_, self.history_, self.converged_, self.status_
@@ -195,7 +195,7 @@ class VariationalMixture(Predictions):
         self.posterior_ = VariationalPosterior(q.with_arrays(parts["q"]), parts["responsibilities"], *run, mixture)
 
     def _with(self, size: dict[str, Any]) -> Self:
-        """Return this mixture for one call about rows with cells of these sizes."""
+        """Return a copy of this mixture for one call, with these sizes of cells."""
         other = copy(self)
         other._given = size
         return other
