@@ -1,4 +1,4 @@
-"""What counts as data for a mixture of independent features: legal cells, which may each have a size."""
+"""Legal data of a mixture with independent features: cells, which may each have a size."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NoReturn
@@ -15,19 +15,18 @@ from models.validation import Array, data_matrix, real_numbers, refuse_cell, row
 class Cells:
     """Checks of the cells x of the data and of their sizes, such as numbers of trials or exposures.
 
-    A family states what differs as class attributes and methods. As it stands, the class serves real numbers without
-    sizes: every size is 1.
+    A family overrides class attributes and methods. The base class takes real numbers without sizes: every size is 1.
 
     Attributes
     ----------
     size_name : str
-        What the argument of sizes is called; "" where cells have none.
+        Name of the argument for sizes; "" if cells have no sizes.
     wanted_size : str
         Which sizes are legal, in words.
     whole, negative, sparse_too : bool
-        Whether cells are whole numbers, may be negative, and whether a 0 is legal, so that X may be sparse.
+        Whether cells are whole numbers; whether they may be negative; whether 0 is legal, so that X may be sparse.
     legal : float
-        Some legal cell.
+        An example of a legal cell.
     """
 
     size_name: ClassVar[str] = ""
@@ -42,7 +41,7 @@ class Cells:
         return ~np.isfinite(size) | (size <= 0)
 
     def misfits(self, x: Array, size: Array) -> np.ndarray:
-        """Return which cells are illegal, of these sizes; a missing cell is a 0 of size 0."""
+        """Return which cells, of these sizes, are illegal; a missing cell is a 0 of size 0."""
         return np.zeros(x.shape, dtype=bool)
 
     def wanted(self, size: Array) -> str:
@@ -50,13 +49,13 @@ class Cells:
         return "real numbers"
 
     def advice(self, X: Array, size: Array, names: Sequence[str] | None) -> str:
-        """Return what to do about illegal cells, or nothing."""
+        """Return advice about illegal cells for the error message, or ""."""
         return ""
 
     def dense(self, X: ArrayLike, size: ArrayLike = 1, names: Sequence[str] | None = None) -> tuple[Array, Array]:
         """Return X (n, D) as float64 and sizes of the same shape, read-only where no cell is missing.
 
-        A missing cell (NaN) becomes a 0 in a cell of size 0: its likelihood is 1 whatever the parameters.
+        A missing cell (NaN) becomes a 0 of size 0, whose likelihood is 1 at any parameters.
 
         Parameters
         ----------
@@ -65,7 +64,7 @@ class Cells:
         size : number or array_like, shape (D,) or (n, D)
             Size of each cell.
         names : sequence of str or None
-            What errors call the columns; ``None`` takes the names that a frame has.
+            Names of the columns in error messages; ``None`` takes those of a frame.
 
         Raises
         ------
@@ -118,7 +117,7 @@ class Cells:
         return X, sizes
 
     def size_of(self, size: Any, named: Mapping[str, Any]) -> Any:
-        """Return sizes that a call was given as ``size``, or as a keyword by the family's own name for them.
+        """Return the sizes given to a call as ``size``, or as a keyword by the family's own name, such as ``exposure``.
 
         Raises
         ------

@@ -1,8 +1,8 @@
-"""Real numbers out of what data are kept in: data frames of any library, arrays, lists; what is missing becomes NaN.
+"""Convert data frames of any library, arrays and lists to arrays of real numbers, with NaN for missing cells.
 
-No frame library is imported. A frame has a shape and labels of its columns, and gives a column by its label, which
-NumPy turns into an array: so do pandas, polars, pyarrow and their like. Missing values are None, pandas' ``NA`` and
-``NaT``, nulls and masked cells.
+No frame library is imported. A frame is any object with a shape and column labels that returns a column by its label in
+a form that NumPy converts to an array: pandas, polars, pyarrow and others do. Missing values are None, pandas' ``NA``
+and ``NaT``, nulls and masked cells.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ NUMERIC = (Real, Decimal, np.bool_)
 
 
 class NotNumbersError(TypeError, ValueError):
-    """Raised for what holds no numbers: a TypeError as in NumPy and scikit-learn, a ValueError as for other input."""
+    """Raised if data hold no numbers: a TypeError as in NumPy and scikit-learn, and a ValueError as here."""
 
 
 def column_names(X: Any) -> tuple[str, ...] | None:
@@ -44,7 +44,7 @@ def column_names(X: Any) -> tuple[str, ...] | None:
 
 
 def is_dask(values: Any) -> bool:
-    """Return whether the values are a collection of Dask's, which would be computed as a whole to become an array."""
+    """Return whether the values are a Dask collection, which must not be converted to an array as a whole."""
     return type(values).__module__.partition(".")[0] in ("dask", "dask_expr")
 
 
@@ -54,20 +54,20 @@ def check_dense(name: str, values: Any) -> None:
         part = ", or of a part em.sample_rows(X, 20_000)" if name == "X" and hasattr(type(values), "ndim") else ""
         kind = type(values).__name__
         raise TypeError(f"{name} must be in memory here, got a Dask {kind}: pass {name}.compute(){part}")
-    if hasattr(values, "toarray") and scipy.sparse.issparse(values):  # SciPy loads it when it is asked for
+    if hasattr(values, "toarray") and scipy.sparse.issparse(values):  # so that scipy.sparse is imported only if needed
         raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
 
 
 def real_numbers(name: str, values: Any, names: Sequence[str] | None = None) -> np.ndarray:
-    """Return ``values`` as an array of booleans, integers or floats; not of strings, complex numbers or ragged rows.
+    """Return ``values`` as an array of booleans, integers or floats.
 
     A frame, an array of Python objects that are all real numbers or missing, and a masked array with masked cells
-    become float64, with NaN where a value is missing. Errors call the columns of a matrix by their ``names``.
+    become float64, with NaN for missing values. Error messages call the columns of a matrix by their ``names``.
 
     Raises
     ------
     ValueError
-        If the values are no numbers, or rows differ in length.
+        If the values are no numbers (also if they are complex), or rows differ in length.
     TypeError
         If the values are a sparse matrix or in Dask's chunks, or hold strings or objects that are no numbers.
     """
@@ -93,7 +93,7 @@ def frame_columns(X: Any) -> list[Any] | None:
 
 
 def framed_like(X: Any, values: np.ndarray, columns: Sequence[str]) -> Any:
-    """Return values (n, m) as a frame of X's library, with X's index; as they are where X is no pandas or polars frame.
+    """Return values (n, m) as a frame like X, with X's index; unchanged if X is no pandas or polars frame.
 
     Examples
     --------
@@ -111,16 +111,16 @@ def framed_like(X: Any, values: np.ndarray, columns: Sequence[str]) -> Any:
 
 
 def filled_like(X: Any, values: np.ndarray, missing: np.ndarray) -> Any:
-    """Return values (n, D) as X is kept: in a frame those columns that missed a cell are replaced, the others stay.
+    """Return values (n, D) in a frame like X, in which only columns with a missing cell are replaced.
 
-    A column of pandas' categories stays one if the values are among them.
+    A categorical column of pandas stays one if the values are among its categories.
 
     Parameters
     ----------
     X : array_like, shape (n, D)
-        Samples, in a frame of pandas or polars or in anything else.
+        Samples; if X is no pandas or polars frame, ``values`` are returned unchanged.
     values : ndarray, shape (n, D)
-        The same with all cells filled.
+        The samples with all cells filled.
     missing : ndarray of bool, shape (n, D)
         Which cells were missing.
     """
@@ -133,7 +133,7 @@ def filled_like(X: Any, values: np.ndarray, missing: np.ndarray) -> Any:
     filled = X.copy()
     for label, column in replaced.items():
         filled[label] = column
-        if set(column).issubset(getattr(X[label].dtype, "categories", ())):  # a mean of categories is none of them
+        if set(column).issubset(getattr(X[label].dtype, "categories", ())):  # a mean of categories is not among them
             filled[label] = filled[label].astype(X[label].dtype)
     return filled
 
@@ -148,17 +148,17 @@ def _frame_class(X: Any) -> tuple[str, Any]:
 def _labels(X: Any) -> list[Any] | None:
     """Return the labels of a frame's columns, or None if X is no frame."""
     if not (hasattr(X, "shape") and hasattr(X, "__getitem__")) or (is_dask(X) and not hasattr(type(X), "shape")):
-        return None  # what Dask delays has any attribute
+        return None  # a Dask Delayed has any attribute
     labels = getattr(X, "columns" if hasattr(X, "dtypes") else "column_names", None)  # pyarrow has no dtypes
     return list(labels) if isinstance(labels, Iterable) and len(X.shape) == 2 else None
 
 
 def _numeric(name: str, values: Any, column: str = "", names: Sequence[str] | None = None) -> np.ndarray:
-    """Return numbers as an array; ``column`` is what errors call the values, if they are one column of a frame."""
+    """Return values as an array of numbers; ``column`` names them in error messages if they are a frame's column."""
     array = as_array(name, values)
     if array.dtype.kind in "biuf":
         return array
-    if array.dtype.kind in OBJECTS and array.ndim > 0:  # NumPy makes strings of the numbers beside a string
+    if array.dtype.kind in OBJECTS and array.ndim > 0:  # NumPy converts numbers beside a string to strings
         objects = array if array.dtype.kind == "O" else np.asarray(values, dtype=object)
         return _from_objects(name, objects, column, names)
     given, hint = shown(values), ". Complex data not supported" if array.dtype.kind == "c" else ""
@@ -170,14 +170,14 @@ def _numeric(name: str, values: Any, column: str = "", names: Sequence[str] | No
 
 
 def as_array(name: str, values: Any) -> np.ndarray:
-    """Return ``values`` as an array, in which masks and Arrow's nulls are not lost."""
+    """Return ``values`` as an array that keeps masked cells and Arrow's nulls, as None."""
     if isinstance(values, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in values):
         values = np.ma.array(values)
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         array = np.ma.getdata(values).astype(object)
         array[np.ma.getmaskarray(values)] = None
         return array
-    if hasattr(values, "to_pylist") and values.null_count:  # NumPy is given the neighbour of a null in a dictionary
+    if hasattr(values, "to_pylist") and values.null_count:  # NumPy would get another value for a null in a dictionary
         values = values.to_pylist()
     try:
         return np.asarray(values)
@@ -186,7 +186,7 @@ def as_array(name: str, values: Any) -> np.ndarray:
 
 
 def _from_objects(name: str, array: np.ndarray, column: str, names: Sequence[str] | None) -> np.ndarray:
-    """Return an array of real numbers stored as Python objects as float64, with NaN where one is missing."""
+    """Return real numbers stored as Python objects as float64, with NaN for missing ones."""
     types = {type(value) for value in array.flat}
     missing = {kind for kind in types if kind.__name__ in MISSING}
     if not all(issubclass(kind, NUMERIC) for kind in types - missing):
@@ -201,7 +201,7 @@ def _from_objects(name: str, array: np.ndarray, column: str, names: Sequence[str
 
 
 def _refuse(name: str, array: np.ndarray, column: str, names: Sequence[str] | None) -> NoReturn:
-    """Raise an error that names a cell that is no number: the first that is not a number as text either, if any."""
+    """Raise an error that names a cell that is no number: the first whose text is no number either, if there is one."""
     columns = array.reshape(len(array), -1).T
     cells = [(d, row, value) for d, own in enumerate(columns) for row, value in enumerate(own) if not _is_legal(value)]
     d, row, value = next((cell for cell in cells if not _is_text_of_number(cell[2])), cells[0])

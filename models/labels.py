@@ -1,6 +1,6 @@
-"""Text that users chose (names of columns, titles, paths) as plain text: never markup, never a control sequence.
+"""Show text that users chose (names of columns, titles, paths) as plain text, without markup or control sequences.
 
-`plain` is for terminals and files, `label` for figures. Every name that a figure shows goes through `label`.
+`plain` is for terminals and files, `label` for figures. Every name in a figure goes through `label`.
 """
 
 import unicodedata
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 NOT_SHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format and surrogate characters, separators of lines
-LONGEST_LABEL = 60
+LONGEST_LABEL = 60  # characters
 MOST_LISTED = 20  # names in a sentence
 
 
@@ -42,7 +42,7 @@ def label(text: Any, longest: int = LONGEST_LABEL) -> str:
 
 
 def some_of(names: Sequence[Any]) -> str:
-    """Return names in a row, as text on one line: of more than twenty the first twenty, and how many more there are.
+    """Return names as text on one line; of more than twenty the first twenty, and how many more there are.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Names of a package that load their module only when they are asked for (PEP 562)."""
+"""Attributes of a package whose module is imported on first use (PEP 562)."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -8,7 +8,7 @@ BUILDERS = "build_model", "build_marginal_model"
 
 
 def on_demand(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return a package's ``__getattr__``, which takes a name from its home, a module of the package.
+    """Return a package's ``__getattr__``; ``homes`` maps each name to the module of the package that defines it.
 
     Examples
     --------

@@ -22,7 +22,7 @@ NO_LABELS: Labels = MappingProxyType({})
 
 
 def labels_of_features(names: Sequence[str] | None) -> Labels:
-    """Return what tables call the places of each dim, where the features have these names; nothing for None."""
+    """Return what tables call the entries along each dim, if the features have these names; {} for None."""
     return {} if names is None else {"feature": names, "feature_bis": names}
 
 
@@ -33,11 +33,11 @@ class Quantity:
     Attributes
     ----------
     name : str
-        In code, in PyMC and in tables.
+        The name in code, in PyMC and in tables.
     dims : tuple of str
-        Names of its axes: "component" first, unless all components share it; "feature", ...
+        Names of the axes: "component" first, unless all components share the array; "feature", ...
     support : Support
-        Where its numbers lie.
+        The set in which its numbers lie.
     """
 
     name: str
@@ -46,22 +46,22 @@ class Quantity:
 
     @property
     def shared(self) -> bool:
-        """Whether all components share it."""
+        """Whether all components share the array."""
         return "component" not in self.dims
 
     def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """Return the shape for sizes by dim."""
         return tuple(sizes[dim] for dim in self.dims)
 
-    def entry(self, place: Index, labels: Labels = NO_LABELS) -> str:
+    def entry(self, index: Index, labels: Labels = NO_LABELS) -> str:
         """Return what tables call an entry, such as ``means[0, 1]``; with labels, ``means[0, eruptions]``.
 
         Parameters
         ----------
-        place : tuple of int
+        index : tuple of int
             Index of the entry.
         labels : mapping of str to sequence of str
-            By dim what to call its places, such as `labels_of_features` gives; others keep their number.
+            Names of the entries along a dim, by dim (`labels_of_features`); other dims show numbers.
 
         Examples
         --------
@@ -71,7 +71,7 @@ class Quantity:
         >>> covariances.entry((0, 0, 1), labels_of_features(["eruptions", "waiting"]))
         'covariances[0, eruptions, waiting]'
         """
-        parts = (plain(labels[dim][i]) if dim in labels else str(i) for dim, i in zip(self.dims, place, strict=True))
+        parts = (plain(labels[dim][i]) if dim in labels else str(i) for dim, i in zip(self.dims, index, strict=True))
         return f"{self.name}[{', '.join(parts)}]"
 
 
@@ -80,10 +80,10 @@ WEIGHTS = Quantity("weights", ("component",), SIMPLEX)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Parameters(ABC):
-    """Parameters θ of a mixture: its weights, and what each component is.
+    """Parameters θ of a mixture: its weights and its components.
 
-    A family adds its arrays as fields, declares all in ``quantities``, and which data are legal in ``cells``. Each
-    array is checked to have the shape that its dims say, to be finite, and to lie in its support.
+    A family adds its arrays as fields, lists all arrays in ``quantities``, and states the legal data in ``cells``. Each
+    array is checked: its shape must fit its dims, and its numbers must be finite and lie in its support.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class Parameters(ABC):
 
     @property
     def options(self) -> tuple[Any, ...]:
-        """What it holds beside arrays, such as a structure of covariances, which a prior has to fit."""
+        """Further fields beside the arrays, such as the structure of covariances; a prior must fit them."""
         declared = self.arrays()
         return tuple(getattr(self, f.name) for f in fields(self) if f.init and f.name not in declared)
 
@@ -163,5 +163,5 @@ class Parameters(ABC):
         return replace(self, **own)
 
     def inside(self, step: float = INSIDE) -> dict[str, Array]:
-        """Return the arrays by name, with what is nearer to the boundary than a step moved inside by it."""
+        """Return the arrays by name; values nearer to the boundary than ``step`` are moved inside by it."""
         return {q.name: np.asarray(q.support.moved_inside(getattr(self, q.name), step)) for q in self.quantities}

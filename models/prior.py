@@ -1,4 +1,4 @@
-"""Priors of any mixture: plain numbers that EM and PyMC both read. Weights come from a Dirichlet distribution."""
+"""Priors of any mixture, as plain numbers that EM and PyMC both read. Weights have a Dirichlet prior."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
@@ -12,21 +12,21 @@ from models.validation import Array, frozen_array, real_numbers
 
 
 class MixturePrior(ABC):
-    """What every prior of a mixture has: weights from a Dirichlet with concentration a.
+    """Base class of the priors: weights have a Dirichlet prior with concentration a.
 
     Attributes
     ----------
     hyperparameters : tuple of str
-        Names of the numbers beside the concentration, each a number or of shape (D,).
+        Names of the hyperparameters beside the concentration, each a number or of shape (D,).
     real : tuple of str
-        Those of them that may be any real number; the others are positive.
+        Those hyperparameters that may be any real number; the others are positive.
     least_one : tuple of str
-        Those that MAP needs to be at least 1.
+        Those hyperparameters that must be at least 1 for MAP.
     parameters_type : type
-        Class of the parameters that it is a prior of.
+        Class of the parameters.
     conjugate : bool
-        Whether the posterior of the parameters, given who belongs where, is in the prior's own family: then there are
-        Gibbs sampling, mean field, exact enumeration and Chib's evidence.
+        Whether the posterior given the labels is of the same form as the prior. Gibbs sampling, mean field, exact
+        enumeration and Chib's evidence need this.
     """
 
     concentration: Any
@@ -42,12 +42,12 @@ class MixturePrior(ABC):
         self._keep(**{name: self._positive(name) for name in ("concentration", *self.hyperparameters)})
 
     def _keep(self, **checked: Any) -> None:
-        """Set fields of a frozen dataclass to what they were checked to be."""
+        """Set fields of the frozen dataclass to checked values."""
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
     def _positive(self, name: str, shape: tuple[int, ...] | None = None) -> Array:
-        """Return a field as positive numbers, or real ones: a number or a vector, or in the given shape."""
+        """Return a checked field, positive unless listed in ``real``: a number or a vector, or of the given shape."""
         given = real_numbers(name, getattr(self, name))
         wanted = (None,) * min(given.ndim, 1) if shape is None else shape
         values = frozen_array(name, np.full(shape, given) if shape and given.ndim == 0 else given, wanted)
@@ -62,18 +62,18 @@ class MixturePrior(ABC):
 
     @property
     def avoids_collapse(self) -> bool:
-        """Whether the posterior density is bounded, so that no component falls onto a point."""
+        """Whether the posterior density is bounded, so that no component collapses onto a point."""
         return True
 
     def check_fits(self, n_components: int, n_features: int, *options: Any) -> None:
-        """Raise a ValueError unless the prior is one for K components and D features."""
+        """Raise a ValueError unless the prior fits K components and D features."""
         for name in ("concentration", *self.hyperparameters):
             size, shape = n_components if name == "concentration" else n_features, np.shape(getattr(self, name))
             if shape not in [(), (size,)]:
                 raise ValueError(f"prior.{name} must be a number or have shape ({size},), got {shape}")
 
     def check_mode(self) -> None:
-        """Raise a ValueError unless the posterior has a mode away from its edges, as MAP needs."""
+        """Raise a ValueError unless the posterior has a mode inside the parameter space, as MAP needs."""
         for name in ("concentration", *self.least_one):
             if (np.asarray(getattr(self, name)) < 1).any():
                 raise ValueError(
@@ -82,14 +82,14 @@ class MixturePrior(ABC):
                 )
 
     def log_prob(self, parameters: Any, given: Collection[str] = ()) -> float:
-        """Return log p(θ) in nats: the density of the declared quantities, no Jacobian of any transform.
+        """Return log p(θ) in nats, the density of the declared quantities without the Jacobian of any transform.
 
         Parameters
         ----------
         parameters : Parameters
             Where to evaluate; K and D must fit the prior.
         given : collection of str, default ()
-            "weights", or the name of the components' quantity: what is known, whose own density is left out.
+            Quantities whose own density is left out: "weights", or the name of the components' quantity.
         """
         self.check_fits(parameters.n_components, parameters.n_features, *parameters.options)
         names = [quantity.name for quantity in parameters.quantities]
@@ -110,21 +110,21 @@ class MixturePrior(ABC):
 
 
 class FeaturePrior(MixturePrior):
-    """Prior of a family whose hyperparameters are positive numbers, or one for each feature.
+    """Prior whose hyperparameters are numbers, or one number for each feature.
 
-    A family is a frozen dataclass with the fields ``concentration`` and those named in ``hyperparameters``.
+    A family's prior is a frozen dataclass with the fields ``concentration`` and those named in ``hyperparameters``.
     """
 
     @abstractmethod
     def draw_components(self, shape: Any, rng: np.random.RandomState) -> Array | tuple[Array, ...]:
-        """Draw what the components have, for K components and D features: (K, D), or one for each quantity."""
+        """Draw the components' quantity (K, D), or one array for each quantity if there are several."""
 
     def _numbers(self) -> tuple[Array, ...]:
-        """Return the hyperparameters in their order."""
+        """Return the values of the hyperparameters, in order."""
         return tuple(np.asarray(getattr(self, name)) for name in self.hyperparameters)
 
     def _of_components(self, parameters: Any) -> Array:
-        """Return what the components have, their only quantity beside the weights."""
+        """Return the components' quantity, the only one beside the weights."""
         return np.asarray(getattr(parameters, parameters.quantities[1].name))
 
 
@@ -159,7 +159,7 @@ class GammaPrior(FeaturePrior):
     def about(cls, values: ArrayLike) -> Self:
         """Return the prior Gamma(2, rate 1 / v_d), whose mode is the value v_d, and Dirichlet(2).
 
-        Of rates whose unit is free that is the prior on the data's own scale; it weighs one event.
+        For rates this is the prior on the scale of the data; it weighs as much as one event.
 
         Examples
         --------
@@ -183,9 +183,9 @@ class GammaPrior(FeaturePrior):
 
 
 def draw_weights(concentration: Array, n_components: int, rng: np.random.RandomState) -> Array:
-    """Draw π ~ Dirichlet(a), shape (K,): independent Gamma(a_k) over their sum.
+    """Draw π ~ Dirichlet(a), shape (K,), as independent Gamma(a_k) draws over their sum.
 
-    In logarithms, log g + log(u) / a with g ~ Gamma(a + 1) and u uniform, because Gamma(a) itself rounds to 0 for a
+    Draws are made in logarithms, log g + log(u) / a with g ~ Gamma(a + 1) and u uniform: Gamma(a) rounds to 0 for a
     small a.
     """
     a = np.broadcast_to(concentration, n_components)

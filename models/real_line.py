@@ -1,7 +1,7 @@
-"""The way back from the real line to the numbers of a support, and what it does to volumes.
+"""Map real vectors back to the numbers of a support, with the derivatives of the volume element.
 
-The way there is :meth:`models.supports.Support.unconstrained`. With x the free numbers of an array and y its real
-vector, a density of y is that of x times |∂x/∂y|.
+The map to the real line is :meth:`models.supports.Support.unconstrained`. With x the free numbers of an array and y its
+real vector, the density of y is that of x times |∂x/∂y|.
 """
 
 import numpy as np
@@ -41,8 +41,8 @@ def constrained(support: Support, vectors: Array, shape: tuple[int, ...]) -> Arr
 def log_volume_slopes(support: Support, array: Array) -> tuple[Array, Array]:
     """Return the gradient (p,) and minus the Hessian (p, p) of log |∂x/∂y| by the real vector y of an array.
 
-    The volume is x (1 - x) of a logit, the product of all L numbers that sum to one, x of a logarithm, and of a
-    covariance matrix 2^D Π_i L_ii^(D - i + 1), i from 0; of the last two the logarithm is linear in y.
+    |∂x/∂y| is x (1 - x) for a logit, the product of all L numbers for a simplex, x for a logarithm, and
+    2^D Π_i L_ii^(D - i + 1), i from 0, for a covariance matrix. In the last two its logarithm is linear in y.
     """
     x = array.ravel()
     match support:
@@ -50,9 +50,9 @@ def log_volume_slopes(support: Support, array: Array) -> tuple[Array, Array]:
             L = support.totals(np.ones_like(array))
             own = support.coordinates(np.arange(x.size).reshape(array.shape)).ravel()
             sums = support.totals(np.eye(x.size).reshape(x.size, *array.shape)).reshape(x.size, x.size)
-            alike = sums[np.ix_(own, own)]  # whether two are of one block
+            same_block = sums[np.ix_(own, own)]
             p, n = x[own], L.ravel()[own]
-            return 1 - n * p, n * (np.diag(p) - alike * np.outer(p, p))
+            return 1 - n * p, n * (np.diag(p) - same_block * np.outer(p, p))
         case Covariance():
             D, K = array.shape[-1], int(np.prod(array.shape[:-2]))
             gradient = np.concatenate([np.tile(D + 1.0 - np.arange(D), K), np.zeros(K * D * (D - 1) // 2)])

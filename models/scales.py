@@ -1,4 +1,4 @@
-"""Scales on which a number may be any real one: the map y of a number x to the real line, and what follows from it.
+"""Scales: maps y of a number x to the real line, with the derivatives that follow.
 
 ::
 
@@ -17,7 +17,7 @@ type Function = Callable[[Any], Any]
 
 
 class Scale(NamedTuple):
-    """A row of the table: y of x, x of y, and the three derivatives, of x."""
+    """A row of the table: y as a function of x, x as a function of y, and three derivatives as functions of x."""
 
     line: Function
     back: Function

@@ -1,4 +1,4 @@
-"""How values print: what error messages were given, and parameters and priors, short and on one line."""
+"""Print values short and on one line: in error messages, and as the repr of parameters and priors."""
 
 import reprlib
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class _Plain(reprlib.Repr):
-    """Python's abbreviated repr, in which 1.2 of NumPy prints as 1.2, and an array as the list of its numbers."""
+    """Python's abbreviated repr, with NumPy numbers as plain numbers and arrays as lists."""
 
     def repr1(self, x: Any, level: int) -> str:
         if isinstance(x, np.longdouble):
@@ -21,11 +21,11 @@ class _Plain(reprlib.Repr):
 
 
 _PLAIN = _Plain(maxstring=80, maxother=80)
-MOST_NUMBERS = 30  # of an array that are all shown
+MOST_NUMBERS = 30  # in an array that is shown in full
 
 
 def shown(value: Any) -> str:
-    """Return ``value`` as a message prints it.
+    """Return ``value`` as error messages show it.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def shown(value: Any) -> str:
 
 
 def cell(name: str, index: Sequence[int], columns: Sequence[Any] | None = None) -> str:
-    """Return how a message calls an entry of an array, by the name of its column where there is one.
+    """Return an entry of an array as error messages name it, with the name of its column if there is one.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def cell(name: str, index: Sequence[int], columns: Sequence[Any] | None = None) 
 
 
 def listed(columns: Sequence[int] | np.ndarray, names: Sequence[str] | None = None) -> str:
-    """Return how a message lists columns: by name where there are names, else by number.
+    """Return columns as error messages list them: by name if there are names, else by number.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def listed(columns: Sequence[int] | np.ndarray, names: Sequence[str] | None = No
 
 
 def one_line(value: Any) -> str:
-    """Return the class and the fields of a dataclass on one line; of large arrays the corners and the shape.
+    """Return the class and the fields of a dataclass on one line; large arrays show their corners and their shape.
 
     Examples
     --------
@@ -82,12 +82,12 @@ def one_line(value: Any) -> str:
 
 
 def named(value: Any, parts: Mapping[str, Any]) -> str:
-    """Return the class of a value and these parts of it, as `one_line` does."""
+    """Return the class of a value and the given parts of it, in the form of `one_line`."""
     return f"{type(value).__name__}({', '.join(f'{name}={numbers(part)}' for name, part in parts.items())})"
 
 
 def numbers(value: Any) -> str:
-    """Return an array, or those of a dict, as the list of its numbers, to five digits; anything else as Python does.
+    """Return an array, or each array of a dict, as a list of numbers with five digits; other values by ``repr``.
 
     Examples
     --------

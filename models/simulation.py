@@ -1,4 +1,4 @@
-"""Ancestral simulation of mixtures of independent features: parameters from their prior; the label, then the sample."""
+"""Ancestral simulation: draw parameters from their prior, then labels, then samples given the labels."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def simulate(
     n_samples : int
         Number of samples n.
     size : number or array_like, shape (D,) or (n, D)
-        Size of each cell, where the family has sizes; also by its own name for them, such as ``exposure``.
+        Size of each cell, if the family has sizes; also by the family's own name, such as ``exposure``.
     random_state : int, RandomState or None
         Seed or source of randomness, as in scikit-learn.
 
@@ -46,7 +46,7 @@ def simulate(
 
 
 def simulate_without_sizes(parameters: Any, n_samples: int, random_state: Any = None) -> tuple[Array, np.ndarray]:
-    """Draw samples as `simulate` does, of a family whose cells have no sizes, such as `models.gmm` and `models.cmm`.
+    """Draw samples as `simulate` does, for a family whose cells have no sizes, such as `models.gmm` and `models.cmm`.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def simulate_without_sizes(parameters: Any, n_samples: int, random_state: Any = 
 
 
 def draw_parameters(prior: Any, n_components: int, n_features: int, random_state: Any = None) -> Any:
-    """Draw π ~ Dirichlet(a), and the components by ``prior.draw_components``.
+    """Draw π ~ Dirichlet(a), and the components from their prior by ``prior.draw_components``.
 
     Parameters
     ----------

@@ -1,18 +1,19 @@
-"""Both PyMC models of any mixture, built from what its family states: the generative story as it is told.
+"""Build both PyMC models of any mixture from its family's generative story.
 
 ::
 
     π ~ Dirichlet(a),    components ~ prior,    z_i ~ Categorical(π),    x_i | z_i = k ~ component k
 
-The explicit model has the label z; the marginal model has it summed out, which is what NUTS, `find_MAP` and LOO work
-on. A family of the exponential kind has natural parameters η_kj and statistics T_j(x), and its marginal density is ::
+The explicit model has the label z. In the marginal model z is summed out, as NUTS, `find_MAP` and LOO need. An
+exponential family has natural parameters η_kj and statistics T_j(x), and its marginal density is ::
 
     log p(x_i | θ) = base(x_i) + logsumexp_k { log π_k + Σ_j η_kj T_j(x_i) }
 
-one matrix product of tensors η and numbers T. It is computed once for each distinct row of counts. A cell that is
-missing has size 0, statistics of 0 and a base of 0, so that its likelihood is 1 whatever the parameters.
+a matrix product of tensors η and numbers T, computed once for each distinct row of counts. A missing cell has size 0,
+statistics of 0 and a base of 0, so its likelihood is 1 at any parameters.
 
-`models.pmm.story` is the shortest example. Nothing here or there comes from `em`, which the models are a check of.
+`models.pmm.story` is the shortest example. Neither it nor this module uses `em`, because the models are a check of
+`em`.
 """
 
 from abc import ABC, abstractmethod
@@ -39,23 +40,23 @@ Distribution = tuple[Any, dict[str, Any]]
 
 
 class Story(ABC):
-    """What a family states of its generative story.
+    """The generative story of a family.
 
-    In what follows x (n, D) are the samples and s (n, D) the sizes of their cells: numbers of trials, exposures, or 1;
-    0 where a cell is missing. Both are NumPy arrays, but x is a tensor where data are symbolic.
+    Below, x (n, D) are the samples and s (n, D) the sizes of their cells: numbers of trials, exposures, or 1, and 0 for
+    a missing cell. Both are NumPy arrays; if data are symbolic, x is a tensor.
 
     Attributes
     ----------
     prior_types : tuple of type
-        Classes of the priors that :meth:`declare` knows.
+        Classes of the priors that :meth:`declare` takes.
     quantities : tuple of Quantity
-        The declared arrays, the weights first: by default those of the parameters that they are priors of.
+        The declared arrays, the weights first; by default those of the priors' parameters.
     cells : Cells
-        Which data are legal, and what their sizes are called: by default, as those parameters say.
+        Which data are legal, and the name of their sizes; by default those of the priors' parameters.
     lengths : dict
         Lengths of dims that are neither samples, components nor features.
     options : tuple
-        What the prior's ``check_fits`` takes after K and D.
+        Further arguments of the prior's ``check_fits``, after K and D.
     """
 
     prior_types: ClassVar[tuple[Any, ...]]
@@ -71,27 +72,27 @@ class Story(ABC):
         return self.prior_types[0].parameters_type.cells
 
     def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
-        """Return x, checked, with any legal value where a cell is missing, and s."""
+        """Return x, checked, with some legal value in missing cells, and s."""
         return self.cells.dense(X, size)
 
     def labels(self, names: Sequence[str] | None) -> Labels:
-        """Return the coordinates of dims by which a frame calls its columns; nothing where it does not."""
+        """Return the coordinates of dims that a frame's column names give, by dim; {} without names."""
         return labels_of_features(names)
 
     @abstractmethod
     def declare(self, prior: Any, like: Mapping[str, dict[str, Any]]) -> None:
         """Declare all quantities but the weights in the current PyMC model, under a prior.
 
-        ``like`` holds ``shape`` and ``dims`` of each by name. Hyperparameters are float64 arrays, never Python floats,
-        of which PyMC would make float32.
+        ``like`` holds ``shape`` and ``dims`` of each quantity by name. Hyperparameters must be float64 arrays: PyMC may
+        convert Python floats to float32.
         """
 
     @abstractmethod
     def given_label(self, own: Theta, size: Array) -> Distribution:
-        """Return the distribution of x, a class of PyMC and its arguments, from the quantities that each row has."""
+        """Return the distribution of x, a PyMC class and its arguments, given each row's own quantities."""
 
     def build_model(self, X: ArrayLike, n_components: int, prior: Any, size: ArrayLike = 1, **named: Any) -> pm.Model:
-        """Build the generative story: a label for each sample, then its features given the label.
+        """Build the model with labels: a label for each sample, then its features given the label.
 
         ::
 
@@ -106,7 +107,7 @@ class Story(ABC):
         prior : MixturePrior or None
             The family's prior; ``None`` makes all parameters flat, for maximum likelihood only.
         size : number or array_like, shape (D,) or (n, D)
-            Size of each cell, where the family has sizes; also by its own name for them, such as ``exposure``.
+            Size of each cell, if the family has sizes; also by the family's own name, such as ``exposure``.
 
         Returns
         -------
@@ -116,7 +117,7 @@ class Story(ABC):
         Raises
         ------
         ValueError
-            If X is not data of the family, a size is not legal, or the prior is not one of its priors for K and D.
+            If X is not legal data of the family, a size is not legal, or the prior does not fit the family, K and D.
 
         Examples
         --------
@@ -129,7 +130,7 @@ class Story(ABC):
     def build_marginal_model(
         self, X: ArrayLike, n_components: int, prior: Any, size: ArrayLike = 1, **named: Any
     ) -> pm.Model:
-        """Build the same model with z summed out, which is what NUTS, `find_MAP` and LOO work on.
+        """Build the same model with z summed out, as NUTS, `find_MAP` and LOO need.
 
         ::
 
@@ -148,16 +149,16 @@ class Story(ABC):
     def log_prob(self, x: Any, theta: Theta, size: Array, data: Array) -> Any:
         """Return log p(x_i | θ) of the observed cells, shape (n,); ``data`` is the x that the model was built with.
 
-        logsumexp_k {log π_k + Σ_d log p(x_id | z_i = k)}, of features that are independent given the label.
+        It is logsumexp_k {log π_k + Σ_d log p(x_id | z_i = k)} for features that are independent given the label.
         """
         own = {q.name: theta[q.name] for q in self.quantities[1:]}
         given_label = self.log_prob_given_label(x[:, None], own, size[:, None])
         return pt.logsumexp(pt.log(theta["weights"]) + given_label, axis=1)
 
     def starts(self, x: Array) -> dict[str, Array]:
-        """Return where optimisers start under flat priors, by name, for quantities whose support's middle will not do.
+        """Return where optimisers start under flat priors, by quantity, if the middle of the support is no good start.
 
-        Components that do not share a quantity have an equal start.
+        A start has the shape of one component's quantity, and is the same for all components.
         """
         return {}
 
@@ -169,15 +170,15 @@ class Story(ABC):
     def log_prob_given_label(self, x: Any, own: Theta, size: Array) -> Any:
         """Return log p(x_i | z_i, θ) of the observed cells, shape (n,)."""
         distribution, arguments = self.given_label(own, size)
-        x = pt.switch(size > 0, x, self.cells.legal) if self.cells.legal else x  # so that slopes are finite too
+        x = pt.switch(size > 0, x, self.cells.legal) if self.cells.legal else x  # keeps gradients finite
         return pt.switch(size > 0, pm.logp(distribution.dist(**arguments), x), 0.0).sum(axis=-1)
 
     def owned(self, theta: Theta, z: Any) -> dict[str, Any]:
-        """Return the quantities of each row's component, shapes (n, ...), and those that all components share."""
+        """Return the quantities of each row's component, shapes (n, ...), and shared quantities as they are."""
         return {q.name: theta[q.name] if q.shared else theta[q.name][z] for q in self.quantities[1:]}
 
     def model(self, X: ArrayLike, n_components: int, prior: Any, size: ArrayLike = 1, *, marginal: bool) -> pm.Model:
-        """Build the model with the label z, or the marginal model, as :meth:`build_model` says."""
+        """Build the model with the label z, or the marginal model; arguments as for :meth:`build_model`."""
         x, size = self.data(X, size)
         n, D = x.shape
         lengths = {"obs": n, "component": count_at_least_one("n_components", n_components), "feature": D}
@@ -235,22 +236,22 @@ class Story(ABC):
 
 
 class ExponentialStory(Story):
-    """The story of an exponential family, whose density is one matrix product."""
+    """The generative story of an exponential family, whose density is one matrix product."""
 
     @abstractmethod
     def natural(self, theta: Theta) -> tuple[Any, ...]:
-        """Return the natural parameters η_j (K, D), as tensors; log 0 is -inf."""
+        """Return the natural parameters η_j (K, D) as tensors; log 0 is -inf."""
 
     @abstractmethod
     def statistics(self, x: Any, size: Array) -> tuple[Any, ...]:
-        """Return the statistics T_j (n, D), which are 0 where a cell is missing."""
+        """Return the statistics T_j (n, D), with 0 for missing cells."""
 
     def log_base(self, x: Any, size: Array) -> Any:
-        """Return the part of log p(x_id | θ) that has no parameters, (n, D), which is 0 where a cell is missing."""
+        """Return the part of log p(x_id | θ) without parameters, (n, D), with 0 for missing cells."""
         return np.zeros(size.shape)
 
     def log_prob(self, x: Any, theta: Theta, size: Array, data: Array) -> Any:
-        """Return log p(x_i | θ) of the observed cells, shape (n,): one matrix product, over distinct rows of counts."""
+        """Return log p(x_i | θ) of the observed cells, shape (n,): a matrix product, for counts over distinct rows."""
         which: list[np.ndarray] = []
         join = pt.concatenate
         if isinstance(x, TensorConstant):
@@ -264,11 +265,11 @@ class ExponentialStory(Story):
 
 
 def distinct_rows(x: Array, size: Array) -> tuple[Array, Array, np.ndarray]:
-    """Return the distinct rows of x with the sizes of their cells, both (m, D), and which each sample is, (n,).
+    """Return the distinct rows of x and the sizes of their cells, (m, D) each, and each sample's distinct row, (n,).
 
-    A likelihood of counts is computed once for each, however many samples there are.
+    The likelihood of counts is computed once for each distinct row.
     """
-    columns = np.concatenate([x, size], axis=1)[:, ::-1]  # the last is the first to be sorted by
+    columns = np.concatenate([x, size], axis=1)[:, ::-1]  # sorted by the last column first
     _, first, which = np.unique(columns, axis=0, return_index=True, return_inverse=True)
     return x[first], size[first], which
 

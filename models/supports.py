@@ -1,4 +1,4 @@
-"""Supports: where the numbers of a declared array may lie, and what follows from it.
+"""Supports: the sets in which the numbers of a declared array lie, with checks, free numbers and real-line maps.
 
 =========== ============================ ======== =====================================================
 support     numbers                      free     map to the real line
@@ -19,21 +19,21 @@ import numpy as np
 from models.scales import SCALES
 from models.validation import Array, are_positive_definite, positive_definite
 
-EDGE = 1e-8  # an estimate this near to the boundary is on it
-INSIDE = 1e-12  # where a value on the boundary is moved to
-SUMS = 1e-8  # how far from one a sum may be by rounding
+EDGE = 1e-8  # an estimate this near to the boundary counts as on it
+INSIDE = 1e-12  # the distance from the boundary to which a value on it is moved
+SUMS = 1e-8  # rounding error allowed in a sum of one
 Index = tuple[int, ...]
 
 
 class Support(ABC):
-    """Where the numbers of an array may lie.
+    """A set in which the numbers of an array lie.
 
     Attributes
     ----------
     scale : {"identity", "log", "logit"}
-        On which scale an estimate is nearest to normal.
+        The scale on which an estimate is nearest to normal.
     edges : str
-        The values on the boundary, in words.
+        The values on the boundary, in words; "" if there is no boundary.
     least, most : float
         The smallest and the largest number in the support.
     """
@@ -48,11 +48,11 @@ class Support(ABC):
         return self.scale == "logit"
 
     def scale_at(self, place: Index) -> str:
-        """Return on which scale the estimate of an entry is nearest to normal."""
+        """Return the scale on which the estimate of an entry is nearest to normal."""
         return self.scale
 
     def block_of(self, place: Index) -> Index | None:
-        """Return what tells apart the entries that sum to one with this one, or None where none do."""
+        """Return a key that is equal for entries that sum to one together, or None if the entry is in no sum."""
         return None
 
     def check(self, name: str, array: Array, tolerance: float = SUMS) -> None:
@@ -60,11 +60,11 @@ class Support(ABC):
         return
 
     def holds(self, arrays: Array) -> np.ndarray:
-        """Return which of several arrays (R, ...) lie in the support, sums to one apart."""
+        """Return which of several arrays (R, ...) lie in the support; sums to one are not checked."""
         return ((arrays >= self.least) & (arrays <= self.most)).reshape(len(arrays), -1).all(axis=1)
 
     def nearly(self, name: str, draws: Array, tolerance: float) -> Array:
-        """Return draws (S, ...) of anybody's, whose sums may be off by rounding, inside; a ValueError for others."""
+        """Return draws (S, ...) with sums made one; raise a ValueError if they miss it by more than a tolerance."""
         self.check(f"draws of {name}", draws, tolerance)
         return self.normalised(draws)
 
@@ -77,34 +77,34 @@ class Support(ABC):
         return list(np.ndindex(shape))
 
     def at_edge(self, array: Array) -> np.ndarray:
-        """Return which entries are on the boundary, where a stationary point is one-sided."""
+        """Return which entries are on the boundary, where the condition for a stationary point is one-sided."""
         return np.zeros(array.shape, dtype=bool)
 
     def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
-        """Return the array with entries nearer to the boundary than a step moved inside by it."""
+        """Return the array; entries nearer to the boundary than ``step`` are moved inside by it."""
         return array
 
     def goes_inside(self, after: Array, before: Array) -> np.ndarray:
-        """Return which entries, near the boundary before, are farther from it after."""
+        """Return which entries are farther from the boundary after than before."""
         return after > before
 
     def stepped_inside(self, array: Array, place: Index, step: float) -> Array | None:
-        """Return the array with one entry, on the boundary, moved inside by a step; None where others move it."""
+        """Return the array with one boundary entry moved inside by a step; None if moving another entry does that."""
         moved = array.copy()
         moved[place] = self.moved_inside(array, step)[place]
         return moved
 
     def coordinates(self, entries: np.ndarray) -> np.ndarray:
-        """Return which coordinates on the real line are those of the entries of a mask."""
+        """Return a mask of entries, or an array like them, as a mask of coordinates on the real line."""
         return entries
 
     def normalised(self, array: Array) -> Array:
-        """Return the array with its blocks summing to one, where they must."""
+        """Return the array with each block that must sum to one divided by its sum."""
         return array
 
     @abstractmethod
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
-        """Draw numbers inside the support, of the shape and size of others, whose first axis counts components."""
+        """Draw numbers inside the support, like ``like`` in shape and size; its first axis counts components."""
 
     def unconstrained(self, draws: Array) -> Array:
         """Map draws (S, ...) one to one to real vectors (S, p): each number on its scale."""
@@ -115,12 +115,12 @@ class Real(Support):
     """Any real number."""
 
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
-        """Draw normals about the mean over components, as spread out as they are."""
+        """Draw from a normal distribution with the mean over components and their standard deviation, or 1."""
         return like.mean(axis=0) + np.maximum(like.std(axis=0), 1.0) * rng.standard_normal(like.shape)
 
 
 class Variance(Support):
-    """Positive numbers, such as variances, of which 0 is no limit that a maximum may take."""
+    """Positive numbers, such as variances, which are never 0 at a maximum."""
 
     scale = "log"
     least = float(np.finfo(np.float64).tiny)
@@ -139,7 +139,8 @@ class Variance(Support):
 class Positive(Variance):
     """Positive numbers; 0 is the boundary, where a maximum of the likelihood may lie.
 
-    Their unit is free, so how near an entry is to 0 is measured by the largest along the first axis, the components.
+    Their unit is arbitrary, so distance to 0 is measured relative to the largest entry over components (the first
+    axis).
     """
 
     edges, least = "0", 0.0
@@ -150,11 +151,11 @@ class Positive(Variance):
             raise ValueError(f"{name} must not be negative, got values from {array.min()} to {array.max()}")
 
     def at_edge(self, array: Array) -> np.ndarray:
-        """Return which are 0, next to the largest over components."""
+        """Return which entries are 0 relative to the largest over components."""
         return array <= EDGE * array.max(axis=0)
 
     def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
-        """Return numbers of at least a step times the largest over components."""
+        """Return the larger of each entry and ``step`` times the largest over components."""
         largest = array.max(axis=0)
         return np.maximum(array, step * np.where(largest > 0, largest, 1.0))
 
@@ -171,7 +172,7 @@ class Probability(Support):
             raise ValueError(f"{name} must lie in [0, 1], got values from {array.min()} to {array.max()}")
 
     def at_edge(self, array: Array) -> np.ndarray:
-        """Return which are 0 or 1, nearly."""
+        """Return which entries are nearly 0 or 1."""
         return (array < EDGE) | (array > 1 - EDGE)
 
     def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
@@ -179,7 +180,7 @@ class Probability(Support):
         return self.normalised(np.clip(array, step, 1 - step))
 
     def goes_inside(self, after: Array, before: Array) -> np.ndarray:
-        """Return which are nearer to 1/2 after than before."""
+        """Return which entries are nearer to 1/2 after than before."""
         return np.abs(after - 0.5) < np.abs(before - 0.5)
 
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
@@ -228,11 +229,11 @@ class Simplex(Probability):
         return int(np.prod(shape[:-1])) * (shape[-1] - len(self.sizes or (1,)))
 
     def block_of(self, place: Index) -> Index:
-        """Return the number of its block, after the places on the axes before."""
+        """Return the indices on the axes before the last, then the number of the block."""
         return (*place[:-1], int(np.searchsorted(np.cumsum(self.sizes or ()), place[-1], side="right")))
 
     def stepped_inside(self, array: Array, place: Index, step: float) -> Array | None:
-        """Move a 0 to a step, at the expense of the others in its block; a 1 is moved by these."""
+        """Move a 0 to ``step``, at the expense of the others in its block; a 1 is moved when these move."""
         moved = super().stepped_inside(array, place, step)
         return None if moved is None or array[place] > 0.5 else self.normalised(moved)
 
@@ -276,7 +277,7 @@ class Covariance(Support):
         return int(np.prod(shape[:-2])) * D * (D + 1) // 2
 
     def distinct_entries(self, shape: tuple[int, ...]) -> list[Index]:
-        """Return the places of one triangle."""
+        """Return the indices of one triangle."""
         return [place for place in np.ndindex(shape) if place[-2] <= place[-1]]
 
     def random(self, like: Array, rng: np.random.RandomState) -> Array:

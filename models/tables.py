@@ -1,4 +1,4 @@
-"""Tables: in plain text, what an object prints of itself, and as frames."""
+"""Tables as plain text and as pandas frames."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,9 +9,9 @@ from models.shown import shown
 
 
 def table_lines(rows: Sequence[Sequence[str]], sides: str = "") -> list[str]:
-    """Return each row as a line, its columns flush left ("l") or right ("r").
+    """Return each row as a line, with its columns flush left ("l") or right ("r").
 
-    Without ``sides`` the first and the last column are flush left, those between them flush right.
+    Without ``sides`` the first and the last column are flush left, and those between them flush right.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def table_lines(rows: Sequence[Sequence[str]], sides: str = "") -> list[str]:
 
 
 def rows_of(columns: Mapping[str, Any], unknown: float | None = np.nan) -> list[dict[str, Any]]:
-    """Return the rows of a table of these columns; an unknown number, NaN, becomes what is given.
+    """Return the rows of a table from its columns; NaN becomes ``unknown``.
 
     Examples
     --------
@@ -46,16 +46,16 @@ def rows_of(columns: Mapping[str, Any], unknown: float | None = np.nan) -> list[
 
 
 class Tabular:
-    """What has a ``table``, or several ``tables``, lists of rows, which are also given as pandas frames."""
+    """Base class of objects with a ``table``, or several ``tables``, each a list of rows."""
 
     @property
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """The tables by name, the main one first."""
+        """The tables by name, the main table first."""
         whole: Any = self
         return {"table": whole.table}
 
     def to_frame(self, table: str | None = None) -> Any:
-        """Return a table as a pandas frame, a row for each of its rows.
+        """Return a table as a pandas frame.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Checks that models and priors share: each raises a ValueError that names the argument and says what would do."""
+"""Checks of arguments: each raises a ValueError that names the argument, what was given and what is legal."""
 
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -38,7 +38,7 @@ def frozen_array(name: str, values: ArrayLike, shape: tuple[int | None, ...]) ->
 def refuse_cell(
     wanted: str, name: str, array: Array, misfits: np.ndarray, names: Sequence[str] | None = None, advice: str = ""
 ) -> NoReturn:
-    """Raise a ValueError that tells the first misfit of an array and where it is."""
+    """Raise a ValueError that names the first misfit of an array and its index."""
     index = tuple(np.argwhere(misfits)[0].tolist()) if array.ndim else ()
     value = float(array[index])
     words = {"nan": "NaN (missing)", "inf": "infinity", "-inf": "-infinity"} if index else {}
@@ -65,7 +65,7 @@ def positive_definite(name: str, matrix: Array) -> Array:
 
 
 def are_positive_definite(matrices: Array) -> np.ndarray:
-    """Return which of several arrays (R, ..., D, D) hold positive definite matrices only, shape (R,), by Cholesky."""
+    """Return which of R arrays (R, ..., D, D) hold only positive definite matrices, shape (R,), by Cholesky."""
     try:
         np.linalg.cholesky(matrices)
     except np.linalg.LinAlgError:
@@ -89,7 +89,7 @@ def number_above(name: str, value: Any, bound: float, *, inclusive: bool = False
 
 
 def number_between(name: str, value: Any, low: float, high: float) -> float:
-    """Return ``value`` as a float, checked to lie between two bounds and on neither."""
+    """Return ``value`` as a float, checked to lie strictly between two bounds."""
     number = number_above(name, value, low)
     if number >= high:
         raise ValueError(f"{name} must be less than {high:g}, got {shown(value)}")
@@ -109,7 +109,7 @@ def count_at_least_one(name: str, value: Any) -> int:
 
 
 def component_order(order: ArrayLike, n_components: int) -> np.ndarray:
-    """Return ``order`` as an index array, checked to name each of the components 0..K-1 once."""
+    """Return ``order`` as an index array, checked to hold each of 0..K-1 once."""
     array = real_numbers("order", order)
     if array.ndim != 1 or sorted(array.tolist()) != list(range(n_components)):
         raise ValueError(f"order must hold each of 0 to {n_components - 1} once, got {shown(order)}")
@@ -119,7 +119,7 @@ def component_order(order: ArrayLike, n_components: int) -> np.ndarray:
 def sparse_matrix(X: Any, *, missing: bool = True) -> "scipy.sparse.csr_array":
     """Return a scipy.sparse matrix (n, D) as float64 rows (CSR) without duplicates or stored zeros; X stays as it is.
 
-    ``missing`` says whether NaN would be legal in a dense X, which the message then names as the way out.
+    ``missing`` says whether NaN would be legal in a dense X; the error message then suggests a dense X.
 
     Raises
     ------
@@ -147,8 +147,8 @@ def sparse_matrix(X: Any, *, missing: bool = True) -> "scipy.sparse.csr_array":
 def data_matrix(X: ArrayLike, name: str = "X", *, missing: bool = False, names: Sequence[str] | None = None) -> Array:
     """Return a data matrix (n, D) as float64, checked to be two-dimensional, numeric, finite and not empty.
 
-    With ``missing``, a missing cell is legal and becomes NaN; see :func:`models.frames.real_numbers`. Errors call
-    columns by their ``names``, or by those that a frame has.
+    With ``missing``, missing cells are legal and become NaN (:func:`models.frames.real_numbers`). Error messages call
+    columns by their ``names``, or by those of a frame.
     """
     array = real_numbers(name, X, names)
     if array.ndim != 2:
@@ -174,7 +174,7 @@ def data_matrix(X: ArrayLike, name: str = "X", *, missing: bool = False, names: 
 
 
 def check_columns(seen: np.ndarray, names: Sequence[str] | None = None) -> None:
-    """Raise a ValueError that names the columns of X that have no observed cell; ``seen`` (D,) tells which have one."""
+    """Raise a ValueError that names the columns of X without an observed cell; ``seen`` (D,) says which have one."""
     if not seen.all():
         empty = listed(np.flatnonzero(~seen), names)
         raise ValueError(f"X must have an observed cell in every column, got none in column(s) {empty}: drop them")
@@ -196,14 +196,14 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:
 
 
 def row_slices(X: Array) -> list[slice]:
-    """Return slices of a million cells that cover the rows of X: checks need no second array of its size."""
+    """Return slices of a million cells that cover the rows of X, so that checks need no array of its size."""
     size = max(1, 1_000_000 // X.shape[1])
     return [slice(start, start + size) for start in range(0, X.shape[0], size)]
 
 
 def random_source(random_state: Any) -> np.random.RandomState:
-    """Return the generator that scikit-learn makes of a seed, a generator or None."""
-    from sklearn.utils import check_random_state  # slow to import, and a model does without
+    """Return scikit-learn's random generator for a seed, a generator or None."""
+    from sklearn.utils import check_random_state  # slow to import, and models do not need it
 
     try:
         return check_random_state(random_state)
@@ -214,5 +214,5 @@ def random_source(random_state: Any) -> np.random.RandomState:
 
 
 def check_seed(random_state: Any) -> None:
-    """Raise a ValueError that names ``random_state`` unless a generator can be made of it."""
+    """Raise a ValueError unless ``random_state`` gives a random generator."""
     random_source(random_state)

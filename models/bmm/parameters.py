@@ -33,7 +33,7 @@ class Successes(Counts):
         return f"whole numbers from 0 to n_trials ({size.max():.15g} at most)"
 
     def advice(self, X: Array, size: Array, names: Sequence[str] | None) -> str:
-        """Return how items of two values become 0 and 1, where that is all that the data need, or nothing."""
+        """Return how to recode items of two values as 0 and 1, if that makes the data legal, or ""."""
         if (size > 1).any():
             return ""
         values = [set(x[m > 0].tolist()) for x, m in zip(X.T, size.T, strict=True)]

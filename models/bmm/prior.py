@@ -26,8 +26,8 @@ class BMMPrior(BetaPrior):
     successes : array_like, shape (D,) or scalar
         First shape parameter b of the beta distribution, positive.
     failures : array_like, shape (D,) or scalar
-        Second shape parameter c of the beta distribution, positive. Below 1 a density has no mode inside its range:
-        sampling and variational inference take it, MAP needs all three at least 1.
+        Second shape parameter c of the beta distribution, positive. If a hyperparameter is below 1, the density has no
+        mode inside its range: sampling and variational inference allow that, MAP needs all three at least 1.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""What counts as data for a categorical mixture: labels of levels in any container, and their codes 0 to L - 1.
+"""Legal data of a categorical mixture: labels of levels in any container, and their codes 0 to L - 1.
 
-A label is a string or a whole number. Which labels an item has is given, or said by the categories of a frame's column,
-or read off the data in sorted order; a missing cell (NaN, None) has none.
+A label is a string or a whole number. The labels of an item are given, or are the categories of a frame's column, or
+are the distinct labels in the data in sorted order. A missing cell (NaN, None) has no label.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,13 +34,13 @@ class Codes(Cells):
         self.levels = np.asarray(levels)
 
     def sizes(self, size: ArrayLike, shape: tuple[int, ...]) -> Array:
-        """Return 1 for each cell, of data with a column for each item."""
+        """Return a size of 1 for each cell, after a check that there is a column for each item."""
         if shape[1] != len(self.levels):
             raise ValueError(f"X must have {len(self.levels)} columns, one for each item of the probs, got {shape[1]}")
         return super().sizes(size, shape)
 
     def misfits(self, x: Array, size: Array) -> np.ndarray:
-        """Return which cells are no codes."""
+        """Return which cells are not codes."""
         return (x < 0) | (x >= self.levels) | (np.floor(x) != x)
 
     def wanted(self, size: Array) -> str:
@@ -56,10 +56,10 @@ def levels_of(X: Any, levels: Any = None, names: Sequence[str] | None = None) ->
     X : array_like, shape (n, D)
         Labels: strings, whole numbers, categories of a frame.
     levels : int, or sequence of D ints or sequences of labels, or None
-        What is known of each item: how many levels it has, labelled 0 to L - 1, or their labels. ``None`` takes the
-        categories of a frame's column where it has some, else the distinct labels in sorted order.
+        For each item the number of its levels, labelled 0 to L - 1, or their labels. ``None`` takes the categories of a
+        frame's column if it has some, else the distinct labels in sorted order.
     names : sequence of str or None
-        What errors call the columns.
+        Names of the columns in error messages.
 
     Raises
     ------
@@ -84,16 +84,16 @@ def levels_of(X: Any, levels: Any = None, names: Sequence[str] | None = None) ->
     for d, raw in enumerate(frame_columns(X) or ()):
         if isinstance(categories := getattr(getattr(raw, "dtype", None), "categories", None), Iterable):
             labels[d] = _labels(np.asarray(categories), d, names)
-    return tuple(own or (0,) for own in labels)  # a column without any observed cell is refused elsewhere
+    return tuple(own or (0,) for own in labels)  # a column without an observed cell is refused elsewhere
 
 
 def codes_of(X: Any, labels: Sequence[Labels], names: Sequence[str] | None = None) -> Array:
-    """Return the code of each cell's label (n, D), NaN where it is missing.
+    """Return the code of each cell's label (n, D), NaN if it is missing.
 
     Raises
     ------
     ValueError
-        If X has another number of columns, or a label that is none of its item's.
+        If X has another number of columns, or a label that its item does not have.
     """
     names = column_names(X) if names is None else names
     columns = labelled_columns(X, names)
@@ -102,26 +102,26 @@ def codes_of(X: Any, labels: Sequence[Labels], names: Sequence[str] | None = Non
             f"X has {len(columns)} features, but this mixture is expecting {len(labels)} features as input"
         )
     codes = np.empty((len(columns[0][1]), len(columns)))
-    for d, ((found, which), own) in enumerate(zip(columns, labels, strict=True)):
+    for d, ((present, which), own) in enumerate(zip(columns, labels, strict=True)):
         number = {label: float(code) for code, label in enumerate(own)}
-        if unknown := [label for label in found if label not in number]:
+        if unknown := [label for label in present if label not in number]:
             raise ValueError(
                 f"X must hold known levels, got {shown(unknown[0])} in column(s) {listed([d], names)}, whose levels "
                 f"are {shown(list(own))}: name all levels in `levels` before the fit"
             )
-        codes[:, d] = np.array([*map(number.__getitem__, found), np.nan])[which]  # the last is of missing cells
+        codes[:, d] = np.array([*map(number.__getitem__, present), np.nan])[which]  # index -1, the last, is missing
     return codes
 
 
 def labels_of(codes: Array, labels: Sequence[Labels]) -> np.ndarray:
-    """Return the labels of codes (n, D): float64 where all are numbers, objects where some are strings."""
+    """Return the labels of codes (n, D): float64 if all labels are numbers, objects if some are strings."""
     objects = any(isinstance(label, str) for own in labels for label in own)
     kinds = [np.array(own, dtype=object if objects else float) for own in labels]
     return np.stack([own[x.astype(int)] for own, x in zip(kinds, codes.T, strict=True)], axis=1)
 
 
 def labelled_columns(X: Any, names: Sequence[str] | None) -> list[tuple[Labels, np.ndarray]]:
-    """Return for each column of X the labels in it, sorted, and which each cell has; -1 where it is missing."""
+    """Return for each column of X its labels, sorted, and the index of each cell's label; -1 if it is missing."""
     check_dense("X", X)
     raw = frame_columns(X)
     if raw is None:
@@ -129,13 +129,13 @@ def labelled_columns(X: Any, names: Sequence[str] | None) -> list[tuple[Labels, 
         if array.dtype.kind in "biufc":
             raw = list(data_matrix(array, missing=True, names=names).T)
         else:
-            data_matrix(np.zeros(array.shape))  # which refuses other shapes
+            data_matrix(np.zeros(array.shape))  # refuses other shapes
             raw = list(np.asarray(X, dtype=object).T)
     return [_factored(as_array("X", column), d, names) for d, column in enumerate(raw)]
 
 
 def _factored(column: np.ndarray, d: int, names: Sequence[str] | None) -> tuple[Labels, np.ndarray]:
-    """Return the labels in a column and which each cell has, as `labelled_columns` says."""
+    """Return the labels of a column and the index of each cell's label, as `labelled_columns` does."""
     if column.dtype.kind in "biuf":
         seen = ~np.isnan(column)
         values = column[seen].astype(np.float64)
@@ -156,7 +156,7 @@ def _factored(column: np.ndarray, d: int, names: Sequence[str] | None) -> tuple[
 
 
 def _labels(values: np.ndarray, d: int, names: Sequence[str] | None) -> Labels:
-    """Return values as labels."""
+    """Return values as labels, checked to be strings or whole numbers."""
     for value in values.tolist():
         if not isinstance(value, str) and not (isinstance(value, Real) and float(value).is_integer()):
             raise ValueError(

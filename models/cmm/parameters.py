@@ -17,7 +17,7 @@ def quantities(levels: tuple[int, ...]) -> tuple[Quantity, ...]:
 
 
 def labels_of_cells(names: Sequence[str] | None, levels: Iterable[Iterable[Any]]) -> Labels:
-    """Return what tables call the places of each dim, where the items have these names and levels.
+    """Return what tables call the entries along each dim, if the items have these names and levels.
 
     Examples
     --------

@@ -29,8 +29,9 @@ class CMMPrior(FeaturePrior):
     concentration : array_like, shape (K,) or scalar
         Dirichlet concentration a, each positive.
     pseudo_counts : array_like, shape (C,) or scalar
-        Dirichlet concentrations b of the items' levels, one item after the other, positive. Below 1 a density has no
-        mode inside its range: sampling and variational inference take it, MAP needs both at least 1.
+        Dirichlet concentrations b of the items' levels, one item after the other, positive. If a hyperparameter is
+        below 1, the density has no mode inside its range: sampling and variational inference allow that, MAP needs both
+        at least 1.
 
     Raises
     ------
@@ -51,7 +52,7 @@ class CMMPrior(FeaturePrior):
     parameters_type = CMMParameters
 
     def check_fits(self, n_components: int, n_features: int, *options: Any) -> None:
-        """Raise a ValueError unless the prior is one for K components and D items, with levels (L_1, ..., L_D)."""
+        """Raise a ValueError unless the prior fits K components and D items with levels (L_1, ..., L_D)."""
         levels = options[0] if options else ()
         n_cells = sum(levels) if options else np.size(self.pseudo_counts)
         super().check_fits(n_components, n_cells)

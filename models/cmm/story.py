@@ -34,7 +34,7 @@ class CategoricalStory(ExponentialStory):
         self.quantities, self.options = quantities(self.levels), (self.levels,)
 
     def labels(self, names: Sequence[str] | None) -> Labels:
-        """Name the cells too: the codes of an item's levels."""
+        """Return the names of items and of cells, which are an item's name and a code."""
         return labels_of_cells(names, map(range, self.levels))
 
     def declare(self, prior: CMMPrior, like: Mapping[str, dict[str, Any]]) -> None:
@@ -62,7 +62,7 @@ class CategoricalStory(ExponentialStory):
 
 
 def build_model(X: ArrayLike, n_components: int, prior: CMMPrior | None, levels: Sequence[int]) -> pm.Model:
-    """Build the generative story: a label for each sample, then its answers given the label.
+    """Build the model with labels: a label for each sample, then its answers given the label.
 
     ::
 
@@ -88,7 +88,7 @@ def build_model(X: ArrayLike, n_components: int, prior: CMMPrior | None, levels:
     Raises
     ------
     ValueError
-        If X does not hold codes of these levels, or the prior is no CMMPrior for K and them.
+        If X does not hold codes of these levels, or the prior is no CMMPrior that fits K and the levels.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def build_model(X: ArrayLike, n_components: int, prior: CMMPrior | None, levels:
 
 
 def build_marginal_model(X: ArrayLike, n_components: int, prior: CMMPrior | None, levels: Sequence[int]) -> pm.Model:
-    """Build the same model with z summed out, which is what NUTS, `find_MAP` and LOO work on.
+    """Build the same model with z summed out, as NUTS, `find_MAP` and LOO need.
 
     ::
 

@@ -1,1 +1,1 @@
-"""Distributions and densities that PyMC lacks, for the stories of all families."""
+"""Distributions and densities that PyMC lacks, for the models of all families."""

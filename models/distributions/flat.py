@@ -2,8 +2,8 @@
 
 The log prior is exactly 0 on the simplex, on the real line, on covariance matrices and on probabilities alike, so the
 model's log density *is* the log-likelihood and its stationary points are those of maximum likelihood. Such a model has
-no proper posterior (a Gaussian mixture's likelihood is even unbounded), so everything that samples is refused: samplers
-need the Jacobian of the transform, and the transforms here give the reason instead.
+no proper posterior (a Gaussian mixture's likelihood is even unbounded), so samplers are refused. Samplers need the
+Jacobian of the transform; the transforms here raise an error instead, which gives the reason.
 """
 
 from functools import cache
@@ -39,12 +39,12 @@ def _refuse_draws(*args: Any, **kwargs: Any) -> NoReturn:
 
 
 class RefuseJacobian(Op):
-    """Stands where a sampler wants the log-Jacobian: raises when it is differentiated, compiled or computed."""
+    """Replaces the log-Jacobian that a sampler needs: raises when it is differentiated, compiled or computed."""
 
     __props__ = ()
 
     def make_node(self, log_jacobian: Any) -> Apply:
-        """Stand in the graph for ``log_jacobian``."""
+        """Replace ``log_jacobian`` in the graph."""
         return Apply(self, [log_jacobian], [log_jacobian.type()])
 
     def perform(self, *args: Any) -> NoReturn:
@@ -58,7 +58,7 @@ class RefuseJacobian(Op):
 
 @cache
 def refusing(transform: type[Transform]) -> Any:
-    """Return the class of the same transform, with its Jacobian behind a refusal."""
+    """Return a subclass of the transform whose Jacobian raises an error."""
 
     def log_jac_det(self: Any, value: Any, *inputs: Any) -> Any:
         return RefuseJacobian()(transform.log_jac_det(self, value, *inputs))
@@ -76,8 +76,8 @@ def flat(quantity: Quantity, shape: tuple[int, ...], start: Array | None = None)
     shape : tuple of int
         Its shape.
     start : ndarray or None
-        A legal value, of a shape that broadcasts to it, where optimisers start unless told otherwise; ``None`` is the
-        support's middle.
+        A legal value, which is broadcast to the shape, where optimisers start by default; ``None`` is the support's
+        middle.
     """
     transform, middle = _transform_and_middle(quantity.support, shape)
     value = np.broadcast_to(np.asarray(middle if start is None else start, dtype=np.float64), shape)
@@ -87,7 +87,7 @@ def flat(quantity: Quantity, shape: tuple[int, ...], start: Array | None = None)
 
 
 def _transform_and_middle(support: Support, shape: tuple[int, ...]) -> tuple[Transform | None, Array]:
-    """Return the map to the real line, or None where values are there, and the middle of a support."""
+    """Return the map to the real line, or None for real numbers, and the middle of a support."""
     match support:
         case Simplex():
             sizes = support.sizes or (shape[-1],)

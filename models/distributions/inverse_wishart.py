@@ -26,23 +26,23 @@ from pytensor.tensor.linalg import solve_triangular
 
 
 class CovarianceTransform(CholeskyCovTransform):
-    """PyMC's transform Σ = L L', with the shapes that JAX must know and a Jacobian in float64.
+    """PyMC's transform Σ = L L', with the static shapes that JAX needs and a Jacobian in float64.
 
     Parameters
     ----------
     n : int
         Side length D of the matrix; the unconstrained vector holds the D (D + 1) / 2 entries of L, row after row.
     leading : tuple of int or None, default None
-        Shape of the axes before the matrix, which JAX must know; ``None`` where the variable says it.
+        Shape of the axes before the matrix, which JAX needs; ``None`` if the variable determines it.
     """
 
     def __init__(self, n: int, leading: tuple[int, ...] | None = None) -> None:
         self.n, self.leading = n, leading
-        self.tril_idxs = np.tril_indices(n)  # plain arrays, where PyMC has graphs whose length is not known
+        self.tril_idxs = np.tril_indices(n)  # plain arrays; PyMC's are graphs of unknown length
         self.diag_idxs = np.arange(1, n + 1).cumsum() - 1
 
     def forward(self, value: Any, *inputs: Any) -> Any:
-        """Return the entries of L, those of the diagonal as logarithms."""
+        """Return the entries of L, with the logarithms of its diagonal."""
         entries = super().forward(value, *inputs)
         return entries if self.leading is None else pt.specify_shape(entries, (*self.leading, len(self.tril_idxs[0])))
 
@@ -93,7 +93,7 @@ class InverseWishart:
 
 
 def _draw(nu: Any, scale_chol: Any, size: Any) -> Any:
-    """Draw by Bartlett's decomposition, as a graph, so that every backend can run it.
+    """Draw by Bartlett's decomposition, as a graph that every backend can run.
 
     With A lower triangular, A_ii² ~ χ²(ν - i + 1) and A_ij ~ N(0, 1) below the diagonal, A A' ~ Wishart(ν, I). Any B
     with B B' = Ψ then gives Σ = (B A⁻ᵀ)(B A⁻ᵀ)' ~ InverseWishart(ν, Ψ).
@@ -123,7 +123,7 @@ def _log_density(value: Any, nu: Any, scale_chol: Any) -> Any:
     # log Γ_D(ν/2) = D (D - 1)/4 log π + Σ_i log Γ((ν - i + 1)/2)
     log_gamma = p * (p - 1) / 4 * np.log(np.pi) + pt.gammaln((nu[..., None] - pt.arange(p)) / 2).sum(axis=-1)
     log_density = (nu * log_det_scale - nu * p * np.log(2.0) - 2 * log_gamma - (nu + p + 1) * log_det_value - trace) / 2
-    in_support = log_det_value > -np.inf  # not where the value is not positive definite: Cholesky gives NaN there
+    in_support = log_det_value > -np.inf  # False if the value is not positive definite: Cholesky gives NaN then
     return check_parameters(pt.switch(in_support, log_density, -np.inf), nu > p - 1, msg="nu > D - 1")
 
 

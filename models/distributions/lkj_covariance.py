@@ -1,11 +1,11 @@
-"""Covariance matrices with LKJ correlations as one declared variable, which PyMC has only in parts.
+"""Declare covariance matrices with LKJ correlations as one variable, for which PyMC has only the parts.
 
     Σ = diag(σ) R diag(σ),    v_i = σ_i² from a prior of variances,    R ~ LKJ(η)
 
     log p(Σ) = Σ_i {log p(v_i) - (D-1)/2 log v_i} + (η - 1) (log|Σ| - Σ_i log v_i) - log Z,    v_i = Σ_ii
 
-PyMC's `LKJCholeskyCov` declares the Cholesky factor of Σ. Here Σ itself is declared, as everywhere in this project, so
-that `find_MAP` looks for the mode of the density of Σ. log Z is in :mod:`models.gmm.independent_prior`.
+PyMC's `LKJCholeskyCov` declares the Cholesky factor of Σ. Here Σ itself is declared, so that `find_MAP` finds the mode
+of the density of Σ. log Z is in :mod:`models.gmm.independent_prior`.
 
 Reference: Lewandowski, Kurowicka & Joe (2009), Generating random correlation matrices based on vines and extended onion
 method, Journal of Multivariate Analysis 100, 1989-2001.
@@ -32,7 +32,7 @@ def lkj_covariance(name: str, variances: Callable[..., Any], eta: float, **like:
     name : str
         Variable name.
     variances : callable
-        Makes a PyMC distribution of the D variances, such as ``pm.InverseGamma.dist``, of a given ``size``.
+        Returns a PyMC distribution of the D variances of a given ``size``, such as ``pm.InverseGamma.dist``.
     eta : float
         η > 0 of the LKJ distribution.
     **like
@@ -58,7 +58,7 @@ def lkj_covariance(name: str, variances: Callable[..., Any], eta: float, **like:
         log_v = pt.log(v).sum(axis=-1)
         log_scales = pm.logp(variances(size=(*batch, D)), v).sum(axis=-1) - 0.5 * (D - 1) * log_v
         log_prob = log_scales + (eta - 1) * (log_det - log_v) - log_norm
-        return pt.switch(log_det > -np.inf, log_prob, -np.inf)  # NaN where the value is not positive definite
+        return pt.switch(log_det > -np.inf, log_prob, -np.inf)  # NaN if the value is not positive definite
 
     def draw(eta: Any, size: Any) -> Any:
         size = () if rv_size_is_none(size) else tuple(size)

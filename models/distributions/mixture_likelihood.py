@@ -1,14 +1,14 @@
-"""The marginal likelihood of a mixture in natural parameters, as PyTensor Ops that the models build themselves.
+"""The marginal likelihood of a mixture in natural parameters, as PyTensor Ops.
 
     log p(x_i | θ) = b_i + log Σ_k exp(η_k · t_i)
     ℓ = Σ_i c_i log Σ_k exp(η_k · t_i),    ∂ℓ/∂η_k = Σ_i c_i r_ik t_i,    r_ik = exp(η_k · t_i) / Σ_j exp(η_j · t_i)
 
-t_i are the statistics of sample i, b_i its base measure, η_k the natural parameters of component k with log π_k among
-them, and c_i frequencies. LOO needs the log density of each sample, NUTS only the sum. :func:`log_likelihood` returns
-it: one E-step, whose gradient is what the M-step adds up. Counts have few distinct rows; the sum takes each once.
+t_i are the statistics of sample i, b_i its base measure, η_k the natural parameters of component k including log π_k,
+and c_i frequencies. LOO needs the log density of each sample, NUTS only the sum ℓ. :func:`log_likelihood` returns ℓ as
+one E-step, whose gradient is the sum of the M-step. Counts have few distinct rows, and the sum takes each row once.
 
-Every PyTensor backend takes the Ops as the graphs of their definitions. JAX is given a form of the sum that keeps the
-responsibilities for the gradient: at n = 20,000, K = 3, D = 2 two thirds of the time that the definition takes.
+Every PyTensor backend runs the Ops as the graphs of their definitions. JAX gets a version of the sum that keeps the
+responsibilities for the gradient: at n = 20,000, K = 3, D = 2 it takes two thirds of the time of the definition.
 """
 
 from functools import cache, reduce
@@ -19,13 +19,13 @@ import pytensor.tensor as pt
 from pytensor.tensor.symbolic import TensorSymbolicOp
 
 LOG_ZERO = np.float64(-1e300)  # stands for log 0, which would make NaN in a matrix product
-NARROW = 100  # numbers η, up to which sums written out are faster than XLA's matrix product, and quick to compile
+NARROW = 100  # numbers in η up to which written-out sums are faster than XLA's matrix product, and quick to compile
 
 
 class MixtureLogProb(TensorSymbolicOp):
     """log p(x_i | θ), shape (n,), of natural parameters (K, T), statistics (T, m) and base measures (m,) or (1,).
 
-    A fourth input, shape (n,), says which of the m distinct rows each sample is; without it n = m.
+    A fourth input, shape (n,), is the index of each sample's distinct row; without it n = m.
     """
 
     __props__ = ()
@@ -47,13 +47,13 @@ class MixtureLogLikelihood(TensorSymbolicOp):
 
 
 def _log_sum(natural: Any, statistics: Any) -> Any:
-    """Return log Σ_k exp(η_k · t), shape (m,), which is -inf where every component is impossible."""
+    """Return log Σ_k exp(η_k · t), shape (m,); -inf if every component is impossible."""
     log_sum = pt.logsumexp(natural @ statistics, axis=0)
     return pt.switch(log_sum < LOG_ZERO / 2, -np.inf, log_sum)
 
 
 def log_likelihood(log_prob: Any) -> Any:
-    """Return Σ_i log p(x_i | θ), in nats, of log densities (n,): by one E-step if :class:`MixtureLogProb` made them."""
+    """Return Σ_i log p(x_i | θ), in nats, from log densities (n,): one E-step if :class:`MixtureLogProb` made them."""
     node = log_prob.owner
     if node is None or not isinstance(node.op, MixtureLogProb):
         return log_prob.sum()
@@ -64,12 +64,12 @@ def log_likelihood(log_prob: Any) -> Any:
 
 @cache
 def register_in_jax() -> None:
-    """Give PyTensor the form of :class:`MixtureLogLikelihood` for JAX; modes that inline Ops do not ask for it."""
+    """Register JAX's version of :class:`MixtureLogLikelihood` in PyTensor; modes that inline Ops do not use it."""
     import jax
     import jax.numpy as jnp
     from pytensor.link.jax.dispatch import jax_funcify
 
-    once = jax.lax.optimization_barrier  # XLA would fuse an array into each use, and compute it again for each
+    once = jax.lax.optimization_barrier  # otherwise XLA fuses an array into each use, and computes it again for each
 
     @jax.custom_vjp
     def value(natural: Any, statistics: Any, frequencies: Any) -> Any:

@@ -1,11 +1,11 @@
-"""Probability vectors side by side along one axis, as the answers to several questions are.
+"""Several probability vectors side by side along one axis, such as the probs of several items.
 
-With blocks of L_b numbers, y the vector of real numbers and x that of probabilities, PyMC's own map of one simplex is
+With blocks of L_b numbers, y the real vector and x the probabilities, PyMC's own map of one simplex is
 
     x_bl = exp z_bl / Σ_j exp z_bj,    z_b = (y_b, -Σ y_b),    y_bl = log x_bl - Σ_j log x_bj / L_b
     log |dx/dy| = Σ_b {log L_b + Σ_l log x_bl}
 
-and here all blocks are mapped at once by products with constant matrices, so that shapes stay known to JAX.
+Here all blocks are mapped at once by products with constant matrices, so that shapes stay static, as JAX needs.
 """
 
 from collections.abc import Sequence
@@ -28,9 +28,9 @@ class SimplexesTransform(Transform):
     Parameters
     ----------
     sizes : sequence of int
-        Lengths L_b of the blocks; each has one number less on the real line.
+        Lengths L_b of the blocks; each has L_b - 1 numbers on the real line.
     leading : tuple of int
-        Shape of the axes before the last, which JAX must know.
+        Shape of the axes before the last, which JAX needs.
     """
 
     name = "simplexes"

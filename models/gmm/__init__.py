@@ -2,7 +2,7 @@
 
 Story
 -----
-Each sample x_i in R^D has a hidden label z_i; the label picks a bell-shaped cloud, the cloud gives the sample::
+Each sample x_i in R^D has a hidden label z_i, and is drawn from the normal distribution of its label's component::
 
     z_i ~ Categorical(π)                              π (K,)       weights
     x_i | z_i = k ~ Normal(μ_k, Σ_k)                  μ (K, D)     means,  Σ (K, D, D) covariances
@@ -14,8 +14,8 @@ Densities (all logarithms in nats)
     component_log_prob   log p(x_i | z_i = k) = -D/2 log 2π - 1/2 log|Σ_k| - 1/2 (x_i - μ_k)' Σ_k⁻¹ (x_i - μ_k)
     log_likelihood       Σ_i log Σ_k π_k p(x_i | z_i = k)
 
-The likelihood is unbounded (a component may collapse onto one sample), so maximum likelihood means the best interior
-maximum: collapsed restarts are counted and never ranked.
+The likelihood is unbounded, because a component may collapse onto one sample. So maximum likelihood means the best
+interior maximum: restarts that collapsed are counted and never ranked.
 
 Prior
 -----
@@ -23,8 +23,8 @@ Prior
 
     π ~ Dirichlet(a),    Σ_k ~ InverseWishart(ν0, Ψ0),    μ_k | Σ_k ~ Normal(m0, Σ_k / κ0)
 
-Another, whose means do not depend on the covariances, is in :mod:`models.gmm.independent_prior`, and its M-step in
-:mod:`em.gmm.conditional_modes`.
+Another prior, whose means do not depend on the covariances, is in :mod:`models.gmm.independent_prior`, and its M-step
+in :mod:`em.gmm.conditional_modes`.
 
 E-step
 ------
@@ -57,8 +57,8 @@ Structures of the covariances
 
 Missing cells
 -------------
-A sample of which only the features o were observed (missing at random) has the likelihood of that part,
-Normal(x_o | μ_k,o, Σ_k,oo), in both PyMC models as in EM; EM's expected moments of the rest are in
+If only the features o of a sample were observed (missing at random), its likelihood is that of this part,
+Normal(x_o | μ_k,o, Σ_k,oo), in both PyMC models as in EM. EM's expected moments of the missing cells are in
 :mod:`em.gmm.missing`.
 
 Where the code is: :mod:`models.gmm.story` (the story and the densities in PyMC), :mod:`models.gmm.prior`,

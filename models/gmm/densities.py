@@ -1,16 +1,15 @@
 """The Gaussian mixture's log density in two forms: as one matrix product, and row by row.
 
-The natural form (`log_mixture`) multiplies statistics of x by natural parameters.
-
-With y = (x - origin) / scale, and ν_k the mean and P_k the inverse covariance in these units, ::
+The natural form (`log_mixture`) is a matrix product of natural parameters and statistics of x. With
+y = (x - origin) / scale, and ν_k the mean and P_k the inverse covariance in these units, ::
 
     log π_k + log Normal(x | μ_k, Σ_k) = c_k + b_k'y - y'P_k y / 2 = (c_k, b_k, -P_k / 2) · (1, y, y y')
     b_k = P_k ν_k,    c_k = log π_k - log|Σ_k| / 2 - D/2 log 2π - ν_k'P_k ν_k / 2
 
-The statistics (1, y, y y') are numbers once x is the data, so a gradient costs two matrix products and a softmax: one
-E-step. Where a component is small against the spread of the data, its terms are large and cancel: about
-(spread / cluster)² roundings are lost, where the whitened form (`log_mixture_by_rows`) loses
-spread / cluster. Measured against 50 digits, relative to the sum of absolute log densities, at K = 3, D = 2:
+For data x the statistics (1, y, y y') are constants, so a gradient costs two matrix products and a softmax: one E-step.
+If a component is small compared with the spread of the data, its terms are large and cancel, and rounding grows by
+about (spread / cluster)². In the whitened form (`log_mixture_by_rows`) it grows by spread / cluster. Error measured
+against 50 digits, relative to the sum of absolute log densities, at K = 3, D = 2:
 
 =================  ========  ========  ========  ========
 cluster / spread          1      1e-2      1e-4      1e-6
@@ -19,7 +18,7 @@ natural form          1e-16     1e-13     2e-9      1e-6
 whitened form         1e-16     7e-16     2e-14     2e-14
 =================  ========  ========  ========  ========
 
-The whitened form takes longer, keeps more digits, and serves samples with missing cells:
+The whitened form takes longer, keeps more digits, and allows missing cells:
 
     log π_k + log Normal(x | μ_k, Σ_k) = log π_k - log|L_k| - D/2 log 2π - ‖L_k⁻¹ (x - μ_k)‖² / 2,    Σ_k = L_k L_k'
 """
@@ -39,14 +38,14 @@ from models.validation import Array
 def log_mixture(
     x: Any, weights: Any, means: Any, covariances: Any, *, origin: Array, scale: Array, covariance_type: str
 ) -> Any:
-    """Log p(x_i | θ), shape (n,), whatever the structure of the covariances.
+    """Return log p(x_i | θ), shape (n,), for any structure of the covariances, in the natural form.
 
     Parameters
     ----------
     x : tensor, shape (n, D)
         Samples.
     weights, means, covariances : tensor
-        Parameters θ; the covariances as their structure declares them.
+        Parameters θ, with covariances as declared by their structure.
     origin, scale : ndarray, shape (D,)
         The units y = (x - origin) / scale: mean and standard deviation of the data.
     covariance_type : {"full", "tied", "diag", "spherical"}
@@ -76,7 +75,7 @@ def log_mixture(
 
 
 def _statistics(x: Any, origin: Array, scale: Array, products: tuple[np.ndarray, ...]) -> Any:
-    """Return 1, y and the products y_d y_e, shape (T, n): numbers, if x is the data."""
+    """Return 1, y and the products y_d y_e, shape (T, n); as numbers if x is the data."""
     y = ((x.data if isinstance(x, TensorConstant) else x) - origin) / scale
     parts = [y[:, :1] ** 0, y, y[:, products[0]] * y[:, products[1]]]
     if isinstance(y, np.ndarray):
@@ -87,9 +86,10 @@ def _statistics(x: Any, origin: Array, scale: Array, products: tuple[np.ndarray,
 def log_mixture_by_rows(
     x: Any, weights: Any, means: Any, covariances: Any, *, seen: np.ndarray, origin: Array, covariance_type: str
 ) -> Any:
-    """Log p(observed cells of x_i | θ), shape (n,), whatever the structure; rows are measured from ``origin``.
+    """Return log p(observed cells of x_i | θ), shape (n,), for any structure, in the whitened form.
 
-    Under matrices rows are whitened by pattern of observed cells; where there is one pattern, in a matrix product.
+    ``origin`` is subtracted from rows and means. With covariance matrices, rows are whitened by their pattern of
+    observed cells; if there is a single pattern, by one matrix product.
     """
     if covariance_type in ("full", "tied"):
         patterns, which = np.unique(seen, axis=0, return_inverse=True)
@@ -109,9 +109,9 @@ def log_mixture_by_rows(
 
 
 def log_normal_of_observed(x: Any, mean: Any, matrices: Any, seen: np.ndarray) -> Any:
-    """Log Normal(x_o | μ_o, Σ_oo) of the observed cells o of each row, shape (n,), given the parameters of each row.
+    """Return log Normal(x_o | μ_o, Σ_oo) of each row's observed cells o, shape (n,), given the parameters of each row.
 
-    A missing cell is put at its mean, with variance 1 and no covariances, where it adds -1/2 log 2π and nothing else.
+    A missing cell is set to its mean, with variance 1 and no covariances; it adds -1/2 log 2π, which is subtracted.
     """
     log_normal = pm.logp(pm.MvNormal.dist(mean, _observed_part(matrices, seen)), pt.switch(seen, x, mean))
     return log_normal + 0.5 * np.log(2 * np.pi) * (~seen).sum(axis=1)
@@ -123,10 +123,10 @@ def each_variance(covariances: Any, covariance_type: str, n_features: int) -> An
 
 
 def _gap(x: Any, means: Any, seen: np.ndarray, origin: Array) -> Any:
-    """Return x_i - μ_k, shape (n, K, D), and 0 where a cell is missing."""
+    """Return x_i - μ_k, shape (n, K, D), with 0 for missing cells."""
     return pt.switch(seen[:, None], (x - origin)[:, None] - (means - origin), 0.0)
 
 
 def _observed_part(matrices: Any, seen: np.ndarray) -> Any:
-    """Return matrices (..., D, D) in which what is not ``seen`` (..., D) has variance 1 and no covariances."""
+    """Return matrices (..., D, D) in which features not ``seen`` (..., D) have variance 1 and no covariances."""
     return pt.switch(seen[..., :, None] & seen[..., None, :], matrices, np.eye(seen.shape[-1]))

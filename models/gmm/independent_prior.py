@@ -1,4 +1,4 @@
-"""Prior of the Gaussian mixture whose means do not depend on the covariances, as Stan's and PyMC's users write it."""
+"""Prior of the Gaussian mixture in which means and covariances are independent, as is usual in Stan and PyMC."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -35,19 +35,19 @@ class GMMIndependentPrior(GaussianPrior):
         σ ~ HalfNormal(τ)            when variance_shape is None
         σ² ~ InverseGamma(α, β)      otherwise
 
-    What is declared is the variance v = σ², or the matrix Σ, so that densities are those of v and Σ. The half-normal
-    brings dσ/dv = 1 / (2 sqrt v); a matrix of correlations brings Π_i<j ∂R_ij / ∂Σ_ij = Π_i v_i^(-(D-1)/2)::
+    The declared variable is the variance v = σ², or the matrix Σ, so densities are those of v and Σ. The half-normal
+    contributes dσ/dv = 1 / (2 sqrt v), and a correlation matrix Π_i<j ∂R_ij / ∂Σ_ij = Π_i v_i^(-(D-1)/2)::
 
         log p(v) = -1/2 log(2π τ² v) - v / (2τ²)                                     half-normal
         log p(v) = α log β - log Γ(α) - (α + 1) log v - β / v                        inverse gamma
         log p(Σ) = Σ_i {log p(v_i) - (D-1)/2 log v_i} + (η - 1) log|R| - log Z,      v_i = Σ_ii, |R| = |Σ| / Π v_i
         log Z = Σ_j=1..D-1 {j/2 log π + log Γ(η + (D-1-j)/2) - log Γ(η + (D-1)/2)}
 
-    The half-normal puts no wall before v = 0, so the posterior density is unbounded there as the likelihood is: MAP
-    then means the best interior maximum, as maximum likelihood does. Where m samples have the very same value in a
-    column, as rounded data do, a component of these alone has a likelihood of σ^-m, in a volume σ of its mean: for
-    m >= 2 the integral of σ^(1-m) diverges at 0, and there is no posterior (:meth:`why_improper`). What a sampler
-    draws then is the neighbourhood of the interior mode. The inverse gamma keeps every variance from 0.
+    The half-normal density is positive at v = 0, so the posterior density is unbounded there, as the likelihood is. MAP
+    then means the best interior maximum, as maximum likelihood does. If m samples have the same value in a column, as
+    in rounded data, a component of only these samples has a likelihood of σ^-m for means in a volume of σ. For m >= 2
+    the integral of σ^(1-m) diverges at 0, and the posterior is improper (:meth:`why_improper`). A sampler then draws
+    from the neighbourhood of the interior mode. The inverse gamma keeps every variance away from 0.
 
     Parameters
     ----------
@@ -115,15 +115,16 @@ class GMMIndependentPrior(GaussianPrior):
         *,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Return what one would write for standardised data: μ ~ Normal(0, 2²), σ ~ HalfNormal(1), R ~ LKJ(2).
+        """Return the usual prior for standardised data: μ ~ Normal(0, 2²), σ ~ HalfNormal(1), R ~ LKJ(2).
 
-        It is put back into the units of X, with a Dirichlet(2) on the weights. With inverse-gamma scales α = 3/2 and
-        β = v / (2 K^(2/D)), v the variances of X: the marginals of :meth:`GMMPrior.weakly_informative` for variances.
+        It is converted to the units of X, and the weights have a Dirichlet(2) prior. With inverse-gamma scales α = 3/2
+        and β = v / (2 K^(2/D)), where v are the variances of X: the marginal priors of the variances are then those of
+        :meth:`GMMPrior.weakly_informative`.
 
         Parameters
         ----------
         X : array_like, shape (n, D)
-            The data the prior is scaled to; NaN where a cell is missing.
+            The data to which the prior is scaled; NaN where a cell is missing.
         n_components : int
             Number of components K.
         covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
@@ -137,29 +138,29 @@ class GMMIndependentPrior(GaussianPrior):
             raise ValueError(f"scales must be one of {', '.join(SCALES)}, got {shown(scales)}")
         kind, K = check_covariance_type(covariance_type), count_at_least_one("n_components", n_components)
         of_all = GMMPrior.weakly_informative(X, 1, "diag", sample_weight=sample_weight)
-        variances = of_all.scale  # of K = 1: those of X
+        variances = of_all.scale  # those of X, because K = 1
         v, D = variances.mean() if kind == "spherical" else variances, len(variances)
         halves = {"half-normal": (np.sqrt(v), None), "inverse-gamma": (v / (2 * K ** (2 / D)), 1.5)}
         return cls(np.full(K, 2.0), of_all.mean, 2 * np.sqrt(variances), *halves[scales], 2.0, kind)
 
     @property
     def typical_deviations(self) -> Array:
-        """τ, or the root of β, shape (D,)."""
+        """τ, or the square root of β, shape (D,)."""
         return np.broadcast_to(self.scale if self.variance_shape is None else np.sqrt(self.scale), self.mean.shape)
 
     def standardised(self, location: Array, scale: Array) -> Self:
-        """Return the same prior for the samples (x - location) / scale: m0, s and τ or β in these units."""
+        """Return the same prior for the samples (x - location) / scale, with m0, s and τ or β in these units."""
         unit = scale[0] if self.covariance_type == "spherical" else scale
         scales = self.scale / unit if self.variance_shape is None else self.scale / unit**2
         return replace(self, mean=(self.mean - location) / scale, mean_sd=self.mean_sd / scale, scale=scales)
 
     @property
     def avoids_collapse(self) -> bool:
-        """Whether the density vanishes where a variance goes to 0, faster than a likelihood grows there."""
+        """Whether the prior density goes to 0 with a variance faster than a likelihood grows."""
         return self.variance_shape is not None
 
     def why_improper(self, X: ArrayLike, n_components: int, names: Sequence[str] | None = None) -> str:
-        """Return where equal samples leave the posterior without an integral, in words, or nothing if nowhere.
+        """Return in words which equal samples make the posterior improper, or "" if it is proper.
 
         Parameters
         ----------
@@ -168,7 +169,7 @@ class GMMIndependentPrior(GaussianPrior):
         n_components : int
             Number of components K.
         names : sequence of str or None
-            What to call the columns; ``None`` takes the names that a frame has.
+            Names of the columns; ``None`` takes those of a frame.
 
         Examples
         --------
@@ -187,7 +188,7 @@ class GMMIndependentPrior(GaussianPrior):
         return next((f"{reason}: {why}" for reason in reasons), "")
 
     def _shared_values(self, X: Array, n_components: int, names: Sequence[str] | None) -> Iterator[str]:
-        """Yield which samples a component of variance 0 may hold, in words."""
+        """Yield descriptions of samples that a component of variance 0 could consist of."""
         if self.covariance_type == "spherical":
             seen = ~np.isnan(X)
             complete = seen.all(axis=1)

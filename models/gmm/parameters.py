@@ -57,21 +57,21 @@ class GMMParameters(Parameters):
 
     @cached_property
     def cholesky(self) -> Array:
-        """Lower Cholesky factors L, Σ = L L', of matrices, or standard deviations: of the shape of ``covariances``."""
+        """Lower Cholesky factors L, Σ = L L', of matrices, or standard deviations, in the shape of ``covariances``."""
         return np.linalg.cholesky(self.covariances) if self.covariance_type in MATRICES else np.sqrt(self.covariances)
 
     @property
     def precisions(self) -> Array:
-        """Inverses of the declared matrices or variances: of the shape of ``covariances``."""
+        """Inverses of the declared matrices or variances, in the shape of ``covariances``."""
         return np.linalg.inv(self.covariances) if self.covariance_type in MATRICES else 1 / self.covariances
 
     @property
     def covariance_matrices(self) -> Array:
-        """The K covariance matrices (K, D, D), whatever the structure."""
+        """The K covariance matrices (K, D, D), for any structure."""
         return full_matrices(self.covariance_type, self.covariances, *self.means.shape)
 
     def marginal(self, features: np.ndarray) -> Self:
-        """Return the mixture of some of the features (a mask or indices): means and covariances restricted to them."""
+        """Return the marginal distribution of some of the features, given by a mask or indices."""
         covariances, dims = self.covariances, DIMS[self.covariance_type]
         for axis, dim in enumerate(dims):
             if dim != "component":

@@ -18,11 +18,11 @@ from models.shown import listed
 from models.supports import COVARIANCE
 from models.validation import Array, check_sample_weight, count_at_least_one, data_matrix, frozen_array, number_above
 
-SMALLEST_EIGENVALUE = 1e-10  # of the correlation matrix; rounding alone leaves about 1e-16 where the truth is 0
+SMALLEST_EIGENVALUE = 1e-10  # of the correlation matrix; rounding leaves about 1e-16 if it is 0
 
 
 class GaussianPrior(MixturePrior):
-    """What every prior of a Gaussian mixture has: weights from a Dirichlet, and means that lie about ``mean``."""
+    """Base class of the priors of a Gaussian mixture: a Dirichlet prior of the weights, and a prior ``mean``."""
 
     concentration: Array
     mean: Array
@@ -37,11 +37,11 @@ class GaussianPrior(MixturePrior):
 
     @property
     def matrices(self) -> bool:
-        """Whether it is a prior of covariance matrices, not of variances."""
+        """Whether the prior is one of covariance matrices; otherwise of variances."""
         return self.covariance_type in MATRICES
 
     def check_fits(self, n_components: int, n_features: int, *options: str) -> None:
-        """Raise a ValueError unless the prior is one for K components, D features and this structure."""
+        """Raise a ValueError unless the prior fits K components, D features and the structure."""
         if (own := self.covariance_type) != options[0]:
             raise ValueError(f"prior.covariance_type must be {options[0]!r} like the mixture's, got {own!r}")
         super().check_fits(n_components, n_features)
@@ -51,7 +51,7 @@ class GaussianPrior(MixturePrior):
     @property
     @abstractmethod
     def typical_deviations(self) -> Array:
-        """The size (D,) of the standard deviations that the prior expects: its own units."""
+        """The typical standard deviations (D,) of the prior."""
 
     @abstractmethod
     def standardised(self, location: Array, scale: Array) -> Self:
@@ -60,7 +60,7 @@ class GaussianPrior(MixturePrior):
         Parameters
         ----------
         location, scale : ndarray, shape (D,)
-            Units of the features; for "spherical" all scales are the same.
+            The new units of the features; for "spherical" all scales are equal.
         """
 
 
@@ -77,17 +77,17 @@ class GMMPrior(GaussianPrior):
         diag       σ²_kd ~ InverseGamma(ν0 / 2, ψ0_d / 2)             ψ0 (D,)
         spherical  σ²_k ~ InverseGamma(ν0 / 2, ψ0 / 2)                ψ0 a number
 
-    At D = 1 the first, third and fourth are the same.
+    At D = 1, "full", "diag" and "spherical" are the same.
 
     Parameters
     ----------
     concentration : array_like, shape (K,) or scalar
         Dirichlet concentration a, each positive. Below 1 the density has no mode inside the simplex: sampling and
-        variational inference take it (components empty themselves), MAP needs at least 1.
+        variational inference allow that (components may empty), MAP needs at least 1.
     mean : array_like, shape (D,)
         Prior mean m0 of every component mean.
     mean_precision : float
-        κ0 > 0, the number of pseudo-samples behind ``mean``.
+        κ0 > 0, the number of pseudo-samples that ``mean`` counts as.
     degrees_of_freedom : float
         ν0 > D - 1 for matrices, ν0 > 0 for variances.
     scale : array_like, shape (D, D), (D,) or ()
@@ -130,12 +130,12 @@ class GMMPrior(GaussianPrior):
 
     @property
     def typical_deviations(self) -> Array:
-        """The roots of Ψ0, or of its diagonal, shape (D,)."""
+        """The square roots of Ψ0, or of its diagonal, shape (D,)."""
         variances = np.diagonal(self.scale) if self.matrices else self.scale
         return np.broadcast_to(np.sqrt(variances), self.mean.shape)
 
     def standardised(self, location: Array, scale: Array) -> Self:
-        """Return the same prior for the samples (x - location) / scale: m0 and Ψ0 in these units."""
+        """Return the same prior for the samples (x - location) / scale, with m0 and Ψ0 in these units."""
         units = {"diag": scale**2, "spherical": scale[0] ** 2}.get(self.covariance_type, np.outer(scale, scale))
         return replace(self, mean=(self.mean - location) / scale, scale=self.scale / units)
 
@@ -145,19 +145,19 @@ class GMMPrior(GaussianPrior):
     ) -> Self:
         """Return the data-scaled prior of Fraley & Raftery (2007), with a Dirichlet(2) on the weights.
 
-        m0 is the mean of X, κ0 = 0.01 and the scale is the covariance of X over K^(2/D): each component is expected to
-        fill its share of the volume of the data, with the weight of very few pseudo-samples. ν0 = D + 2 for matrices.
-        For variances ν0 = 3, which is that number for one feature, and ψ0 are the variances of X ("diag") or their mean
-        ("spherical") over K^(2/D). A constant column, which has no spread of its own, is taken to have the typical one
-        of the others, or 1 if all are constant (:func:`typical_deviation`).
+        m0 is the mean of X, κ0 = 0.01, and the scale is the covariance of X over K^(2/D). So each component is expected
+        to fill its share of the volume of the data, and the prior counts as very few pseudo-samples. For matrices ν0 =
+        D + 2. For variances ν0 = 3, the same number for one feature, and ψ0 are the variances of X ("diag") or their
+        mean ("spherical") over K^(2/D). A constant column gets the typical spread of the others, or 1 if all are
+        constant (:func:`typical_deviation`).
 
-        Where cells are missing, means and variances are those of the observed cells, and the correlations those of the
-        data with the column's mean in each missing cell, which are a little too small and always proper.
+        If cells are missing, means and variances are those of the observed cells. Correlations are those of the data
+        with each missing cell replaced by its column's mean; they are a little too small, but always legal.
 
         Parameters
         ----------
         X : array_like, shape (n, D)
-            The data the prior is scaled to; NaN where a cell is missing.
+            The data to which the prior is scaled; NaN where a cell is missing.
         n_components : int
             Number of components K.
         covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
@@ -177,7 +177,7 @@ class GMMPrior(GaussianPrior):
         if kind not in MATRICES:
             scale = variances if kind == "diag" else np.array(variances.mean())
         elif np.linalg.eigvalsh(correlations)[0] < SMALLEST_EIGENVALUE:
-            scale = np.diag(variances)  # collinear columns: keep the variances, which are positive
+            scale = np.diag(variances)  # collinear columns: only the variances are positive definite
         return cls(np.full(K, 2.0), mean, 0.01, D + 2 if kind in MATRICES else 3, scale / K ** (2 / D), kind)
 
     def _log_prob_of_components(self, parameters: GMMParameters) -> float:
@@ -195,7 +195,7 @@ class GMMPrior(GaussianPrior):
         return -0.5 * (D * log(2 * pi) - D * log(kappa) + log_det + kappa * (whitened**2).sum(axis=1))
 
     def _log_inverse_wishart(self, parameters: GMMParameters) -> Array:
-        """Return log InverseWishart(Σ | ν0, Ψ0) of each declared matrix; a variance is a matrix with D = 1.
+        """Return log InverseWishart(Σ | ν0, Ψ0) of each declared matrix; a variance counts as a matrix with D = 1.
 
         With Σ = L L', tr(Ψ0 Σ⁻¹) is the sum of the squares of L⁻¹ Ψ0^½.
         """
@@ -208,7 +208,7 @@ class GMMPrior(GaussianPrior):
 
     @cached_property
     def _log_norm(self) -> Array:
-        """Twice what log InverseWishart(Σ | ν0, Ψ0) has without Σ."""
+        """Twice the part of log InverseWishart(Σ | ν0, Ψ0) that does not depend on Σ."""
         from scipy.special import multigammaln
 
         nu, D = self.degrees_of_freedom, len(self.scale) if self.matrices else 1
@@ -228,7 +228,7 @@ def _moments(X: Array, weights: Array | None, names: Sequence[str] | None) -> tu
     mean = np.where(highest > lowest, np.where(seen, w * X, 0.0).sum(axis=0) / counts, highest)
     gap = np.where(seen, X - mean, 0.0)
     unit = np.abs(gap).max(axis=0)
-    gap = gap / np.where(unit > 0, unit, 1.0)  # squares of any size of number fit a float
+    gap = gap / np.where(unit > 0, unit, 1.0)  # so that squares do not overflow
     squares = gap.T @ (w * gap)
     sizes = np.sqrt(np.diagonal(squares))
     sd = typical_deviation(unit * sizes / np.sqrt(counts - 1))
@@ -247,7 +247,7 @@ def _refuse_columns(misfits: np.ndarray, wanted: str, names: Sequence[str] | Non
 
 
 def typical_deviation(deviations: Array) -> Array:
-    """Return standard deviations (D,) with the geometric mean of the positive ones, or 1, in the place of each 0.
+    """Return standard deviations (D,) with each 0 replaced by the geometric mean of the positive ones, or 1.
 
     Examples
     --------

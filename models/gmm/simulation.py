@@ -1,4 +1,4 @@
-"""Draws of a Gaussian mixture's parameters from their prior; samples are drawn by :mod:`models.simulation`."""
+"""Draw a Gaussian mixture's parameters from their prior; :mod:`models.simulation` draws samples."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ from models.validation import Array, count_at_least_one, random_source
 def draw_parameters(
     prior: GMMPrior | GMMIndependentPrior, n_components: int, random_state: Any = None
 ) -> GMMParameters:
-    """Draw weights, means and covariances from a prior; the formulas are the prior's.
+    """Draw weights, means and covariances from a prior.
 
     Parameters
     ----------
     prior : GMMPrior or GMMIndependentPrior
-        The prior, which also says which structure the covariances have.
+        The prior, which also determines the structure of the covariances.
     n_components : int
         Number of components K.
     random_state : int, RandomState or None
@@ -29,7 +29,7 @@ def draw_parameters(
     Raises
     ------
     ValueError
-        If the prior does not fit K components, or a covariance is singular to rounding.
+        If the prior does not fit K components, or a covariance is singular up to rounding.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def _draw_conjugate(prior: GMMPrior, K: int, rng: np.random.RandomState) -> Arra
 
 
 def _draw_independent(prior: GMMIndependentPrior, K: int, rng: np.random.RandomState) -> Array:
-    """Draw variances, and put LKJ correlations between those of a matrix."""
+    """Draw variances, and for matrices LKJ correlations between them."""
     shape = covariances_shape(prior.covariance_type, K, len(prior.mean))
     size = shape[:-1] if prior.matrices else shape
     if prior.variance_shape is None:
@@ -82,7 +82,7 @@ def _draw_correlation_roots(eta: float, shape: tuple[int, ...], rng: np.random.R
     """Draw Cholesky factors (..., D, D) of R ~ LKJ(η), row by row.
 
     Row i is sqrt(y) u, then sqrt(1 - y) on the diagonal, with u uniform on the sphere of R^(i-1) and
-    y ~ Beta((i-1)/2, η + (D-i)/2); in row 1 there is only the 1.
+    y ~ Beta((i-1)/2, η + (D-i)/2). Row 1 has a 1 on the diagonal.
     """
     D = shape[-1]
     roots = np.zeros(shape)

@@ -27,7 +27,7 @@ class GaussianStory(Story):
     covariance_type : {"full", "tied", "diag", "spherical"}
         Structure of the covariances.
     whitened : bool, default False
-        Whether the density is computed row by row, as :func:`build_marginal_model` says.
+        Whether the density is computed row by row (see :func:`build_marginal_model`).
     """
 
     prior_types = GMMPrior, GMMIndependentPrior
@@ -37,20 +37,20 @@ class GaussianStory(Story):
         self.quantities, self.options, self.matrices = quantities(self.kind), (self.kind,), self.kind in MATRICES
 
     def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
-        """Return X with column means in its missing cells, and 1 where a cell was observed: PyMC must see no NaN."""
+        """Return X with column means in missing cells, because PyMC allows no NaN, and 1 where a cell was observed."""
         names, X = column_names(X), data_matrix(X, missing=True)
         seen = ~np.isnan(X)
         check_columns(seen.any(axis=0), names)
         return (X if seen.all() else np.where(seen, X, np.nanmean(X, axis=0))), seen.astype(np.float64)
 
     def starts(self, x: Array) -> dict[str, Array]:
-        """Return the mean of the data as every mean, and their variances without covariances."""
+        """Return the mean of the data for each mean, and a diagonal covariance with their variances."""
         variances = np.maximum(x.var(axis=0), 1e-12)
         covariances: Any = {"diag": variances, "spherical": variances.mean()}.get(self.kind, np.diag(variances))
         return {"means": x.mean(axis=0), "covariances": covariances}
 
     def declare(self, prior: GMMPrior | GMMIndependentPrior, like: Mapping[str, dict[str, Any]]) -> None:
-        """Σ_k, then μ_k given Σ_k; or each from a prior of its own."""
+        """Declare Σ_k, then μ_k given Σ_k; or each with a prior of its own."""
         if isinstance(prior, GMMIndependentPrior):
             pm.Normal("means", mu=prior.mean, sigma=prior.mean_sd, **like["means"])
             _declare_independent(prior, like["covariances"])
@@ -58,7 +58,7 @@ class GaussianStory(Story):
             _declare_conjugate(prior, like)
 
     def given_label(self, own: Theta, size: Array) -> Distribution:
-        """Given μ and Σ, x ~ Normal(μ, Σ)."""
+        """X ~ Normal(μ, Σ)."""
         means, covariances = own["means"], own["covariances"]
         if self.matrices:
             return pm.MvNormal, {"mu": means, "cov": covariances}
@@ -92,7 +92,7 @@ class GaussianStory(Story):
 def build_model(
     X: ArrayLike, n_components: int, prior: GMMPrior | GMMIndependentPrior | None, covariance_type: str = "full"
 ) -> pm.Model:
-    """Build the generative story as it is told: a label for each sample, then the sample given its label.
+    """Build the model with labels: a label for each sample, then the sample given its label.
 
     ::
 
@@ -101,8 +101,8 @@ def build_model(
     Parameters
     ----------
     X : array_like, shape (n, D)
-        Observed samples. NaN is a missing cell, and the density that of the observed cells, Normal(x_o | μ_o, Σ_oo);
-        PyMC sees column means in the places of missing cells, and nothing reads them. Forward draws are whole samples.
+        Observed samples. NaN is a missing cell, and the density is that of the observed cells, Normal(x_o | μ_o, Σ_oo).
+        PyMC gets column means in missing cells, which have no effect. Forward draws are whole samples.
     n_components : int
         Number of components K.
     prior : GMMPrior, GMMIndependentPrior or None
@@ -119,7 +119,7 @@ def build_model(
     Raises
     ------
     ValueError
-        If X is no (n, D) matrix with an observed cell in every column, or the prior is not one for K and D.
+        If X is no (n, D) matrix with an observed cell in every column, or the prior does not fit K and D.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def build_marginal_model(
     *,
     whitened: bool = False,
 ) -> pm.Model:
-    """Build the same model with z summed out, which is what NUTS, `find_MAP` and LOO work on.
+    """Build the same model with z summed out, as NUTS, `find_MAP` and LOO need.
 
     ::
 
@@ -152,15 +152,15 @@ def build_marginal_model(
     X, n_components, prior, covariance_type
         As in :func:`build_model`.
     whitened : bool, default False
-        How the density is computed. False: statistics of x times natural parameters, one matrix product, which is fast
-        (:mod:`models.gmm.densities`). True: ‖L_k⁻¹ (x_i - μ_k)‖² row by row, which takes several times as long and
-        keeps four more digits where clusters are a hundredth of the data's spread. Missing cells: always the latter.
+        How the density is computed. False: as one matrix product of natural parameters and statistics of x, which is
+        fast (:mod:`models.gmm.densities`). True: ‖L_k⁻¹ (x_i - μ_k)‖² row by row, which takes several times as long but
+        keeps four more digits if clusters are a hundredth of the data's spread. With missing cells it is always True.
 
     Returns
     -------
     pymc.Model
         Random variables ``weights``, ``means``, ``covariances`` and the observed ``x``, whose log density has one
-        value per sample (LOO needs that) and whose forward draws serve prior and posterior predictive checks.
+        value per sample, as LOO needs, and whose forward draws give prior and posterior predictive checks.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def build_marginal_model(
 
 
 def _declare_conjugate(prior: GMMPrior, like: Mapping[str, dict[str, Any]]) -> None:
-    """Declare covariances, then means given them."""
+    """Declare covariances, and means given the covariances."""
     root = np.sqrt(prior.mean_precision)
     if prior.covariance_type in MATRICES:
         arguments = {"nu": prior.degrees_of_freedom, "scale": prior.scale}

@@ -1,4 +1,4 @@
-"""What `covariance_type` means: which covariances a Gaussian mixture declares.
+"""The structures of the covariances: what each ``covariance_type`` declares.
 
 ========= ============= ================================ ====================
 type      declared      meaning                          free parameters
@@ -9,7 +9,7 @@ diag      (K, D)        Σ_k = diag(σ²_k1, ..., σ²_kD)    K D
 spherical (K,)          Σ_k = σ²_k I                     K
 ========= ============= ================================ ====================
 
-Variances are declared, never standard deviations.
+Variances are declared, not standard deviations.
 """
 
 from functools import cache
@@ -28,7 +28,7 @@ DIMS |= {"diag": ("component", "feature"), "spherical": ("component",)}
 
 
 def check_covariance_type(covariance_type: object) -> str:
-    """Return the type, or raise a ValueError that names the four."""
+    """Return the type, or raise a ValueError that names the four types."""
     if not isinstance(covariance_type, str) or covariance_type not in COVARIANCE_TYPES:
         raise ValueError(f"covariance_type must be one of {', '.join(COVARIANCE_TYPES)}, got {shown(covariance_type)}")
     return covariance_type
@@ -51,13 +51,13 @@ def unit_covariance(covariance_type: str, D: int) -> Array:
 
 @cache
 def quantities(covariance_type: str) -> tuple[Quantity, ...]:
-    """Return weights, means and covariances of this structure as declared arrays."""
+    """Return the declared arrays of this structure: weights, means and covariances."""
     covariances = Quantity("covariances", DIMS[covariance_type], covariance_support(covariance_type))
     return WEIGHTS, Quantity("means", ("component", "feature"), REAL), covariances
 
 
 def covariance_support(covariance_type: str) -> Support:
-    """Return where the declared covariances lie: matrices or variances."""
+    """Return the support of the declared covariances, matrices or variances."""
     return COVARIANCE if covariance_type in MATRICES else VARIANCE
 
 
@@ -86,7 +86,7 @@ def full_matrices(covariance_type: str, covariances: Array, K: int, D: int) -> A
 
 
 def declared_covariances(covariance_type: str, matrices: Array) -> Array:
-    """Return matrices (K, D, D) as a structure declares them, averaged over what is shared."""
+    """Return matrices (K, D, D) as a structure declares them, averaged over what it shares."""
     if covariance_type in MATRICES:
         return matrices if covariance_type == "full" else matrices.mean(axis=0)
     variances = np.diagonal(matrices, axis1=1, axis2=2)

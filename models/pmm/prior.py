@@ -21,7 +21,7 @@ class PMMPrior(GammaPrior):
         λ_kd ~ Gamma(b_d, rate c_d)
 
     The defaults add one pseudo-sample to each component, and one event in one unit of exposure to each rate at the
-    mode, which keeps every estimate off 0. That is much where events are rare or exposures short:
+    mode, which keeps every estimate off 0. That is a lot if events are rare or exposures short:
     :meth:`weakly_informative` scales the prior to the data.
 
     Parameters
@@ -29,8 +29,8 @@ class PMMPrior(GammaPrior):
     concentration : array_like, shape (K,) or scalar
         Dirichlet concentration a, each positive.
     shape : array_like, shape (D,) or scalar
-        Shape b of the gamma distribution, positive: b - 1 events are added at the mode. Below 1 a density has no mode
-        inside its range: sampling and variational inference take it, MAP needs it and the concentration at least 1.
+        Shape b of the gamma distribution, positive: b - 1 events are added at the mode. Below 1 the density has no mode
+        inside its range: sampling and variational inference allow that, MAP needs b and the concentration at least 1.
     rate : array_like, shape (D,) or scalar
         Rate c of the gamma distribution, positive, in units of exposure.
 
@@ -57,8 +57,8 @@ class PMMPrior(GammaPrior):
     def weakly_informative(cls, X: ArrayLike, exposure: ArrayLike = 1) -> Self:
         """Return the prior Gamma(2, rate 1 / r_d) of rates, with r_d the mean rate of column d, and Dirichlet(2).
 
-        r_d = Σ_i x_id / Σ_i e_id over observed cells is the prior's mode, and 2 r_d its mean. The prior weighs one
-        event; a column without any event gets half an event, which keeps the prior proper.
+        r_d = Σ_i x_id / Σ_i e_id over observed cells is the prior's mode, and 2 r_d its mean. The prior counts as one
+        event. A column without events is given half an event, which keeps the prior proper.
 
         Parameters
         ----------
