@@ -145,7 +145,7 @@ def threshold_of_chunks(
 def anomalies_among(
     estimator: Any, X: Any, sample_weight: Any, log_density: Array, threshold: float | None, quantile: float
 ) -> np.ndarray:
-    """Return which rows are anomalies, (n,), as `is_anomaly` does, given their log densities (n,)."""
+    """Return which rows are anomalies, (n,), as `is_anomaly` does, from their log densities (n,)."""
     seen, counted = estimator._counted(X, None) > 0, estimator._counted(X, sample_weight)
     t = _threshold(log_density, counted, quantile) if threshold is None else checked_threshold(threshold)
     return np.asarray((log_density < t) & seen)

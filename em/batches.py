@@ -6,6 +6,7 @@ All runs of all fits are one batch of the engine (:mod:`em.engine`). The runs of
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,13 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
 from em.engine import Run, best_of
+from em.engine.blocks import blocks
+from em.engine.problem import Problem
 from em.estimator import MixtureEM
 from em.process.blas import one_blas_thread
 from em.samples import Samples
 from em.starts.restarts import SearchResult
+from models.parameters import Parameters
 from models.validation import Array
 
 MOST_NUMBERS = 2**18  # in the samples of one batch
@@ -34,29 +38,33 @@ def best_runs(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) 
         The samples of each, from `MixtureEM._samples`.
     """
     size = max(1, MOST_NUMBERS // samples[0].X.size)
-    found: list[Run[Any]] = []
-    for start in range(0, len(samples), size):
-        some = slice(start, start + size)
-        found += _batch(estimators[some], samples[some])
-    return found
+    return [run for some in blocks(len(samples), size) for run in _batch(estimators[some], samples[some])]
 
 
 def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> list[Run[Any]]:
     distinct = [estimator._distinct(own) for estimator, own in zip(estimators, samples, strict=True)]
     first = estimators[0]._in_standard_units(distinct[0])  # one unit for all, as priors and frozen values need
-    moved = [copy(first).set_params(random_state=estimator.random_state) for estimator in estimators]
+    seeded = [copy(first).set_params(random_state=estimator.random_state) for estimator in estimators]
     standard = [first._standardised(own) for own in distinct]
     problem = first._joint_problem(standard) if len(standard) > 1 else None
     if problem is None or first.n_starts not in (None, first.n_init):
-        return [_here(first, one._best(own).best) for one, own in zip(moved, standard, strict=True)]
-    starts = [one._starts(own) for one, own in zip(moved, standard, strict=True)]
-    races = np.repeat(np.arange(len(starts)), [len(of_one) for of_one in starts])
-    flat, best = [start for of_one in starts for start in of_one], []
-    runs = first._run(problem.of_runs(races), flat, first.max_iter, races.tolist())
-    for number in range(len(starts)):
-        own = [runs[r] for r in np.flatnonzero(races == number).tolist()]
-        best.append(_here(first, best_of(own, problem)))
-    return best
+        return [_here(first, one._best(own).best) for one, own in zip(seeded, standard, strict=True)]
+    starts = [one._starts(own) for one, own in zip(seeded, standard, strict=True)]
+    return [_here(first, best_of(runs, problem)) for runs in _raced(first, problem.of_runs, starts)]
+
+
+def _raced[P: Parameters](
+    estimator: MixtureEM[P], problem_of: Callable[[np.ndarray], Problem[P]], starts: Sequence[Sequence[P]]
+) -> Iterator[list[Run[P]]]:
+    """Run the starts of several fits as one batch, and yield the runs of each fit, numbered within the fit.
+
+    ``problem_of`` takes the number of each run's fit, shape (R,), and returns the problem of the batch.
+    """
+    races = np.repeat(np.arange(len(starts)), [len(of_fit) for of_fit in starts])
+    runs = estimator._run(problem_of(races), [*chain(*starts)], estimator.max_iter, races.tolist())
+    for first, of_fit in zip(np.searchsorted(races, range(len(starts))).tolist(), starts, strict=True):
+        own = runs[first : first + len(of_fit)]
+        yield [run if (by := run.beaten_by) is None else replace(run, beaten_by=by - first) for run in own]
 
 
 def _here(estimator: MixtureEM[Any], run: Run[Any]) -> Run[Any]:
@@ -77,8 +85,8 @@ def fit_together(estimators: Sequence[MixtureEM[Any]], X: ArrayLike, sample_weig
     samples = [estimator._samples(X, sample_weight) for estimator in estimators]
     with one_blas_thread():
         distinct = estimators[0]._distinct(samples[0])
-        for estimator, own, found in zip(estimators, samples, _each_found(estimators, distinct), strict=True):
-            estimator._fitted(found, own)
+        for estimator, own, result in zip(estimators, samples, _each_result(estimators, distinct), strict=True):
+            estimator._fitted(result, own)
 
 
 def go_together(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> bool:
@@ -90,33 +98,25 @@ def go_together(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> bool:
     return all(_is_plain(one) and not one._rows_of_part(samples) for one in estimators)
 
 
-def _each_found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Iterator[SearchResult[Any]]:
+def _each_result(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Iterator[SearchResult[Any]]:
     """Yield the search result of each estimator on the same distinct samples."""
-    moved = [estimator._in_standard_units(samples) for estimator in estimators]
-    standard = moved[0]._standardised(samples)
-    starts = [there._starts(standard) for there in moved]
-    races = np.repeat(np.arange(len(starts)), [len(of_one) for of_one in starts])
-    there = max(moved, key=lambda estimator: estimator.n_components)
-    problem = there._sized_problem(standard, np.array([estimators[race].n_components for race in races.tolist()]))
-    padded = [_padded(start, there) for of_one in starts for start in of_one]
-    runs = there._run(problem, padded, there.max_iter, races.tolist())
-    for number, (estimator, one) in enumerate(zip(estimators, moved, strict=True)):
-        numbers = np.flatnonzero(races == number).tolist()
-        of_one = [replace(run, beaten_by=_after(numbers[0], run.beaten_by)) for run in (runs[r] for r in numbers)]
-        found = one._ranked(problem, of_one, len(of_one))
-        best = replace(found.best, parameters=_cut(found.best.parameters, one))
-        found = one._polished(one._problem(standard), standard, found._replace(best=best))
-        yield estimator._result_in_units_of_data(one, found, standard, samples)
+    scaled = [estimator._in_standard_units(samples) for estimator in estimators]
+    standard, sizes = scaled[0]._standardised(samples), np.array([one.n_components for one in scaled])
+    largest = max(scaled, key=lambda one: one.n_components)
+    starts = [[_padded(start, largest) for start in one._starts(standard)] for one in scaled]
+    batch = _raced(largest, lambda races: largest._sized_problem(standard, sizes[races]), starts)
+    for estimator, one, runs in zip(estimators, scaled, batch, strict=True):
+        problem = one._problem(standard)
+        result = one._ranked(problem, runs, len(runs))
+        best = replace(result.best, parameters=_cut(result.best.parameters, one))
+        result = one._polished(problem, standard, result._replace(best=best))
+        yield estimator._result_in_units_of_data(one, result, standard, samples)
 
 
 def _is_plain(estimator: MixtureEM[Any]) -> bool:
     """Whether a fit is by maximum likelihood from random starts, all of which run to the end."""
     given = estimator.prior is not None or estimator.frozen or not isinstance(estimator.init, str)
     return not given and estimator.n_starts in (None, estimator.n_init)
-
-
-def _after(first: int, number: int | None) -> int | None:
-    return None if number is None else number - first
 
 
 def _padded(start: Any, like: MixtureEM[Any]) -> Any:

@@ -127,7 +127,7 @@ def elbo(log_joint: ArrayLike, responsibilities: ArrayLike) -> float:
 
 
 def complete_data_log_likelihood(log_joint: ArrayLike, z: ArrayLike) -> float:
-    """Return Σ_i log p(x_i, z_i | θ) in nats for known labels z (n,): Q at one-hot responsibilities."""
+    """Return Σ_i log p(x_i, z_i | θ) in nats for known labels z (n,), which is Q at one-hot responsibilities."""
     log_joint, z = np.asarray(log_joint, dtype=np.float64), np.asarray(z)
     if z.shape != log_joint.shape[:1] or z.dtype.kind not in "iu" or (z < 0).any() or (z >= log_joint.shape[1]).any():
         raise ValueError(

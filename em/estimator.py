@@ -31,7 +31,7 @@ from em.streams.partial_fit import StreamedMixture
 from em.uncertainty.entries import Entries, entries_of
 from models.parameters import Parameters
 from models.shown import shown
-from models.validation import Array, check_seed, count_at_least_one, number_above
+from models.validation import Array, count_at_least_one, number_above, random_source
 
 
 @dataclass(eq=False, repr=False)
@@ -123,11 +123,11 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         with one_blas_thread():
             distinct = self._distinct(samples)
             with self._checkpointed(checkpoint, distinct) as kept:
-                found = self._search(distinct)
-                kept.result = found.best.parameters
-            self._fitted(found, samples)
+                result = self._search(distinct)
+                kept.result = result.best.parameters
+            self._fitted(result, samples)
             if keep_path:
-                self.path_ = EMPath(copy(self), self._path_from(found.best.start, distinct))
+                self.path_ = EMPath(copy(self), self._path_from(result.best.start, distinct))
         return self
 
     def _checkpointed(self, path: str | os.PathLike[str] | None, samples: Samples) -> AbstractContextManager[Any]:
@@ -145,9 +145,9 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         frozen: dict[str, Any] = self._frozen(samples.X.shape[1])  # without rounding
         return [replace(there._in_units_of_data(parameters), **frozen) for parameters in path]
 
-    def _fitted(self, found: SearchResult[P], samples: Samples) -> Self:
+    def _fitted(self, result: SearchResult[P], samples: Samples) -> Self:
         """Store the best run, and complete the status."""
-        self._keep(found)
+        self._keep(result)
         remarks = self._remarks(samples)
         if not self.identifiability_.identified:
             remarks.append(f"not identified: {self.identifiability_.sentence}")
@@ -185,12 +185,17 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         """Return the maximum-likelihood problem of runs with ``sizes`` (R,) components, padded with weights of 0."""
         return self._problem(samples)
 
-    def fit_predict(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> np.ndarray:
-        """Fit the mixture, and return each sample's most probable label, shape (n,), also of samples of weight 0."""
-        return self.fit(X, sample_weight=sample_weight).predict(X)
+    def fit_predict(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, **named: Any
+    ) -> np.ndarray:
+        """Fit the mixture, and return each sample's most probable label, shape (n,), also of samples of weight 0.
 
-    def _keep(self, found: SearchResult[P]) -> None:
-        best, n_collapsed, n_starts, self.starts_ = found
+        Arguments are those of `fit`.
+        """
+        return self.fit(X, sample_weight=sample_weight, **named).predict(X)
+
+    def _keep(self, result: SearchResult[P]) -> None:
+        best, n_collapsed, n_starts, self.starts_ = result
         self._keep_parameters(best.parameters)
         self.log_likelihood_, self.objective_ = best.log_likelihood, best.objective
         self.history_, self.n_iter_, self.converged_ = best.history, best.n_iter, best.converged
@@ -238,7 +243,7 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
             raise ValueError(f"n_starts must be None or at least n_init={self.n_init}, got {self.n_starts}")
         count_at_least_one("max_iter", self.max_iter)
         number_above("tol", self.tol, 0, inclusive=True)
-        check_seed(self.random_state)
+        random_source(self.random_state)
         if self.acceleration not in ACCELERATIONS:
             raise ValueError(
                 f"acceleration must be one of 'multisecant', 'squarem' or None, got {shown(self.acceleration)}"

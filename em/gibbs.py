@@ -80,8 +80,8 @@ def gibbs(
     >>> from em.gibbs import gibbs
     >>> from models.gmm import GMMPrior
     >>> X = np.concatenate([np.linspace(-1, 1, 20), np.linspace(9, 11, 30)])[:, None]
-    >>> found = gibbs(X, 2, GMMPrior.weakly_informative(X, 2), draws=200, random_state=0)
-    >>> found["means"].shape, found["z"].shape
+    >>> draws = gibbs(X, 2, GMMPrior.weakly_informative(X, 2), draws=200, random_state=0)
+    >>> draws["means"].shape, draws["z"].shape
     ((4, 200, 2, 1), (4, 200, 50))
     """
     K = count_at_least_one("n_components", n_components)

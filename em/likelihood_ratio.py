@@ -171,8 +171,8 @@ def likelihood_ratio_test(
         sources.append([copy(one).set_params(random_state=rng.randint(2**31 - 1)) for one in simulated])
     gains: list[float] = []
     for some in track(list(blocks(B, AT_A_TIME)), f"{B} bootstrap samples", progress):
-        found = [best_runs([pair[j] for pair in sources[some]], drawn[some]) for j in (0, 1)]
-        gains += [_gain(*pair) for pair in zip(*found, strict=True)]
+        pairs = [best_runs([pair[j] for pair in sources[some]], drawn[some]) for j in (0, 1)]
+        gains += [_gain(*pair) for pair in zip(*pairs, strict=True)]
     kept = np.array([gain for gain in gains if not np.isnan(gain)])
     return LikelihoodRatioTest(null, alternative, statistic, kept, B - len(kept))
 

@@ -110,12 +110,6 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
             setattr(self, fitted, array if array.ndim else given)
         return super().fit(X, y, sample_weight, keep_path=keep_path, checkpoint=checkpoint)
 
-    def fit_predict(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, **size: Any
-    ) -> np.ndarray:
-        """Fit the mixture, and return each sample's most probable label, shape (n,), also of samples of weight 0."""
-        return self.fit(X, y, sample_weight=sample_weight, **size).predict(X)
-
     def for_rows(self, rows: np.ndarray) -> Self:
         """Return an unfitted estimator of the same settings for these rows of X, with their sizes."""
         size = self._size()

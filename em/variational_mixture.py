@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from em.bound import normalise
 from em.chunked import is_chunked
@@ -107,10 +107,7 @@ class VariationalMixture(Predictions):
         """
         settings = {name: getattr(self, name) for name in ("n_init", "init", "tol", "max_iter", "random_state")}
         q = variational(X, self.n_components, self.prior, **settings, sample_weight=sample_weight, **size)
-        if is_chunked(X):
-            check_header(self, X, reset=True)
-        else:
-            validate_data(self, X, reset=True, skip_check_array=True)
+        check_header(self, X, reset=True)
         if nowhere := [name for name, array in q.mean.items() if np.isnan(array).any()]:
             raise ValueError(
                 f"prior must leave every parameter a mean under q, got none of {', '.join(nowhere)}: raise its "
@@ -163,7 +160,7 @@ class VariationalMixture(Predictions):
 
     def _rows(self, X: ArrayLike) -> Any:
         check_is_fitted(self)
-        validate_data(self, X, reset=False, skip_check_array=True)
+        check_header(self, X, reset=False)
         return self.posterior_.for_rows(X, **getattr(self, "_given", {}))
 
     def _size_for(self, shape: tuple[int, ...]) -> Any:

@@ -211,8 +211,3 @@ def random_source(random_state: Any) -> np.random.RandomState:
         raise ValueError(
             f"random_state must be None, a RandomState or a whole number from 0 to 2^32 - 1, got {shown(random_state)}"
         ) from None
-
-
-def check_seed(random_state: Any) -> None:
-    """Raise a ValueError unless ``random_state`` gives a random generator."""
-    random_source(random_state)

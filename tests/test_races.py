@@ -62,7 +62,7 @@ def test_a_race_that_asks_only_who_leads_ends_with_the_last_run():
     to_the_end, _ = run_em(problem, [start, start], **settings)
     leading, met = run_em(problem, [start, start], **settings, end_last_run=True)
     assert met.met
-    assert leading.status.startswith("led after")
+    assert leading.status.startswith("ended after")
     assert leading.beaten_by is None
     assert leading.n_iter < to_the_end.n_iter
 

@@ -340,8 +340,8 @@ def test_samples_of_merged_streams_have_the_smaller_share(monkeypatch):
     monkeypatch.setattr(em.streams.state, "MOST_ROWS", 100)
     X, _ = simulate(TRUTH, 600, 0)
     whole = Stream.empty(StreamSettings(), 2)
-    few, many = (whole.seen(samples_of(rows, np.ones(len(rows))), 10) for rows in (X[:50], X[50:]))
-    both = few.joined(many.kept(10), 10)
+    few, many = (whole.with_rows(samples_of(rows, np.ones(len(rows))), 10) for rows in (X[:50], X[50:]))
+    both = few.with_sample(many.row_sample(10), 10)
     assert few.whole
     assert not many.whole
     assert both.share == many.share
@@ -351,7 +351,9 @@ def test_samples_of_merged_streams_have_the_smaller_share(monkeypatch):
 
 @pytest.mark.parametrize("weight", [2.0**62, 2.0**63, 1e300])
 def test_counts_beyond_64_bits_are_thinned_like_others(weight):
-    stream = Stream.empty(StreamSettings(), 1).seen(samples_of(np.arange(9000.0)[:, None], np.full(9000, weight)), 10)
+    stream = Stream.empty(StreamSettings(), 1).with_rows(
+        samples_of(np.arange(9000.0)[:, None], np.full(9000, weight)), 10
+    )
     assert 1000 < len(stream.rows) <= em.streams.state.MOST_ROWS
     assert (stream.row_weights > 0).all()
 
@@ -369,8 +371,8 @@ def test_a_row_is_in_the_sample_as_often_as_in_the_data_whatever_its_weight_and_
     other = stream
     for batch in range(4):
         rows, order = np.append(0.0, 1 + 5000 * batch + np.arange(5000))[:, None], rng.permutation(5001)
-        stream = stream.seen(samples_of(rows, weights), 10)
-        other = other.seen(samples_of(rows[order], weights[order]), 10)
+        stream = stream.with_rows(samples_of(rows, weights), 10)
+        other = other.with_rows(samples_of(rows[order], weights[order]), 10)
     np.testing.assert_array_equal(stream.rows, other.rows)
     assert 1000 < len(stream.rows) <= em.streams.state.MOST_ROWS
     total = stream.row_weights.sum()

@@ -17,7 +17,7 @@ from comparisons.auditing.scores import criteria_line, scores_line
 from comparisons.auditing.standing import Standing
 from comparisons.auditing.stationary import bound_line, regularisation_line, stationary_line
 from em.status import left_to_the_status
-from models.validation import check_sample_weight, check_seed, count_at_least_one
+from models.validation import check_sample_weight, count_at_least_one, random_source
 
 
 def audit(
@@ -78,7 +78,7 @@ def audit(
     start = perf_counter()
     X = X if hasattr(X, "shape") else np.asarray(X)
     count_at_least_one("n_init", n_init)
-    check_seed(random_state)
+    random_source(random_state)
     if len(X.shape) != 2:
         raise ValueError(f"X must be two-dimensional (samples, features), got shape {X.shape}")
     check_sample_weight(sample_weight, X.shape[0])

@@ -109,7 +109,7 @@ class Chunks:
         return recipes_of(self.rows, self.weights, self.futures)
 
     def _tasks(self, client: Any) -> Iterator[tuple[tuple[int, ...], Any, list[Any]]]:
-        """Yield for each group its chunks' numbers, how to compute them, and the results of others that this needs."""
+        """Yield for each group the numbers of its chunks, their recipes, and the results that these need."""
         if time.monotonic() - self.asked > SECONDS:
             self._group(client)
         for numbers, recipes in self.sent.items():

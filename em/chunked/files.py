@@ -12,15 +12,15 @@ CELLS = 2**21  # of a chunk, if its row groups are not larger
 
 
 def open_parquet(source: str | PathLike[str] | Any, columns: Sequence[str] | None = None) -> Any:
-    """Return a Parquet file, a folder of them, or a pyarrow dataset as a Dask DataFrame, of which nothing is read yet.
+    """Open a Parquet file, a folder of them, or a pyarrow dataset as a lazy Dask DataFrame.
 
-    What `fit` and all others take in chunks takes it; features have the names of the columns. A column of frequencies
-    is passed as ``sample_weight=frame["count"]``, with ``frame[features]`` as X.
+    `fit` and all functions for data in chunks take it; features have the names of the columns. Pass a column of
+    frequencies as ``sample_weight=frame["count"]``, with ``frame[features]`` as X.
 
     Parameters
     ----------
     source : path, or pyarrow.dataset.Dataset
-        A file, a folder, whose names such as ``year=2024`` are columns too, or a dataset of any format and place.
+        A file, a folder of files (names of folders such as ``year=2024`` become columns), or any dataset.
     columns : sequence of str or None, default None
         Which columns to read; None reads all.
 
@@ -34,12 +34,12 @@ def open_parquet(source: str | PathLike[str] | Any, columns: Sequence[str] | Non
     ImportError
         If Dask is not installed.
     ValueError
-        If there is no such file, no row, or no such column.
+        If there is no such file, no row, or a column does not exist.
 
     Notes
     -----
-    A row group is read as a whole, by as many threads as Dask has, two numbers for each cell: that is the memory that
-    is needed. pandas writes row groups of 2^20 rows; ``row_group_size`` makes them smaller. Of a format without row
+    Memory is needed for two numbers per cell of a row group, for each thread of Dask, because row groups are read as a
+    whole. pandas writes row groups of 2^20 rows; ``row_group_size`` makes them smaller. For a format without row
     groups, such as CSV, a chunk is a file.
 
     Examples
@@ -75,12 +75,12 @@ def open_parquet(source: str | PathLike[str] | Any, columns: Sequence[str] | Non
     chunks = list(_chunks(files, max(1, CELLS // max(1, empty.shape[1]))))
     if not chunks:
         raise ValueError("source must have a row, got none")
-    meta = clear_known_categories(empty)  # those of a column may differ between files
+    meta = clear_known_categories(empty)  # categories of a column may differ between files
     return dd.from_map(_read, chunks, schema=files.schema, names=columns and list(columns), meta=meta)
 
 
 def _chunks(files: Any, most_rows: int) -> Iterator[list[Any]]:
-    """Yield fragments of a dataset in lists of at most so many rows, or of one that has more."""
+    """Yield lists of fragments with at most ``most_rows`` rows in all, or of a single larger fragment."""
     chunk, n_rows = list[Any](), 0
     for fragment in files.get_fragments():
         in_groups = hasattr(fragment, "split_by_row_group")

@@ -147,7 +147,7 @@ def sum_of_group(group: Recipes, n_chunks: int, function: Callable[..., Any], gi
 
 
 def add(parts: Parts, position: tuple[int, int], part: Any, n_chunks: int) -> None:
-    """Put a part in its (level, position) of the tree, and add it to its neighbours as far as they are there.
+    """Store a part at its (level, position) in the tree, and add it to neighbours that are stored already.
 
     Examples
     --------

@@ -22,8 +22,8 @@ FLOAT = np.dtype(np.float64)
 def for_chunks[T: BaseEstimator](estimator: T, X: Any) -> T:
     """Return a copy of a fitted estimator that takes the chunks of X as arrays.
 
-    The names of X's features are checked here, because arrays have none. The copy keeps lazy results those of this fit,
-    even if the estimator is fitted again. The copy has no ``labels_``.
+    The names of X's features are checked here, because arrays have none. Lazy results use the copy, so they do not
+    change if the estimator is fitted again. The copy has no ``labels_``.
 
     Raises
     ------
@@ -117,17 +117,17 @@ def frame_of_chunks(method: Callable[[Any], Mapping[str, np.ndarray]], X: Any, k
 def filled_chunks(impute: Callable[[Any], np.ndarray], X: Any, labels: np.ndarray | None = None) -> Any:
     """Return X with its missing cells filled, chunk by chunk: a Dask array of an array, a DataFrame of a frame.
 
-    Which chunk misses a cell is not known before it is computed. So each column of a frame has one dtype in all chunks:
-    its own where that is of labels or has no room for a missing cell, else float64.
+    Which chunks have missing cells is not known before they are computed, so each column of a frame has one dtype in
+    all chunks. It is the column's own dtype if cells are labels, or if the dtype allows no missing cell; else float64.
 
     Parameters
     ----------
     impute : callable
-        Takes the array (n, D) of a chunk and returns it without missing cells.
+        Takes the array (n, D) of a chunk, and returns it without missing cells.
     X : a Dask array or DataFrame, shape (n, D)
         All rows.
     labels : ndarray, shape (0, D), or None, default None
-        An array such as ``impute`` returns, where cells are labels of levels and no numbers.
+        If cells are labels and not numbers, an empty array of the dtype that ``impute`` returns.
     """
     if not hasattr(X, "columns"):
         return lazily(impute, X, X.shape[1], np.float64 if labels is None else labels.dtype)
@@ -136,20 +136,14 @@ def filled_chunks(impute: Callable[[Any], np.ndarray], X: Any, labels: np.ndarra
 
 
 def _numbers(X: Any) -> Any:
-    """Return a Dask series whose partitions hold the number of each of X's: Dask itself counts from that wanted first.
+    """Return a Dask series that holds in each partition its number.
 
-    So errors name the chunk also where only the last is computed.
+    Errors name a chunk by this number. Dask's own numbers begin at the first partition that is computed.
     """
     import dask.dataframe as dd
     import pandas as pd
 
-    return dd.from_map(_number, range(X.npartitions), meta=pd.Series([0]))
-
-
-def _number(number: int) -> Any:
-    import pandas as pd
-
-    return pd.Series([number])
+    return dd.from_pandas(pd.Series(range(X.npartitions)), chunksize=1)
 
 
 def _columns(
@@ -159,22 +153,24 @@ def _columns(
 
     index = rows.index if isinstance(rows, pd.DataFrame) else pd.RangeIndex(start, start + len(rows))
     nothing = {name: np.empty(0, kind) for name, kind in kinds.items()}
-    columns = apply_to_chunk(method, np.asarray(rows), number[0]) if len(rows) else nothing
+    columns = apply_to_chunk(method, np.asarray(rows), int(np.asarray(number)[0])) if len(rows) else nothing
     return pd.DataFrame(columns, index=index)
 
 
 def _filled(impute: Callable[[Any], np.ndarray], kinds: dict[str, Any], frame: Any, number: Any) -> Any:
     import pandas as pd
 
-    values = apply_to_chunk(impute, np.asarray(frame), number[0]) if len(frame) else np.empty(frame.shape)
+    values = (
+        apply_to_chunk(impute, np.asarray(frame), int(np.asarray(number)[0])) if len(frame) else np.empty(frame.shape)
+    )
     filled = frame.copy()
     for d, (name, kind) in enumerate(kinds.items()):
         if not _is_full(kind):
-            own = frame[name].dtype if hasattr(kind, "categories") else kind  # categories may be known here only
+            own = frame[name].dtype if hasattr(kind, "categories") else kind  # only the chunk may know categories
             filled[name] = pd.Series(values[:, d], index=frame.index).astype(own)
     return filled
 
 
 def _is_full(kind: Any) -> bool:
-    """Whether a column of this dtype can miss no cell."""
+    """Whether a column of this dtype cannot have missing cells."""
     return isinstance(kind, np.dtype) and kind.kind in "biu"

@@ -54,7 +54,7 @@ def quantile_of_chunks(
             raise ValueError("X must have a row with an observed cell and a positive weight, got none")
         totals = below + np.cumsum(counts)
         bits = int(np.searchsorted(totals, rank, side="right"))
-        bits = min(bits, int(np.flatnonzero(counts)[-1]))  # rounding of the totals may lead past the last
+        bits = min(bits, int(np.flatnonzero(counts)[-1]))  # rounding of the totals may lead past the last count
         below = float(totals[bits] - counts[bits])
         prefix = (prefix << BITS) | bits
     return _float_of(prefix)

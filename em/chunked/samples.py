@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from em.chunked import is_chunked
 from em.chunked.chunks import Chunks, check_matrix
 from em.chunked.summary import Summary, summary_of
 from em.engine.blocks import blocks
@@ -177,7 +178,7 @@ class ChunkedSamples(Samples):
 
     @cached_property
     def total(self) -> float:
-        """The number of samples that the rows stand for."""
+        """The number of samples: the sum of the weights."""
         return self.summary.total
 
     @cached_property
@@ -196,7 +197,7 @@ class ChunkedSamples(Samples):
 
     @cached_property
     def mean(self) -> Array:
-        """Mean of the observed cells of each column, shape (D,); of a constant one exactly its value."""
+        """Mean of the observed cells of each column, shape (D,); for a constant column exactly its value."""
         return np.where(self.constant, self._ends[0], self.summary.mean)
 
     @cached_property
@@ -251,14 +252,19 @@ def chunked_samples(
 
 
 def check_header(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
-    """Check the number and the names of X's features, or store them with ``reset``, as scikit-learn does."""
-    check_matrix(X)
-    header: Any = np.empty((0, X.shape[1]))
-    if hasattr(X, "columns"):
-        from pandas import DataFrame
+    """Check the number and the names of X's features, or store them with ``reset``, as scikit-learn does.
 
-        header = DataFrame(columns=list(X.columns))
-        real_numbers("X", header)  # raises if a name occurs twice
+    X is in memory or in chunks.
+    """
+    header = X
+    if is_chunked(X):
+        check_matrix(X)
+        header = np.empty((0, X.shape[1]))
+        if hasattr(X, "columns"):
+            from pandas import DataFrame
+
+            header = DataFrame(columns=list(X.columns))
+            real_numbers("X", header)  # raises if a name occurs twice
     validate_data(estimator, header, reset=reset, skip_check_array=True)
 
 

@@ -128,14 +128,13 @@ class Passes:
 
 def _sums(requests: Sequence[Request]) -> list[Any]:
     """Return the requested sums; sums over the same chunks take one pass, and equal summands are computed once."""
-    totals: dict[int, Any] = {}
+    totals: dict[Any, Any] = {}
     for chunks in {id(request.chunks): request.chunks for request in requests}.values():
-        keys = {id(request): _key(request.summand) for request in requests if request.chunks is chunks}
         summands = {_key(request.summand): request.summand for request in requests if request.chunks is chunks}
         sums = chunks.sum(_parts, list(summands.values()))
-        of_key = dict.fromkeys(summands) if sums is None else dict(zip(summands, sums.parts, strict=True))
-        totals |= {number: of_key[key] for number, key in keys.items()}
-    return [totals[id(request)] for request in requests]
+        parts = [None] * len(summands) if sums is None else sums.parts
+        totals |= {(id(chunks), key): part for key, part in zip(summands, parts, strict=True)}
+    return [totals[id(request.chunks), _key(request.summand)] for request in requests]
 
 
 def _key(summand: Any) -> Any:

@@ -49,7 +49,7 @@ def sum_over_chunks(n_rows: int, n_numbers: int, step: Callable[[slice], Sums]) 
     with one_blas_thread():
         if n_rows <= size:
             return step(slice(0, n_rows))
-        n_pairs = -(-n_rows // (2 * size))  # of chunks, alike in size
+        n_pairs = -(-n_rows // (2 * size))  # of chunks of nearly equal size
         chunks = list(blocks(n_rows, -(-n_rows // (2 * n_pairs))))
         groups = [chunks[some] for some in blocks(len(chunks), -(-len(chunks) // GROUPS))]
 

@@ -21,7 +21,7 @@ RISES = "on a boundary from which the objective rises: raise max_iter"
 
 @dataclass(eq=False)
 class Loop[P: Parameters]:
-    """The running runs, one row each, and the results of those that ended; arguments as for `run_em`."""
+    """A batch of runs, one row each, and the results of runs that ended; arguments as for `run_em`."""
 
     problem: Problem[P]
     starts: Sequence[P]
@@ -153,7 +153,7 @@ class Loop[P: Parameters]:
         for number, by in self.races.decided(self.ids, self.best, self._gained_since(n_iter // 2)).items():
             self._leave(number, f"left after {n_iter} iterations: enough runs had ended at the best optimum", by)
         if self.end_last_run and len(self.ids) == 1 and self.best[0] >= self.races.objectives.max():
-            self._end(0, f"led after {n_iter} iterations, when all others had ended")
+            self._end(0, f"ended after {n_iter} iterations as the best run, when all others had ended")
             self._go_on(np.zeros(1, dtype=bool))
 
     def _gained_since(self, n: int) -> Array:

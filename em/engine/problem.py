@@ -18,7 +18,7 @@ ROUNDING = 1e3 * EPS  # of an objective, relative to its size or to one nat per 
 
 
 class Collapse(ValueError):  # noqa: N818 - an event in the life of a mixture, not a mistake of the caller
-    """Raised by an M-step whose result is no longer a mixture: a component fell onto a point or lost its samples."""
+    """Raised by an M-step whose result is no mixture: a component collapsed onto a point or lost its samples."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Problem[P]:
     scales : mapping
         Typical size of each parameter array, by name: the units in which the loop measures steps.
     edges : mapping
-        The least and the largest value of the entries of an array, by name, where there are such.
+        Least and largest legal value of an array's entries, by name; arrays that are left out have none.
     whitened : callable or None, default None
         (arrays, m steps of each (R, m, ...)) -> the steps as rows (R, m, q) whose inner products are those of the
         complete data's information of one sample.

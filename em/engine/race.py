@@ -27,7 +27,7 @@ from em.engine.problem import Problem
 from models.validation import Array
 
 MET = 1e-3  # nats: parameters of two runs that differ by no more have one limit
-MARGIN = 1e3  # times the estimated gain to come
+MARGIN = 1e3  # times the estimated remaining gain
 ENOUGH, SHARE = 3, 0.3  # runs at the best optimum that decide a race: a number, and a share of its runs
 LATE = 2  # times the iterations of the best run
 

@@ -100,8 +100,7 @@ def best_of[P](runs: Sequence[Run[P]], problem: Problem[P]) -> Run[P]:
 
 
 def optima(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) -> list[dict[str, Any]]:
-    """Return a row for each optimum, the best first: its objective, how often it was found, how far it is below the
-    best.
+    """Return a row for each optimum, the best first: objective, times found, nats below the best.
 
     A run that left the race because it met a better run counts for that run's optimum. Runs that collapsed, and runs
     that left for another reason (:mod:`em.engine.race`), found none. A run that reached ``max_iter`` counts for where
@@ -121,14 +120,14 @@ def optima(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) -> list
     >>> [(row["times_found"], row["nats_below_best"]) for row in fit.starts_]
     [(1, 0.0)]
     """
-    found = times_found(runs, times)
+    counts = times_found(runs, times)
     rows: list[dict[str, Any]] = []
-    for r in sorted(found, key=lambda r: -runs[r].objective):
+    for r in sorted(counts, key=lambda r: -runs[r].objective):
         if rows and rows[-1]["objective"] - runs[r].objective <= MET:
-            rows[-1]["times_found"] += found[r]
+            rows[-1]["times_found"] += counts[r]
         else:
             below = (rows[0]["objective"] if rows else runs[r].objective) - runs[r].objective
-            rows.append({"objective": runs[r].objective, "times_found": found[r], "nats_below_best": below})
+            rows.append({"objective": runs[r].objective, "times_found": counts[r], "nats_below_best": below})
     return rows
 
 
@@ -148,14 +147,14 @@ def raised(rows: Sequence[dict[str, Any]], objective: float) -> list[dict[str, A
 
 def times_found(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) -> dict[int, int]:
     """Return for each run that reached an optimum, by number, how many starts led there."""
-    found: dict[int, int] = {}
+    counts: dict[int, int] = {}
     for r in range(len(runs)):
         last = r
         while (by := runs[last].beaten_by) is not None and runs[last].met:
             last = by
         if runs[last].beaten_by is None and not runs[last].collapsed:
-            found[last] = found.get(last, 0) + (1 if times is None else times[r])
-    return found
+            counts[last] = counts.get(last, 0) + (1 if times is None else times[r])
+    return counts
 
 
 def converged_after(n_iter: int, bound: float) -> str:

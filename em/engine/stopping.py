@@ -29,7 +29,7 @@ from em.engine.problem import EPS, TINY, Problem
 from models.validation import Array
 
 REMEMBERED = 4  # rates of convergence: right after a leap only the rates before it show a slow direction
-CONFIRMED = 3  # estimates of the gain to come
+CONFIRMED = 3  # estimates in a row that must agree on the limit
 PROBES = 30  # most plain steps that test a run that reached ``max_iter``
 PROBED = 10  # times ``tol`` that may remain after these tests, because two such estimates differ by a factor
 LEAPS_COUNT = 6  # iterations for which the gain of a leap bounds the estimate from below

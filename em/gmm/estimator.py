@@ -22,7 +22,7 @@ from em.starts.restarts import SearchResult
 from em.uncertainty.louis import Information
 from models.gmm import GMMIndependentPrior, GMMParameters, simulate
 from models.gmm.prior import GaussianPrior
-from models.gmm.structures import check_covariance_type, cholesky_factors, covariances_shape
+from models.gmm.structures import check_covariance_type, covariance_support, covariances_shape
 from models.validation import Array
 
 
@@ -133,7 +133,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         self._check_model(D)
         check_range(samples)
         if "covariances" in (self.frozen or {}):
-            cholesky_factors(kind, self._frozen(D)["covariances"])
+            covariance_support(kind).check("covariances", self._frozen(D)["covariances"])
         elif self._may_collapse and "means" not in (self.frozen or {}):
             refuse_constant_columns(samples, kind, self._bounded)
 

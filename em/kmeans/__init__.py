@@ -37,7 +37,7 @@ from em.samples.parts import WORTH_A_PART
 from em.samples.reading import samples_to_fit, samples_to_use
 from em.status import FewerClustersWarning, NotConvergedWarning, tell
 from models.shown import shown
-from models.validation import Array, check_sample_weight, check_seed, count_at_least_one, frozen_array, number_above
+from models.validation import Array, check_sample_weight, count_at_least_one, frozen_array, number_above, random_source
 
 MOST_ITERATIONS = 1000
 SMALLEST_SCALE, LARGEST_SCALE = 1e-140, 1e140
@@ -170,7 +170,7 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         count_at_least_one("n_init", self.n_init)
         count_at_least_one("max_iter", self.max_iter)
         number_above("tol", self.tol, 0, inclusive=True)
-        check_seed(self.random_state)
+        random_source(self.random_state)
         if not isinstance(self.init, str):
             frozen_array("init", self.init, (K, samples.X.shape[1]))
         elif self.init != "k-means++":

@@ -16,7 +16,7 @@ import numpy as np
 
 from em.chunked.samples import ChunkedSamples
 from em.chunked.together import together
-from em.kmeans.lloyd import LloydRun, cluster_sums, finished_run, means, nearest, stopping, unchanged_status
+from em.kmeans.lloyd import LloydRun, cluster_sums, converged_after, finished_run, means, nearest, stopping
 from em.samples import Samples
 from em.samples.distinct import order_of_values
 from em.sums import Sums
@@ -82,7 +82,7 @@ def lloyd_of_chunks(
         counts, sums, inertia = samples.sum_of(at.clusters).parts
         inertias.append(inertia)
         if before is not None and (counts == before[0]).all() and (sums == before[1]).all():
-            converged, status = True, unchanged_status(inertias)
+            converged, status = True, converged_after(len(inertias) - 1)
         else:
             converged, status = stopping(inertias, total, tol, max_iter)
         if status:

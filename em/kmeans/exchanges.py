@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from em.kmeans.lloyd import LloydRun, cluster_sums, squared_distances, squared_norms
-from em.kmeans.plusplus import dense, expanded_squares
+from em.kmeans.lloyd import LloydRun, cluster_sums, dense, squared_distances, squared_norms
+from em.kmeans.plusplus import expanded_squares
 from em.kmeans.split_and_merge import Run
 from em.samples import Samples
 from models.validation import Array

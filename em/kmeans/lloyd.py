@@ -67,6 +67,11 @@ class LloydRun:
     counts: Array
 
 
+def dense(rows: Any) -> Array:
+    """Return rows, sparse or not, as an ndarray."""
+    return rows.toarray() if issparse(rows) else rows
+
+
 def squared_norms(X: Any) -> Array:
     """Return ‖x_i‖², shape (n,)."""
     return np.asarray(X.power(2).sum(axis=1)) if issparse(X) else np.einsum("nd,nd->n", X, X)
@@ -135,7 +140,7 @@ def lloyd(
         counts, sums = np.bincount(labels, w, minlength=len(centers)), cluster_sums(X, labels, w, len(centers))
         if (labels == before).all():
             inertias.append(inertias[-1])
-            converged, status = True, unchanged_status(inertias)
+            converged, status = True, converged_after(len(inertias) - 1)
             break
     return finished_run(centers, inertias, float(w @ _own_distances(X, centers, labels)), converged, status, counts)
 
@@ -149,7 +154,7 @@ def stopping(inertias: Sequence[float], total: float, tol: float, max_iter: int)
     idle = n_iter >= IDLE and inertias[-1 - IDLE] - inertias[-1] <= EPS * total  # tied rows change back and forth
     if idle or (n_iter > 1 and 0 < rest_of_gains(inertias) <= tol):
         bound = 0.0 if idle else tol
-        return True, f"converged after {n_iter} iterations, at most {bound:.3g} units of inertia from the limit"
+        return True, converged_after(n_iter, bound)
     if n_iter < max_iter:
         return False, ""
     last = inertias[-2] - inertias[-1]
@@ -157,9 +162,9 @@ def stopping(inertias: Sequence[float], total: float, tol: float, max_iter: int)
     return False, f"{status}: raise max_iter or tol"
 
 
-def unchanged_status(inertias: Sequence[float]) -> str:
-    """Return the status of a run whose last iteration changed no assignment."""
-    return f"converged after {len(inertias) - 1} iterations, at most 0 units of inertia from the limit"
+def converged_after(n_iter: int, bound: float = 0.0) -> str:
+    """Return the status of a run that converged, at most so many units of inertia from its limit."""
+    return f"converged after {n_iter} iterations, at most {bound:.3g} units of inertia from the limit"
 
 
 def finished_run(
@@ -230,8 +235,7 @@ def _own_distances(X: Any, centers: Array, labels: np.ndarray) -> Array:
     """Return the squared distance of each row to its own centre, shape (n,), from differences."""
     distances = np.empty(len(labels))
     for rows in blocks(len(labels), max(1, CELLS_AT_A_TIME // X.shape[1])):
-        part = X[rows].toarray() if issparse(X) else X[rows]
-        gaps = part - centers[labels[rows]]
+        gaps = dense(X[rows]) - centers[labels[rows]]
         distances[rows] = np.einsum("nd,nd->n", gaps, gaps)
     return distances
 
@@ -243,7 +247,12 @@ def cluster_sums(X: Any, labels: np.ndarray, w: Array, n_clusters: int) -> Array
         sums = ((labels == np.arange(n_clusters)[:, None]) * w) @ X
     else:
         sums = csr_array((w, labels, np.arange(n + 1)), shape=(n, n_clusters)).T @ X
-    return np.asarray(sums.toarray() if issparse(sums) else sums)
+    return np.asarray(dense(sums))
+
+
+def cluster_means(counts: Array, sums: Array, centers: Array) -> Array:
+    """Return the mean of each cluster, shape (K, D); an empty cluster keeps its centre."""
+    return np.where(counts[:, None] > 0, sums / np.where(counts > 0, counts, 1.0)[:, None], centers)
 
 
 def means(counts: Array, sums: Array, centers: Array, farthest: Callable[[], tuple[float, Array]]) -> Array:
@@ -251,7 +260,7 @@ def means(counts: Array, sums: Array, centers: Array, farthest: Callable[[], tup
 
     ``farthest`` returns that sample's squared distance and the sample (D,).
     """
-    centers = np.where(counts[:, None] > 0, sums / np.where(counts > 0, counts, 1.0)[:, None], centers)
+    centers = cluster_means(counts, sums, centers)
     empty = np.flatnonzero(counts == 0)
     if len(empty):
         distance, row = farthest()
@@ -263,5 +272,4 @@ def means(counts: Array, sums: Array, centers: Array, farthest: Callable[[], tup
 def farthest(X: Any, centers: Array, labels: np.ndarray) -> tuple[float, Array]:
     """Return the largest squared distance of a row to its own centre, and the first row that has it."""
     distances = _own_distances(X, centers, labels)
-    row = X[[int(distances.argmax())]]
-    return float(distances.max()), (row.toarray() if issparse(row) else row)[0]
+    return float(distances.max()), dense(X[[int(distances.argmax())]])[0]

@@ -6,14 +6,14 @@ import numpy as np
 from scipy.sparse import issparse
 
 from em.engine.blocks import blocks
-from em.kmeans.lloyd import CELLS_AT_A_TIME, first_within_rounding, squared_norms
+from em.kmeans.lloyd import CELLS_AT_A_TIME, dense, first_within_rounding, squared_norms
 from models.validation import Array
 
 CANCELS = 1e-10  # relative to ‖x‖² + ‖c‖²: below it an expanded square has fewer than six digits
 
 
 def kmeans_plusplus(X: Any, n_clusters: int, rng: np.random.RandomState, weights: Array | None = None) -> Array:
-    """Choose K samples as starting centres (K, D), each with probability proportional to weight times D².
+    """Choose K samples as starting centres (K, D), each with probability proportional to its weight times D².
 
     D² is the squared distance to the nearest centre chosen so far. At each step 2 + log K candidates are drawn, and the
     one that lowers the inertia most is kept. Draws depend on the order of the rows, so rows must be sorted by value
@@ -60,8 +60,3 @@ def expanded_squares(X: Any, norms: Array, centers: Array) -> Array:
         gaps = dense(X[rows[part]]) - centers[ks[part]]
         distances[rows[part], ks[part]] = np.einsum("nd,nd->n", gaps, gaps)
     return distances
-
-
-def dense(rows: Any) -> Array:
-    """Return rows, sparse or not, as an ndarray."""
-    return rows.toarray() if issparse(rows) else rows

@@ -25,8 +25,7 @@ from typing import Any
 import numpy as np
 
 from em.engine.blocks import blocks
-from em.kmeans.lloyd import BLOCK_NUMBERS, LloydRun, cluster_sums, nearest
-from em.kmeans.plusplus import dense
+from em.kmeans.lloyd import BLOCK_NUMBERS, LloydRun, cluster_means, cluster_sums, dense, nearest
 from em.samples import Samples
 from models.validation import Array
 
@@ -75,7 +74,7 @@ def proposals(X: Any, weights: Array | None, centers: Array) -> list[Array]:
     labels, distances = nearest(X, centers)
     counts = np.bincount(labels, w, minlength=len(centers))
     sums = cluster_sums(X, labels, w, len(centers))
-    centers = np.where(counts[:, None] > 0, sums / np.where(counts > 0, counts, 1.0)[:, None], centers)
+    centers = cluster_means(counts, sums, centers)
     spreads, axes = longest_axes(X, w, centers, labels, distances)
     masses, gaps = counts[:, None] + counts, ((centers[:, None] - centers) ** 2).sum(axis=2)
     costs = np.where(masses > 0, counts[:, None] * counts / np.where(masses > 0, masses, 1.0) * gaps, np.inf)

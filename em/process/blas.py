@@ -67,8 +67,8 @@ def _put_back(library: Any, number: int) -> None:
 @cache
 def _libraries(of_each_thread: bool) -> list[Any]:
     """Return the BLAS libraries that count threads for each Python thread, or those that count for the process."""
-    found = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
-    return [library for library in found if _counts_by_thread(library) == of_each_thread]
+    libraries = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
+    return [library for library in libraries if _counts_by_thread(library) == of_each_thread]
 
 
 def _counts_by_thread(library: Any) -> bool:

@@ -36,9 +36,9 @@ class ConciseSample:
     weights : ndarray, shape (m,)
         How often each row is in the sample.
     share : float
-        The probability p with which each sample of the data is here.
+        The probability p that a sample of the data is in this sample.
     most : int
-        How many rows there may be.
+        Largest number of rows.
     """
 
     rows: Array

@@ -24,7 +24,7 @@ def samples_to_fit(
 ) -> Samples:
     """Return X (n, D) as samples, checked; the estimator stores the number of features and their names.
 
-    Errors call columns by ``names``, or by those that a frame has.
+    Error messages call columns by ``names``, or by those of a frame.
 
     Raises
     ------

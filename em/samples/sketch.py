@@ -42,7 +42,7 @@ class Sketch:
     weights : ndarray, shape (m,)
         How often each row occurs in the data.
     most : int
-        How many rows there may be.
+        Largest number of rows.
     bound : int
         The largest hash that a row may have.
     """
@@ -59,7 +59,7 @@ class Sketch:
 
     @property
     def full(self) -> bool:
-        """Whether the bound has left no row out: the sketch has ``most`` rows, or there is no bound."""
+        """Whether no row is left out because of the bound: the sketch has ``most`` rows, or there is no bound."""
         return self.bound == LAST or len(self.rows) == self.most
 
     @property

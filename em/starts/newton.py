@@ -124,5 +124,5 @@ def after_a_step(information: Information, parameters: Parameters) -> tuple[dict
     if np.isnan(information.covariance[free][:, free]).any():
         return arrays, np.inf
     step, gradient = information.covariance[:, free] @ information.gradient[free], information.gradient[free]
-    moved = entries.put((entries.values + np.nan_to_num(step))[None], parameters)  # what is held stays
+    moved = entries.put((entries.values + np.nan_to_num(step))[None], parameters)  # frozen entries stay
     return {name: array[0] for name, array in moved.items()}, float(gradient @ step[free]) / 2

@@ -92,7 +92,7 @@ class Restarts[P: Parameters](FittedMixture[P]):
 
     @abstractmethod
     def _centers(self, samples: Samples, known: Mapping[str, Array]) -> Array | None:
-        """Return the components' expected samples (K, D), or None if the known parameters do not give them."""
+        """Return the components' expected samples (K, D), or None if the known parameters do not determine them."""
 
     def _in_standard_units(self, like: Samples) -> Self:
         """Return a copy of the estimator in standard units of the samples ``like``, if the family has units."""
@@ -103,13 +103,13 @@ class Restarts[P: Parameters](FittedMixture[P]):
         return samples
 
     def _result_in_units_of_data(
-        self, there: Self, found: SearchResult[P], standard: Samples, samples: Samples
+        self, there: Self, result: SearchResult[P], standard: Samples, samples: Samples
     ) -> SearchResult[P]:
         """Return a result in standard units, of the estimator ``there``, in the units of X."""
-        return found
+        return result
 
     def _row_sizes(self, samples: Samples) -> Array | None:
-        """Return the sizes of cells (n, D) if they differ between rows, else None; equal rows of other sizes differ."""
+        """Return the sizes of cells (n, D) if they differ between rows, else None; they make equal rows different."""
         return None
 
     # What follows -------------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ class Restarts[P: Parameters](FittedMixture[P]):
         return self._result_in_units_of_data(there, there._best(standard), standard, samples)
 
     def _best(self, samples: Samples) -> SearchResult[P]:
-        """Run EM from every start, of many rows from those that lead on parts of them, and return the best run."""
+        """Return the best run of all starts; with many rows, of those that are shortlisted on parts of the rows."""
         problem = self._problem(samples)
         runs: list[Run[P]] = []
         times: list[int] | None = None
@@ -133,15 +133,15 @@ class Restarts[P: Parameters](FittedMixture[P]):
             runs, n_starts = self._runs(problem, starts), len(starts)
         return self._polished(problem, samples, self._ranked(problem, runs, n_starts, times))
 
-    def _polished(self, problem: Problem[P], samples: Samples, found: SearchResult[P]) -> SearchResult[P]:
+    def _polished(self, problem: Problem[P], samples: Samples, result: SearchResult[P]) -> SearchResult[P]:
         """Return the result with the last digits of the best run, by Newton's method."""
-        best = polished(self, problem, samples, found.best)
-        return found._replace(best=best, optima=raised(found.optima, best.objective))
+        best = polished(self, problem, samples, result.best)
+        return result._replace(best=best, optima=raised(result.optima, best.objective))
 
     def _ranked(
         self, problem: Problem[P], runs: Sequence[Run[P]], n_starts: int, times: list[int] | None = None
     ) -> SearchResult[P]:
-        """Return the result of runs; each stands for so many starts (``times``)."""
+        """Return the result of runs, where each run stands for ``times`` starts."""
         n_collapsed = sum(run.collapsed for run in runs)
         return SearchResult(best_of(runs, problem), n_collapsed, n_starts, optima(runs, times))
 

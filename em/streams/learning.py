@@ -81,14 +81,18 @@ class StreamLearner[P: Parameters](Restarts[P]):
 
     def _learned(self, stream: Stream, part: Samples) -> tuple[Stream, Stepwise | None]:
         """Return the stream after the rows of ``part``, and the `Stepwise` of its last step, or None."""
-        unit, done, kept = self._unit(stream), 0, 0  # rows learned from so far, and rows that the sample has drawn from
+        unit, done, drawn = (
+            self._unit(stream),
+            0,
+            0,
+        )  # rows learned from so far, and rows that the sample has drawn from
         steps: Stepwise | None = None
         arrays: Arrays = {}
         while done < len(part.X):
             if stream.n_samples < unit or not stream.begun:
                 piece = part.part(slice(done, done + unit))
                 stream, steps = self._gathered(stream, piece, unit), None
-                done = kept = done + len(piece.X)
+                done = drawn = done + len(piece.X)
                 continue
             if steps is None:
                 steps = Stepwise(self, stream)
@@ -97,12 +101,12 @@ class StreamLearner[P: Parameters](Restarts[P]):
             stream, arrays = steps.step(stream, arrays, piece)
             done += len(piece.X)
             if stream.settings.half_life is None and stream.n_samples >= LOOKS * stream.looked:
-                stream, kept = stream.seen(part.part(slice(kept, done)), unit), done
+                stream, drawn = stream.with_rows(part.part(slice(drawn, done)), unit), done
                 stream = replace(stream, looked=stream.n_samples)
                 with left_to_the_status():
                     stream = self._remarked(steps, steps.looked(stream))
                 arrays = self._arrays(steps, stream)
-        return (stream.seen(part.part(slice(kept, done)), unit) if kept < done else stream), steps
+        return (stream.with_rows(part.part(slice(drawn, done)), unit) if drawn < done else stream), steps
 
     def _arrays(self, steps: Stepwise, stream: Stream) -> Arrays:
         """Return the parameters of the running statistics; if the M-step fails, the estimate."""
@@ -111,7 +115,7 @@ class StreamLearner[P: Parameters](Restarts[P]):
 
     def _gathered(self, stream: Stream, piece: Samples, unit: int) -> Stream:
         """Add first rows to the stream; begin it if a fit of all rows so far is due and succeeds."""
-        stream = replace(stream.seen(piece, unit), n_samples=stream.n_samples + piece.total)
+        stream = replace(stream.with_rows(piece, unit), n_samples=stream.n_samples + piece.total)
         if stream.n_samples < GROWTH * stream.looked and not stream.looked < unit <= stream.n_samples:
             return stream
         stream = replace(stream, looked=stream.n_samples)

@@ -99,7 +99,7 @@ def _merged(one: Any, other: Any) -> Any:
         return steps.mean(getattr(mine, name), steps.scaled._in_own_units(own, there), n[1] / sum(n), arrays)
 
     stream: Stream = replace(
-        mine.joined(theirs.kept(steps.unit), steps.unit),
+        mine.with_sample(theirs.row_sample(steps.unit), steps.unit),
         **{name: together(name) for name in ("running", "averaged", "expected")},
         n_samples=mine.n_samples + theirs.n_samples,
         looked=mine.n_samples + theirs.n_samples if looks else max(mine.looked, theirs.looked),

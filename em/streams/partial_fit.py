@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from em.chunked import is_chunked
 from em.chunked.chunks import Chunks
@@ -150,17 +150,14 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
         self._check_parts()
         if "parameters_" in self.__dict__:
             samples = self._reader()._samples(X, sample_weight)
-            if is_chunked(X):
-                check_header(self, X, reset=False)
-            else:
-                validate_data(self, X, reset=False, skip_check_array=True)
+            check_header(self, X, reset=False)
         else:
             samples = self._samples(X, sample_weight)
             if isinstance(self.init, self._parameters_type):
                 self._keep_parameters(self._starts(samples)[0])
             check_is_fitted(self)
         empty = Stream.empty(settings or StreamSettings(), self.parameters_.n_features)
-        stream = empty.seen(samples, self._unit(empty))
+        stream = empty.with_rows(samples, self._unit(empty))
         stream = replace(stream, first_rows=stream.rows, first_weights=stream.row_weights)
         stream = replace(stream, n_samples=samples.total, looked=samples.total)
         with one_blas_thread():
@@ -180,7 +177,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
             raise ValueError(f"settings must stay those of the stream's first call, {stream.settings}, got {settings}")
         matrix = np.ascontiguousarray(data_matrix(encoded(self, X), missing=True, names=names))
         part = kept_samples(matrix, _checked_weights(sample_weight, len(matrix)), names)
-        validate_data(self, X, reset=not known, skip_check_array=True)
+        check_header(self, X, reset=not known)
         if stream is None:
             D, K = part.X.shape[1], self.n_components
             least = max(K, 2) if isinstance(K, int) else 2

@@ -72,19 +72,19 @@ class Stream:
         """Whether the random sample holds all rows so far."""
         return self.share == 1
 
-    def kept(self, unit: int) -> ConciseSample:
+    def row_sample(self, unit: int) -> ConciseSample:
         """Return the random sample of all rows so far."""
         return ConciseSample(self.rows, self.row_weights, self.share, max(MOST_ROWS, 2 * unit))
 
-    def seen(self, part: Samples, unit: int) -> Self:
+    def with_rows(self, part: Samples, unit: int) -> Self:
         """Draw from the rows of ``part``, in memory or in chunks, into the random sample."""
-        most = max(MOST_ROWS, 2 * unit)
-        added = part.sum_of(partial(ConciseSample.of, most=most, share=self.share, salt=self.n_samples))
-        return self.joined(added, unit) if len(added.rows) or added.share < self.share else self
+        of_part = partial(ConciseSample.of, most=self.row_sample(unit).most, share=self.share, salt=self.n_samples)
+        added = part.sum_of(of_part)
+        return self.with_sample(added, unit) if len(added.rows) or added.share < self.share else self
 
-    def joined(self, other: ConciseSample, unit: int) -> Self:
+    def with_sample(self, other: ConciseSample, unit: int) -> Self:
         """Join another random sample with the stream's; both are thinned to the smaller share."""
-        both = self.kept(unit) + other
+        both = self.row_sample(unit) + other
         return replace(self, rows=both.rows, row_weights=both.weights, share=both.share)
 
     def sample(self, names: Any = None) -> Samples:

@@ -88,8 +88,7 @@ class Stepwise:
         return _at(stream, self.expected(part, arrays)[0])
 
     def looked(self, stream: Stream) -> Stream:
-        """Look back at the random sample of the stream's rows: begin anew if that is better, else correct the
-        statistics.
+        """Look back at the random sample of the rows: begin anew if that is better, else correct the statistics.
 
         The stream begins anew at the best run on the sample if the sample holds all rows, or if a likelihood ratio test
         on it rejects the stream's parameters. Runs start from these parameters and from restarts.

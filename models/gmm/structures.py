@@ -19,7 +19,7 @@ import numpy as np
 from models.parameters import WEIGHTS, Quantity
 from models.shown import shown
 from models.supports import COVARIANCE, REAL, VARIANCE, Support
-from models.validation import Array, positive_definite
+from models.validation import Array
 
 COVARIANCE_TYPES = "full", "tied", "diag", "spherical"
 MATRICES = "full", "tied"  # the others declare variances
@@ -59,20 +59,6 @@ def quantities(covariance_type: str) -> tuple[Quantity, ...]:
 def covariance_support(covariance_type: str) -> Support:
     """Return the support of the declared covariances, matrices or variances."""
     return COVARIANCE if covariance_type in MATRICES else VARIANCE
-
-
-def cholesky_factors(covariance_type: str, covariances: Array) -> Array:
-    """Return the lower Cholesky factors of covariance matrices, or the standard deviations of variances.
-
-    Raises
-    ------
-    ValueError
-        If a matrix is not symmetric positive definite, or a variance is not positive.
-    """
-    if covariance_type in MATRICES:
-        return positive_definite("covariances", covariances)
-    VARIANCE.check("covariances", covariances)
-    return np.sqrt(covariances)
 
 
 def full_matrices(covariance_type: str, covariances: Array, K: int, D: int) -> Array:
