@@ -142,11 +142,11 @@ DOUBTFUL = {
         "column 'a' never ends in 60 to 99",
     ),
     "a balance carried over, above the samples": (
-        "gmm", "a,b\n,5000\n" + lines_of(SPREAD, OTHER)[4:], "line 2 has fewer cells than all between: delete it if",
+        "gmm", "a,b\n,5000\n" + lines_of(SPREAD, OTHER)[4:], "line 2 has fewer cells than all inner rows: delete it if",
     ),
     "extremes that nothing names, below an empty row": (
         "gmm", lines_of(SPREAD, OTHER) + "\n20.0,5.0\n33.9,25.9\n",
-        "alone below an empty row: line 23, line 24; delete what sums up others",
+        "below an empty row: line 23, line 24; delete lines that summarise others",
     ),
     "a scale whose ends are in its name": (
         "gmm", lines_of([1, 2, 3, 4, 5] * 4, OTHER, names=["mood (1-5)", "speed (km/h)"]),
@@ -155,7 +155,7 @@ DOUBTFUL = {
     "months": ("gmm", lines_of([1, 5, 12, 7] * 5, OTHER, names=["Month", "b"]), "taken as amounts: Month"),
     "classes": ("gmm", lines_of([0, 1, 2, 1] * 5, OTHER), "taken as amounts: a; --drop a if"),
     "questions below the names": (
-        "cmm", 'Q1,Q2\nHow?,What?\n{id},{no}\nu,v\nx,w\nu,w\nx,v\n', "line 2, line 3: no level of other rows",
+        "cmm", 'Q1,Q2\nHow?,What?\n{id},{no}\nu,v\nx,w\nu,w\nx,v\n', "line 2, line 3: no other row has these levels",
     ),
     "a dash of accounts before its currency": (
         "gmm", "a;b\n1.234,50 €;2\n-   €;3\n12,00 €;7\n", "a dash of accounts: '-   €' in column 'a' is 0",

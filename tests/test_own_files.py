@@ -194,7 +194,7 @@ READ = {
         "gmm", "state,x\nNC,1\nSD,2.5\nTX,3\n", {"index": "state"}, "x", [[1], [2.5], [3]], ["labels of rows"],
     ),
     "a deviation, or a state, beside unnamed labels": (
-        "gmm", ",x\nNC,1\nSD,2.5\nTX,3\n", {}, "x", [[1], [2.5], [3]], ["line 3, column 'column 1': 'SD' is taken for"],
+        "gmm", ",x\nNC,1\nSD,2.5\nTX,3\n", {}, "x", [[1], [2.5], [3]], ["line 3, column 'column 1': 'SD' is read as"],
     ),
     "labels that are called as means are": (
         "gmm",
@@ -202,11 +202,11 @@ READ = {
         {"index": "what"},
         "x",
         [[1], [2.5], [9]],
-        ["line 3, column 'what': 'median' is taken for a sample; delete the line if it is a note or sums up others"],
+        ["line 3, column 'what': 'median' is read as a sample; delete the line if it is a note or a summary of"],
     ),
     "a person who was not measured": (
         "gmm", "name,x\nAnn Lee,1\nBo Li,\nCy Wu,2.5\n", {"index": "name"}, "x", [[1], [NAN], [2.5]],
-        ["line 3: 'Bo Li' is taken for a sample; delete the line if it is a note"],
+        ["line 3: 'Bo Li' is read as a sample; delete the line if it is a note"],
     ),
     "an answer alone, with NA written": (
         "bmm", "a,b\nso so,NA\nno,0\nno,1\nno,0\n", {}, "a b", [[1, NAN], [0, 0], [0, 1], [0, 0]], ["so so is 1"],
@@ -303,7 +303,7 @@ READ = {
         "gmm", '"height\n(cm)",b\n1.5,2\n7,5\n', {}, "height (cm)|b", [[1.5, 2], [7, 5]], [],
     ),
     "a person who is called as an extreme is": (
-        "gmm", "who,x\nAnn,1\nMax,2.5\nEve,3\n", {"index": "who"}, "x", [[1], [2.5], [3]], ["'Max' is taken for"],
+        "gmm", "who,x\nAnn,1\nMax,2.5\nEve,3\n", {"index": "who"}, "x", [[1], [2.5], [3]], ["'Max' is read as"],
     ),
     "a mark of two lines": (
         "gmm", 'a,b\n"n\nd",2\n7,5\n9,1\n', {"missing": '"n\nd"'}, "a b", [[NAN, 2], [7, 5], [9, 1]], ["missing: 1"],
@@ -510,7 +510,7 @@ READ = {
     ),
     "means of whole numbers below an empty row": (
         "gmm", "a,b\n1,2\n3,7\n5,6\n,\n3,5\n", {}, "a b", [[1, 2], [3, 7], [5, 6], [3, 5]],
-        ["alone below an empty row: line 6; delete what sums up others"],
+        ["below an empty row: line 6; delete lines that summarise others"],
     ),
     "a column of units": (
         "gmm", "x,unit\n1,kg\n800,g\n3,t\n", {"drop": "unit"}, "x", [[1], [800], [3]],
@@ -570,7 +570,7 @@ def test_a_level_may_be_called_as_a_mean_is(written, rows, columns):
 
 def test_a_second_header_of_words_is_asked_about(written):
     notes = "\n".join(read(written("a,b\nHow?,What?\nu,v\nu,w\nx,v\nx,w\n"), "cmm").notes)
-    assert "line 2: no level of other rows; delete it if it is a second header" in notes
+    assert "line 2: no other row has these levels; delete it if it is a second header" in notes
 
 
 def test_labels_keep_digits_that_no_float_has(written):
@@ -640,7 +640,7 @@ def test_a_total_of_something_is_a_sample_where_its_column_is_named(written):
     dataset = read(file, "gmm", index="cereal")
     assert dataset.row_labels == ("Bran", "Total Corn Flakes", "Oats", "Wheat")
     assert (
-        "'Total Corn Flakes' is taken for a sample; delete the line if it is a note or sums up others"
+        "'Total Corn Flakes' is read as a sample; delete the line if it is a note or a summary of other lines"
         in dataset.notes[-1]
     )
 

@@ -1,4 +1,4 @@
-"""The data sets of comparisons: those of every family, ``comparisons/<family>/data.py``, and users' files."""
+"""Load the data set of a comparison: a built-in one (``comparisons/<family>/data.py``) or a user's file."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,18 +15,18 @@ __all__ = ["Dataset", "find", "load", "read", "read_csv"]
 
 
 def built_in(family: str | None = None) -> dict[str, Callable[[], Dataset]]:
-    """Return what makes each built-in data set, of one family or of all, by name."""
+    """Return a function that makes each built-in data set, by name: those of one family, or of all families."""
     classes = family_classes() if family is None else [family_class(family)]
     return {name: make for of_family in classes for name, make in of_family.datasets.items()}
 
 
 def load(name: str) -> Dataset:
-    """Return a built-in data set by its name; synthetic ones are the same each time.
+    """Return a built-in data set by its name. Synthetic data have a fixed seed.
 
     Raises
     ------
     ValueError
-        If there is none of this name; the message lists them.
+        If no built-in data set has this name; the message lists the names.
 
     Examples
     --------
@@ -43,25 +43,24 @@ def load(name: str) -> Dataset:
 def find(
     data: str, family: str | None = None, *, most_rows: int | None = None, seed: int = 0, **options: Any
 ) -> Dataset:
-    """Return what a command line calls its data: a built-in set by its name, or a user's file.
+    """Return the data set that a command's ``--data`` names: a built-in one, or a user's file.
 
     Parameters
     ----------
     data : str
-        A built-in name, or a path; see :func:`read`.
+        Name of a built-in data set, or path of a file; see :func:`read`.
     family : str or None
-        The family that is wanted; ``None`` takes a built-in set of any.
+        Name of the family; ``None`` takes the family of the built-in data set.
     most_rows, seed
-        As :func:`read` takes them, for a file.
+        See :func:`read`; used for a file only.
     **options
-        Options of the family, which the data set then holds; of those that describe the data, built-in sets know their
-        own. For a file also the options of :func:`read`.
+        Options of the family, stored in the data set. For a file, the options of :func:`read` too.
 
     Raises
     ------
     ValueError
-        If there are no such data, or a built-in set is of another family or has other trials, or an option of reading
-        a file comes with a built-in set.
+        If the data do not exist; or if a built-in data set belongs to another family, has another value of an option
+        that describes data (such as ``n_trials``), or is given an option of :func:`read`.
 
     Examples
     --------
@@ -93,38 +92,38 @@ def find(
 def read(path: str | Path, family: str, *, most_rows: int | None = None, seed: int = 0, **options: Any) -> Dataset:
     r"""Return a user's file as a data set of a family; its ``notes`` say what was read.
 
-    Separator, decimal mark, encoding and quotation mark of text are found out, and a unit that all values of a column
-    have is taken off. Words of two kinds become 0 and 1, and
-    in a categorical mixture any words become levels. A column ``count`` holds frequencies of the rows. Columns that
-    number or label the rows are left out.
+    The reader detects separator, decimal mark, encoding and quotation mark of a text file. It removes a unit that all
+    values of a column share. A column of two words, such as yes and no, becomes 0 and 1; a categorical mixture takes
+    any words as levels. A column ``count`` holds frequencies of the rows. Columns that number or label the rows are
+    left out.
 
     Parameters
     ----------
     path : str or Path
-        Text (.csv, .tsv, .txt) with a header line, packed by gzip or not, or .parquet, or a folder of .parquet files.
+        A text file (.csv, .tsv, .txt) with a header line, gzipped or not; a .parquet file; or a folder of such files.
     family : str
         Name of the family.
     most_rows : int or None, default None
-        Of Parquet of more than 2^24 cells, so many rows are read at random, and ``all_rows`` has all of them by chunks;
-        None reads all into memory.
+        Size of the random sample that is read from Parquet of more than 2^24 cells; ``all_rows`` of the data set then
+        holds all rows as chunks. None reads every row into memory.
     seed : int, default 0
-        Seed of these rows.
+        Seed of this random sample.
     **options
-        The family's options, and these, lists as sequences or as text such as ``"a,b"``:
+        The family's options, and the following. Lists are sequences, or text such as ``"a,b"``:
 
         - ``columns``, names of the features; every other column is left out;
         - ``drop``, names of columns to leave out;
         - ``weights``, the column of frequencies, by which rows are repeated;
         - ``index``, the column of the rows' labels;
-        - ``missing``, marks of missing cells, text or numbers, besides those that are known;
-        - ``decimal``, "." or ",", where it is not clear;
-        - ``encoding``, such as "cp1251", where it is not found out.
+        - ``missing``, marks of missing cells, text or numbers, in addition to the usual ones such as NA;
+        - ``decimal``, "." or ",", if the file leaves it open;
+        - ``encoding``, such as "cp1251", if it is detected wrongly or not at all.
 
     Raises
     ------
     ValueError
-        If the file cannot be read, or what it holds is not clear; the message names line, column and value, what would
-        be taken, and what to do.
+        If the file cannot be read or is ambiguous. The message names line, column and value, says what would be
+        accepted, and what to do.
 
     Examples
     --------
@@ -143,7 +142,7 @@ def read(path: str | Path, family: str, *, most_rows: int | None = None, seed: i
     left out: column 'id' (it numbers the rows, 1 to 3); --columns id,height,smoker keeps it
     """
     reading, options = split_reading(options)
-    pair, asked = family_of(family, **options), Reading.of(reading)  # raises where these are none of its options
+    pair, asked = family_of(family, **options), Reading.of(reading)  # raise for illegal options before the file is read
     _check_exists(Path(path))
     from comparisons.data.reading import read_file  # imports pandas
 
@@ -159,5 +158,5 @@ def _check_exists(path: Path) -> None:
         beside = path.parent.iterdir() if path.parent.is_dir() else ()
         near = did_you_mean(path.name, [file.name for file in beside]) or did_you_mean(path.stem, known)
         place = "" if path.is_absolute() else f", looked for in {Path.cwd()},"
-        kinds = f"taken are {', '.join(KINDS)}; built-in data are {', '.join(known)}"
+        kinds = f"accepted are {', '.join(KINDS)}; built-in data are {', '.join(known)}"
         raise ValueError(f"data file {path}{place} does not exist{near}; {kinds}")

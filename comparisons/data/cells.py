@@ -1,6 +1,6 @@
-"""Cells to numbers: the missing marks, the unit and the decimal mark of each column, found from its distinct values.
+"""Turn cells into numbers; detect marks of missing cells, unit and decimal mark of each column from its values.
 
-Plain numbers are read at once by NumPy; what else there is, value by value.
+NumPy converts a column of plain numbers at once. All other columns are converted value by value.
 """
 
 import re
@@ -20,26 +20,28 @@ from comparisons.data.options import Reading, flag, is_mark
 from comparisons.data.table import Column, Table
 from models.validation import Array
 
-ONLY_AMONG_NUMBERS = ("none", "-", "–")  # among words they may be levels
-MOST_DIGITS = 15  # that a float keeps, so that labels of more stay text
+ONLY_AMONG_NUMBERS = ("none", "-", "–")  # marks of missing cells among numbers; levels among words
+MOST_DIGITS = 15  # that float64 keeps; labels with more digits stay text
 DIGITS = rf"(?:0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}})(?:\.[0-9]*)?|\.[0-9]+"
 PLAIN = re.compile(rf"[+-]?(?:{DIGITS})(?:[eE][+-]?[0-9]+)?")
 CLEAR_POINT = re.compile(r"\.(?:\d{0,2}|\d{4,})(?:$|[eE])|(?<!\d)0?\.\d")
-EXPONENT = re.compile(r"\d+[eE]\d+|\d\.\d+E\+1[1-9]")  # of codes, or what a spreadsheet made of them
-CODE = re.compile(r"0\d+")  # begins as no number does
+EXPONENT = re.compile(
+    r"\d+[eE]\d+|\d\.\d+E\+1[1-9]"
+)  # a code such as 12E4, or a code that a spreadsheet turned into one
+CODE = re.compile(r"0\d+")  # a code such as 007; no number begins so
 
 
-def columns_of(table: Table, names: Sequence[str], asked: Reading, letters: bool) -> list[Column]:
-    """Return columns of a table with the number that each value is, and without marks of missing cells.
+def columns_of(table: Table, names: Sequence[str], reading: Reading, letters: bool) -> list[Column]:
+    """Return columns of a table with their values as numbers, and marks of missing cells taken out.
 
-    ``letters`` says whether units of letters are taken off; else ``1 dose`` is a word.
+    ``letters`` says whether a unit may consist of letters. If not, ``1 dose`` is a word.
 
     Raises
     ------
     ValueError
-        If a decimal mark is not clear; the message names line, column and value.
+        If a decimal mark is ambiguous; the message names line, column and value.
     """
-    columns = [_column(name, table.raw[name], asked, letters) for name in names]
+    columns = [_column(name, table.raw[name], reading, letters) for name in names]
     texts = {column.name: _without_unit(column, letters) for column in columns}
     of_file = {mark for of_column in texts.values() for mark in decimal_of(of_column)[0]}
     of_file |= {column.decimal for column in columns if column.decimal}
@@ -47,7 +49,7 @@ def columns_of(table: Table, names: Sequence[str], asked: Reading, letters: bool
         if column.is_typed:
             column.numbers = np.where(np.isfinite(column.values), column.values, nan)
         else:
-            decimal = asked.decimal or _decimal(table, column, texts[column.name], of_file)
+            decimal = reading.decimal or _decimal(table, column, texts[column.name], of_file)
             column.numbers = _numbers(column, texts[column.name], decimal)
     return columns
 
@@ -63,15 +65,15 @@ def equals_a_mark(value: Any, marks: Sequence[str]) -> bool:
     return text in marks or number(text, ".") in as_numbers(marks)
 
 
-def _column(name: str, raw: Any, asked: Reading, letters: bool) -> Column:
-    """Return a column of text or of typed values, with missing marks taken out."""
+def _column(name: str, raw: Any, reading: Reading, letters: bool) -> Column:
+    """Return a column of text or of typed values, with marks of missing cells taken out."""
     if isinstance(raw, pd.Series):
         column = _of_frame(name, raw)
     else:
-        which, values = pd.factorize(np.array(raw, dtype=object))
-        column = Column(name, list(values), which)
-    column = column.without(_missing(column, asked, letters))
-    return _plain(column) if asked.decimal != "," and column.categories is None else column
+        codes, values = pd.factorize(np.array(raw, dtype=object))
+        column = Column(name, list(values), codes)
+    column = column.without(_missing(column, reading, letters))
+    return _plain(column) if reading.decimal != "," and column.categories is None else column
 
 
 def _of_frame(name: str, raw: pd.Series) -> Column:
@@ -79,22 +81,25 @@ def _of_frame(name: str, raw: pd.Series) -> Column:
     categories = tuple(raw.dtype.categories) if isinstance(raw.dtype, pd.CategoricalDtype) else None
     if categories is None and raw.dtype.kind not in "iufM":
         raw = pd.Series(raw.to_numpy(dtype=object, na_value=None), dtype=object)
-    which, values = pd.factorize(raw)
+    codes, values = pd.factorize(raw)
     is_typed = raw.dtype.kind == "f" or (raw.dtype.kind in "iu" and max(abs(values), default=0) < 10**MOST_DIGITS)
     values = np.asarray(values, dtype=np.float64) if is_typed else list(values)
-    marks = {"null": int((which < 0).sum())} if (which < 0).any() else {}
-    return Column(name, values, which, marks, categories=categories)
+    marks = {"null": int((codes < 0).sum())} if (codes < 0).any() else {}
+    return Column(name, values, codes, marks, categories=categories)
 
 
-def _missing(column: Column, asked: Reading, letters: bool) -> list[int]:
-    """Return the places of the values that mark missing cells; - and none do among numbers, and beside yes and no."""
+def _missing(column: Column, reading: Reading, letters: bool) -> list[int]:
+    """Return the codes of the values that mark missing cells.
+
+    "-" and "none" do so among numbers and beside yes and no. Among other words they stay levels, with a note.
+    """
     if column.is_typed:
-        return np.flatnonzero(np.isin(column.values, as_numbers(asked.missing))).tolist()
+        return np.flatnonzero(np.isin(column.values, as_numbers(reading.missing))).tolist()
     texts = {at: value.strip() for at, value in enumerate(column.values) if isinstance(value, str)}
-    named = [at for at, value in enumerate(column.values) if asked.missing and equals_a_mark(value, asked.missing)]
+    named = [at for at, value in enumerate(column.values) if reading.missing and equals_a_mark(value, reading.missing)]
     known = [at for at, text in texts.items() if is_mark(text) and at not in named]
-    doubted = [at for at in known if texts[at].lower() in ONLY_AMONG_NUMBERS]
-    if not doubted:
+    unclear = [at for at in known if texts[at].lower() in ONLY_AMONG_NUMBERS]
+    if not unclear:
         return named + known
     others = [value for at, value in enumerate(column.values) if at not in {*named, *known}]
     words = [value.strip() for value in others if isinstance(value, str)]
@@ -102,22 +107,22 @@ def _missing(column: Column, asked: Reading, letters: bool) -> list[int]:
     are_numbers = all(looks_like_number(without_unit(text, unit)) for text in words)
     if are_numbers or frozenset(f"{value}".strip().lower() for value in others) in BOTH:
         return named + known
-    mark = min(column.values[at] for at in doubted)
+    mark = min(column.values[at] for at in unclear)
     remedy = f"{flag('missing', [mark])} makes it missing"
     column.notes["level"] = f"{mark!r} in column {column.name!r} is a word like the others; {remedy}"
-    return [at for at in named + known if at not in doubted]
+    return [at for at in named + known if at not in unclear]
 
 
 def _plain(column: Column) -> Column:
-    """Return a column of text as one of numbers where all are plain, with points that are no marks of thousands."""
+    """Return a column of text as one of floats if all its texts are plain numbers and its points are decimal points."""
     texts, points = column.texts, [text for text in column.texts if "." in text]
     is_clear = not points or any(map(CLEAR_POINT.search, points))
     if not is_clear or len(texts) < len(column.values) or not all(map(PLAIN.fullmatch, texts)):
         return column
-    which, values = pd.factorize(np.array(texts, dtype=np.float64))
+    codes, values = pd.factorize(np.array(texts, dtype=np.float64))
     if np.isinf(values).any():
         return column
-    plain = replace(column, values=values, which=np.append(which, -1)[column.which], decimal="." * bool(points))
+    plain = replace(column, values=values, codes=np.append(codes, -1)[column.codes], decimal="." * bool(points))
     for text in filter(EXPONENT.fullmatch, texts):
         _note(plain, "exponent", text, float(text))
     return plain
@@ -134,22 +139,22 @@ def _without_unit(column: Column, letters: bool) -> list[str]:
 
 
 def _decimal(table: Table, column: Column, texts: list[str], of_file: set[str]) -> str:
-    """Return the decimal mark of a column: that of its own numbers, else of the file's, else the usual one."""
-    clear, doubtful = decimal_of(texts)
-    if not (clear or doubtful) or sum(map(looks_like_number, texts)) < len(texts) / 2:
+    """Return the decimal mark of a column: by its own numbers, else by those of the file, else by the separator."""
+    clear, ambiguous = decimal_of(texts)
+    if not (clear or ambiguous) or sum(map(looks_like_number, texts)) < len(texts) / 2:
         return "."
     known, usual = clear or of_file, "," if table.separator == ";" else "."
     if len(known) == 1:
         return next(iter(known))
-    if not clear and list(doubtful) == [usual]:
+    if not clear and list(ambiguous) == [usual]:
         if table.separator != ",":
-            text, other = doubtful[usual], OTHER[usual]
-            said = f"{text!r} in column {column.name!r} is {_by(usual, text)}"
-            column.notes["doubtful"] = f"{said}; by --decimal {other} it is {_by(other, text)}"
+            text, other = ambiguous[usual], OTHER[usual]
+            usual_reading = f"{text!r} in column {column.name!r} is {_by(usual, text)}"
+            column.notes["ambiguous"] = f"{usual_reading}; by --decimal {other} it is {_by(other, text)}"
         return usual
-    seen = list((clear or doubtful).values())
+    seen = list((clear or ambiguous).values())
     places = [at for at, value in enumerate(column.values) if isinstance(value, str)]
-    at = f"{table.at(column.first_row(places[texts.index(seen[0])]))}, column {column.name!r}"
+    at = f"{table.location(column.first_row(places[texts.index(seen[0])]))}, column {column.name!r}"
     if clear:
         given = " and ".join(map(repr, seen))
         raise ValueError(f"{at}: decimal points and commas are mixed, {given}: write one of them")
@@ -158,13 +163,13 @@ def _decimal(table: Table, column: Column, texts: list[str], of_file: set[str]) 
 
 
 def _by(mark: str, text: str) -> str:
-    """Return what text is by a decimal mark, in words."""
+    """Return the number that text means under a decimal mark, as messages show it."""
     value = number(text, mark)
     return "no number" if value is None else f"{value:.15g}"
 
 
 def _numbers(column: Column, texts: Sequence[str], decimal: str) -> Array:
-    """Return the number that each value is, NaN for none, and note how it was read where that is not plain."""
+    """Return each value as a number, NaN if it is none; note each unusual way in which a number is written."""
     if any(map(CODE.fullmatch, column.texts)):
         return np.full(len(column.values), nan)
     numbers, bare = [], iter(texts)
@@ -181,7 +186,7 @@ def _numbers(column: Column, texts: Sequence[str], decimal: str) -> Array:
 
 
 def _how(text: str, value: str, decimal: str) -> list[str]:
-    """Return in which ways a number is written that are not plain; ``text`` is the value without its unit."""
+    """Return the unusual ways in which a number is written; ``text`` is the value without its unit."""
     ways = {
         "marks of thousands": has_thousands(text, decimal),
         "a dash of accounts": text == "0" and "-" in value,

@@ -1,14 +1,14 @@
-"""Numbers in text: which mark is the decimal one, which marks thousands, and what the number is.
+"""Read numbers in text: find the decimal mark and the marks of thousands, and return the number.
 
-========================  ==================================================================
+========================  ====================================================================
 1.5, 0,25, 1.234,5        the decimal mark is clear
-1.234 or 1,234            one of three digits after a mark may be thousands: it is doubtful
-1 234, 1'234              blanks and apostrophes are thousands
+1.234 or 1,234            ambiguous: three digits after a single mark may be decimals or thousands
+1 234, 1'234              blanks and apostrophes are marks of thousands
 12,34,567                 thousands as India groups them; the decimal mark is a point
-12 kg, EUR 12             a unit that all values of a column have is taken off
-(12), 12,50-, $ -         -12, -12.5 and 0, as accounts show them; 2- is no number, but may be a grade
-1.5 E+03, 1.5D+03         1500; 12 E 4 and 12D4 are no numbers, but may be codes
-========================  ==================================================================
+12 kg, EUR 12             a unit that all values of a column share is removed
+(12), 12,50-, $ -         -12, -12.5 and 0, as accounts write them; 2- is no number, it may be a grade
+1.5 E+03, 1.5D+03         1500; 12 E 4 and 12D4 are no numbers, they may be codes
+========================  ====================================================================
 """
 
 import re
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from comparisons.data.words import WORDS
 
 OTHER = {".": ",", ",": "."}
-LONGEST = 100  # characters of a number: ACCOUNTED takes time by the square of the length
+LONGEST = 100  # characters of a number; the time that ACCOUNTED takes grows with the square of the length
 SPACES = " \u00a0\u202f\u2009'\u2019"
 LAKHS = r"[1-9]\d?(?:,\d\d)+,\d{3}"
 NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
@@ -31,7 +31,7 @@ THOUSANDS["."] = re.compile(rf"{THOUSANDS['.'].pattern}|[+-]?{LAKHS}(?:\.\d*)?")
 SIGNS = "$€£¥₹₽₩₺₴₪₫₱฿₦₲₡₸₼₾₿¢"  # of currencies
 LOOSE = re.compile(rf"[+-]?[{SIGNS}]?[\d.,][\d.,{SPACES}]*(?:[eE][+-]?\d+|[dD][+-]\d+)?\s*[%{SIGNS}]?")
 MONEY = f"[A-Z]{{0,2}}[{SIGNS}]"
-LETTER = r"(?![²³¹¼-¾\u2070-\u2189])[^\W\d_]"  # no square and no half
+LETTER = r"(?![²³¹¼-¾\u2070-\u2189])[^\W\d_]"  # without superscripts and fractions, which Python counts as letters
 ASCII = {0xFEE0 + ord(mark): mark for mark in "0123456789+-.,%()"} | str.maketrans("\u2212٫٬\u03bc", "-.,\u00b5")
 UNIT = re.compile(
     rf"([+-](?=.*\d))?({MONEY}|(?:{'|'.join(WORDS['currency'])})(?=\s))?\s*([-+.,\deEdD{SPACES}]+?)\s*"
@@ -52,14 +52,20 @@ def has_unit(text: str) -> bool:
 
 
 def _signed(text: str) -> str:
-    """Return text in ASCII's marks, with a minus for accounts' parentheses or one at the end; long text as it is."""
+    """Return text with ASCII digits and marks, and with the minus in front; too long text is returned unchanged.
+
+    Accounts write a negative number in parentheses, or with the minus at its end.
+    """
     if len(text) > LONGEST:
         return text
     return ACCOUNTED.sub(r"-\1\2", text if text.isascii() else text.translate(ASCII))
 
 
 def unit_of(texts: Iterable[str], letters: bool = True) -> str:
-    """Return the unit, such as %, $ or kg, of all numbers in texts that are mostly numbers; ``letters`` may be one."""
+    """Return the unit, such as %, $ or kg, that all numbers share in texts that are mostly numbers; else "".
+
+    ``letters`` says whether a unit may consist of letters.
+    """
     matches = [UNIT.fullmatch(_signed(text)) for text in texts]
     units = [_unit(match) for match in matches if match and (match[3] == "-" or looks_like_number(match[3]))]
     unit = units[0] if 2 * len(units) > len(matches) and len(set(units)) == 1 else ""
@@ -67,7 +73,7 @@ def unit_of(texts: Iterable[str], letters: bool = True) -> str:
 
 
 def differ_in_units(texts: Iterable[str]) -> bool:
-    """Whether all texts are numbers, with units of which there are several."""
+    """Whether all texts are numbers, and their units differ."""
     matches = [UNIT.fullmatch(_signed(text)) for text in texts]
     return len(set(map(_unit, matches))) > 1 and all(match and looks_like_number(match[3]) for match in matches)
 
@@ -77,7 +83,7 @@ def _unit(match: re.Match[str] | None) -> str:
 
 
 def without_unit(text: str, unit: str) -> str:
-    """Return text without its unit, and with a minus that Python reads."""
+    """Return text without its unit, with minus and exponent as Python writes them."""
     text = EXPONENT.sub("E", _signed(text))
     match = UNIT.fullmatch(text) if unit else None
     if match and match[3] == "-" and re.fullmatch(MONEY, unit):
@@ -86,20 +92,28 @@ def without_unit(text: str, unit: str) -> str:
 
 
 def decimal_of(texts: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the first text that is a number by one decimal mark alone, and the first that is another by each."""
+    """Return the texts that show the decimal mark, and those that leave it open.
+
+    Returns
+    -------
+    clear : dict of str
+        By decimal mark, the first text that is a number under this mark only.
+    ambiguous : dict of str
+        By the mark in it, the first text that is a number under both marks, and not the same one.
+    """
     clear: dict[str, str] = {}
-    doubtful: dict[str, str] = {}
+    ambiguous: dict[str, str] = {}
     for text in texts:
         values = {mark: value for mark in OTHER if (value := number(text, mark)) is not None}
         if len(values) == 1:
             clear.setdefault(next(iter(values)), text)
         elif len({*values.values()}) == 2:
-            doubtful.setdefault("." if "." in text else ",", text)
-    return clear, doubtful
+            ambiguous.setdefault("." if "." in text else ",", text)
+    return clear, ambiguous
 
 
 def number(text: str, decimal: str) -> float | None:
-    """Return the number in text by a decimal mark, or None if there is none.
+    """Return the number that text means under a decimal mark, or None if it is no number.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Features: what they hold, the samples that they make, and what is refused, such as dates and free text."""
+"""Check the features of a file and turn them into samples; refuse columns such as dates and free text."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +11,8 @@ import pandas as pd
 from comparisons.data.decimals import differ_in_units, has_unit, unit_of
 from comparisons.data.options import flag
 from comparisons.data.strays import LOWEST
-from comparisons.data.table import Column, Table, by_what
-from comparisons.data.words import WORDS, called
+from comparisons.data.table import Column, Table, names_by_message
+from comparisons.data.words import WORDS, pattern_of
 from comparisons.families import family_classes
 from comparisons.family import Family
 from models.validation import Array
@@ -23,23 +23,23 @@ TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([ap]m)?"
 DAY = r"(1[5-9]|20)\d\d[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}-?q[1-4]"
 WRITTEN = rf"\d{{1,2}}[-. ]*{MONTH}[-. ]*(\d{{2,4}})?|{MONTH}[-. ]*(\d{{1,2}},?)?[-. ]*\d{{2,4}}|{MONTH}[-. ]*\d{{1,2}}"
 DATE = re.compile(rf"({DAY}|{WRITTEN})([t ,:]+{TIME}.*)?|{TIME}", re.IGNORECASE)
-DAY_MONTH = re.compile(r"(0[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2])")  # as spreadsheets write days; no number is 01.02
+DAY_MONTH = re.compile(r"(0[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2])")  # a spreadsheet's day, such as 01.02: no number
 COMPACT_DATE = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
-WITH_MONTHS = re.compile(  # 2001.12, 31.12, and 12.1 for 12.10
+WITH_MONTHS = re.compile(  # numbers such as 2001.12, 31.12, and 12.1 for 12.10
     rf"{COMPACT_DATE.pattern}|((19|20)\d\d|[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2]?)|(19|20)\d\d(0[1-9]|1[0-2])"
 )
-DATED, OF_MONTHS = called("date"), called("date", "month")
+DATED, OF_MONTHS = pattern_of("date"), pattern_of("date", "month")
 MOST_LEVELS, FEW_ROWS, MOST_ROWS = 20, 10, 10_000_000
 SEVERAL = re.compile(r"\s*[,;|]\s*")
 
 
 def check_features(table: Table, features: Sequence[Column], categorical: bool) -> None:
-    """Raise an error about a cell that is no number among numbers, or about all columns that are no features."""
-    misfits = [(column, place) for column in features if (place := _misfit(column, categorical)) is not None]
+    """Raise an error about a word in a column of numbers, or about all columns that cannot be features."""
+    misfits = [(column, code) for column in features if (code := _misfit(column, categorical)) is not None]
     if misfits:
         _refuse_misfits(table, features, misfits)
     each_once = all(one.is_distinct and one.categories is None for one in features) and features[-1].is_numeric
-    if categorical and each_once and len(features) > 1 and len(features[0].which) > 2:
+    if categorical and each_once and len(features) > 1 and len(features[0].codes) > 2:
         remedy = "write a row for each sample, or one for each combination of levels with a column 'count'"
         given = "holds each number once in every column, so that none is a level"
         raise ValueError(f"{table.name} {given}: if these are counts, {remedy}")
@@ -47,21 +47,23 @@ def check_features(table: Table, features: Sequence[Column], categorical: bool) 
     if not refused:
         return
     whys = "; ".join(f"column {name!r} {why}" for name, why in refused.items())
-    taken = "words of few kinds and whole numbers" if categorical else "numbers, and words of two kinds as 0 and 1"
-    raise ValueError(f"{table.name}: {whys}. Taken are {taken}{_remedies(table, features, refused)}")
+    wanted = (
+        "whole numbers, or words of few kinds" if categorical else "numbers, or words of two kinds, read as 0 and 1"
+    )
+    raise ValueError(f"{table.name}: {whys}. A feature holds {wanted}{_remedies(table, features, refused)}")
 
 
 def _remedies(table: Table, features: Sequence[Column], refused: Mapping[str, str]) -> str:
-    """Return what may be done about columns that are no features."""
+    """Return what the user can do about columns that cannot be features."""
     if len(table.raw) == 1:
         marks = "write one mark between them, such as a comma, and delete the lines above their names"
         return f": if these lines are several cells each, {marks}"
-    said = [f"{flag('drop', refused)} leaves out what cannot be taken"] if len(refused) < len(features) else []
+    remedies = [f"{flag('drop', refused)} leaves out these columns"] if len(refused) < len(features) else []
     if features[0].name in refused and features[0].is_distinct and features[0].share_of_numbers < 0.5:
-        said.append(f"{flag('index', [features[0].name])} keeps {features[0].name!r} as labels of the rows")
+        remedies.append(f"{flag('index', [features[0].name])} keeps {features[0].name!r} as labels of the rows")
     if any("words of" in why for why in refused.values()):
-        said.append(f"{commands_of_levels()} takes words of several kinds")
-    return f": {'; '.join(said)}" if said else ""
+        remedies.append(f"{commands_of_levels()} takes words of several kinds")
+    return f": {'; '.join(remedies)}" if remedies else ""
 
 
 def commands_of_levels() -> str:
@@ -81,13 +83,16 @@ def _commands(families: Iterable[type[Family]]) -> str:
 
 
 def two_values(column: Column) -> tuple[Array, str] | None:
-    """Return the 0 or 1 that each value of a two-valued column of words is, and what says so; None if it is none."""
+    """Return the 0 or 1 of each value of a column of two words, and a note that says which is which.
+
+    Return None if the column does not hold two words.
+    """
     words: list[Any] = [f"{value}".strip().lower() for value in column.values]
     known: list[Any] = BOTH.get(frozenset(words), sorted({*words}))
     if column.categories is not None and frozenset(words) not in BOTH:
         words, known = column.values, list(column.categories)
-    elif frozenset(words) not in BOTH and (len(known) == len(column.which) or any(map(_is_no_word, known))):
-        return None  # names of the rows, amounts or marks
+    elif frozenset(words) not in BOTH and (len(known) == len(column.codes) or any(map(_is_no_word, known))):
+        return None  # a different word in each row; or amounts or marks, which are no words
     if len(known) != 2 or (column.categories is None and not np.isnan(column.numbers).all()):
         return None
     codes = np.array([known.index(word) for word in words], dtype=np.float64)
@@ -96,7 +101,7 @@ def two_values(column: Column) -> tuple[Array, str] | None:
 
 
 def is_date(column: Column) -> bool:
-    """Whether most values are dates or times, or numbers that count or write days, as their name or form says."""
+    """Whether most values are dates or times, or numbers that stand for days by the column's name or their form."""
     numbers, texts = column.numbers, column.texts
     if texts and all(map(DAY_MONTH.fullmatch, texts)) and any(text[0] == "0" for text in texts):
         return True
@@ -104,7 +109,7 @@ def is_date(column: Column) -> bool:
         words = [value for value, known in zip(column.values, numbers, strict=True) if np.isnan(known)]
         return sum(map(_is_day, words)) > len(numbers) / 2
     if DATED.fullmatch(column.name) and min(numbers, default=0) > 10_000:
-        return True  # days or seconds since some day
+        return True  # a number of days or seconds since a fixed day
     written = WITH_MONTHS if OF_MONTHS.fullmatch(column.name) else COMPACT_DATE
     return len(numbers) > 1 and all(written.fullmatch(f"{value:.15g}") for value in numbers)
 
@@ -119,16 +124,16 @@ def _is_no_word(text: str) -> bool:
 
 
 def _refusal(table: Table, column: Column, categorical: bool) -> str:
-    """Return why a column cannot be a feature, naming line and value, or nothing."""
-    n, values, n_observed = len(column.which), column.values, int(column.observed.sum())
+    """Return why a column cannot be a feature, with line and value, or "" if it can."""
+    n, values, n_observed = len(column.codes), column.values, int(column.observed.sum())
     if n_observed == 0:
         return "has no observed cell"
     odd = np.isnan(column.numbers) if not column.is_numeric else column.numbers % 1 != 0
-    place = int(np.argmax(odd))  # of the value that shows best what it holds: no number, or no whole one
-    at = column.shown(place) + f" in {table.place(column.first_row(place))}" * bool(table.lines)
+    code = int(np.argmax(odd))  # of the value that messages show: the first that is no number, or no whole number
+    at = column.shown(code) + f" in {table.row_name(column.first_row(code))}" * bool(table.lines)
     if is_date(column):
         return f"holds dates{' or times' * (':' in at)} ({at})"
-    if not column.is_numeric and 1 < len(values) == n_observed < n / 2 and column.which[0] == 0:
+    if not column.is_numeric and 1 < len(values) == n_observed < n / 2 and column.codes[0] == 0:
         return f"holds each word once, above empty cells, as merged cells do ({at}): write it into every row"
     too_many = len(values) > max(MOST_LEVELS, n / 2) or (len(values) == n >= FEW_ROWS and not column.is_numeric)
     if categorical:
@@ -147,7 +152,7 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
 
 
 def _no_answers(values: Iterable[Any]) -> str:
-    """Return what to do about words beside those of a pair such as yes and no."""
+    """Return what to do about words that are not of a pair such as yes and no: they may mark missing cells."""
     words = {f"{value}".strip().lower(): f"{value}" for value in values}
     pair = next((pair for pair in BOTH if pair < words.keys()), words.keys())
     others = [word for key, word in words.items() if key not in pair]
@@ -155,75 +160,80 @@ def _no_answers(values: Iterable[Any]) -> str:
 
 
 def _misfit(column: Column, categorical: bool) -> int | None:
-    """Return the place of the first value of a column of numbers that is none."""
+    """Return the code of the first value that is no number, if at least half of the cells are numbers; else None."""
     if column.is_numeric or column.share_of_numbers < 0.5:
         return None
-    places = np.flatnonzero(np.isnan(column.numbers)).tolist()
-    if categorical and any((column.which == place).sum() > 1 for place in places):
+    codes = np.flatnonzero(np.isnan(column.numbers)).tolist()
+    if categorical and any((column.codes == code).sum() > 1 for code in codes):
         return None
-    return int(places[0])
+    return int(codes[0])
 
 
 def _refuse_misfits(table: Table, features: Sequence[Column], misfits: list[tuple[Column, int]]) -> NoReturn:
-    """Raise an error about the first cells that are no numbers: words of a second header, of a note, or values."""
-    row = min(column.first_row(place) for column, place in misfits)
-    heads = [(column, place) for column, place in misfits if column.first_row(place) == row]
-    words = [column.shown(place) for column, place in heads]
+    """Raise an error about the first cells that are no numbers.
+
+    A row of several such words may be a second header, a row of units, or the begin of another table. A row with one
+    such word and no number may be a note. In all other cases the word itself is the fault.
+    """
+    row = min(column.first_row(code) for column, code in misfits)
+    heads = [(column, code) for column, code in misfits if column.first_row(code) == row]
+    words = [column.shown(code) for column, code in heads]
     begins = [word.lstrip("'")[:1] for word in words]
     n_numbers = sum(column.observed[row] for column in features) - len(heads)
-    once = all((column.which == place).sum() == 1 for column, place in heads)
+    once = all((column.codes == code).sum() == 1 for column, code in heads)
     if len(words) > 1 and once and len(set(words)) == len(words) and not any(map(str.isdecimal, begins)):
-        given = f"{table.at(row)} holds {', '.join(words)}"
+        given = f"{table.location(row)} holds {', '.join(words)}"
         if row == 0 and len(heads) == len(misfits):
             raise ValueError(f"{given} among numbers: if these are units or titles, delete the line")
         if not n_numbers and not set(begins) & set("#<>"):
             raise ValueError(f"{given} and no number: if a second header or another table begins here, delete it")
-    column, place = misfits[0]
+    column, code = misfits[0]
     odd = {one.name: [one.values[at] for at in np.flatnonzero(np.isnan(one.numbers))] for one, _ in misfits}
     with_unit = [value for value in odd[column.name] if has_unit(f"{value}")]
-    is_low = column.first_row(place) >= len(column.which) - LOWEST and " " in column.shown(place)
+    is_low = column.first_row(code) >= len(column.codes) - LOWEST and " " in column.shown(code)
     advice = "; write numbers alone, or all of the column with one unit"
     if with_unit:
         table.refuse(column, column.values.index(with_unit[0]), "a number", advice, words=[])
-    if len(features) > 1 and len(heads) == 1 and (not n_numbers or is_low) and (column, place) == heads[0]:
+    if len(features) > 1 and len(heads) == 1 and (not n_numbers or is_low) and (column, code) == heads[0]:
         advice = f"; {'it stands alone, so ' * (not n_numbers)}delete the line if it is a note"
-    elif not column.shown(place).lstrip("'")[0].isdecimal():
+    elif not column.shown(code).lstrip("'")[0].isdecimal():
         advice = ""
     marks = [value for values in odd.values() for value in values if not has_unit(f"{value}")]
-    table.refuse(column, place, "a number", advice, words=list(dict.fromkeys(marks)))
+    table.refuse(column, code, "a number", advice, words=list(dict.fromkeys(marks)))
 
 
 def takes_units(pair: Family) -> bool:
-    """Whether a family's cells may be numbers with a unit: where cells are levels or 0 and 1, ``1 dose`` is a word."""
+    """Whether cells of a family may have units: not if they are levels or 0 and 1, where ``1 dose`` is a word."""
     cells = pair.parameters_type.cells
     size, two = pair.of_data.get(cells.size_name, 1), np.full((1, 1), 2.0)
     return not pair.categorical and not (np.ndim(size) == 0 and cells.misfits(two, cells.sizes(size, two.shape)).any())
 
 
 def samples_of(features: Sequence[Column], categorical: bool) -> tuple[Any, list[str]]:
-    """Return the samples, an array of numbers or a frame of levels, and what words became."""
-    cells, said = zip(*map(_levels if categorical else _numbers, features), strict=True)
+    """Return the samples, an array of numbers or a frame of levels, and notes on how words were read."""
+    cells, notes = zip(*map(_levels if categorical else _numbers, features), strict=True)
     names = [column.name for column in features]
     X = pd.DataFrame(dict(zip(names, cells, strict=True))) if categorical else np.stack(cells, axis=1)
-    return X, [f"{', '.join(some)}: {became}" for became, some in by_what(zip(names, said, strict=True)).items()]
+    grouped = names_by_message(zip(names, notes, strict=True))
+    return X, [f"{', '.join(of_note)}: {note}" for note, of_note in grouped.items()]
 
 
 def _numbers(column: Column) -> tuple[Array, str]:
-    """Return a feature as numbers, NaN where a cell is missing, and what was turned into numbers."""
+    """Return a feature as numbers (n,), NaN where a cell is missing, and a note on words that became numbers."""
     if column.is_numeric:
         return column.array, ""
-    codes, said = two_values(column) or (column.numbers, "")
-    return np.append(codes, np.nan)[column.which], said
+    values, note = two_values(column) or (column.numbers, "")
+    return np.append(values, np.nan)[column.codes], note
 
 
 def _levels(column: Column) -> tuple[Any, str]:
-    """Return a feature as levels, and which these are, with what is odd about them."""
+    """Return a feature as levels, and a note that lists the levels and asks about odd ones."""
     cells: Any = column.array
     levels = [f"{value:g}" for value in np.unique(column.numbers).tolist()]
     if not column.is_numeric or column.categories is not None:
         known = sorted(set(column.values), key=str) if column.categories is None else list(column.categories)
         values, levels = [*column.values, None], [str(level) for level in known]
-        cells = pd.Categorical([values[code] for code in column.which], categories=known)
+        cells = pd.Categorical([values[code] for code in column.codes], categories=known)
     days = [level for level in levels if DATE.fullmatch(level)]
     parts = {part for level in levels for part in SEVERAL.split(level) if part != level}
     odd = f", ... ({len(levels)})" * (len(levels) > 8)
@@ -234,7 +244,7 @@ def _levels(column: Column) -> tuple[Any, str]:
 
 
 def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) -> None:
-    """Raise an error about the first cell that the family cannot take, such as a half among counts."""
+    """Raise an error about the first cell that is illegal for the family, such as 0.5 among counts."""
     cells = pair.parameters_type.cells
     size = pair.of_data.get(cells.size_name, 1)
     if pair.categorical or np.ndim(size) == 2:
@@ -251,19 +261,19 @@ def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) 
         if measured:
             advice += f"; {commands_of_measurements()} takes measurements"
         words: list[Any] | None = [] if measured else None
-        table.refuse(features[d], int(features[d].which[row]), cells.wanted(sizes), advice, words)
+        table.refuse(features[d], int(features[d].codes[row]), cells.wanted(sizes), advice, words)
 
 
 def repeats_of(table: Table, weights: Column | None) -> np.ndarray | None:
-    """Return how often each row was observed, or None if each was once."""
+    """Return the frequency of each row (n,), or None if no column holds frequencies."""
     if weights is None:
         return None
     counts, drop = weights.array, flag("drop", [weights.name])
     for row in np.flatnonzero(~(counts >= 0) | (counts % 1 != 0)).tolist()[:1]:
-        value = weights.shown(weights.which[row]) if weights.observed[row] else "an empty cell"
+        value = weights.shown(weights.codes[row]) if weights.observed[row] else "an empty cell"
         wanted = f"frequencies in column {weights.name!r} must be whole numbers of at least 0, got {value}"
         remedy = f"{drop} leaves the column out, naming it in --columns makes it a feature"
-        raise ValueError(f"{table.at(row)}: {wanted}: rows are repeated as often; {remedy}")
+        raise ValueError(f"{table.location(row)}: {wanted}: rows are repeated as often; {remedy}")
     if not 0 < counts.sum() <= MOST_ROWS:
         total = f"must add up to at most {MOST_ROWS} samples and at least 1, got {counts.sum():.15g}"
         raise ValueError(f"{table.name}: column {weights.name!r} {total}")

@@ -1,6 +1,7 @@
-"""Opening a file of one's own and cutting its text: its kind, encoding, separator and quotation mark are found out.
+"""Open a user's file and split its text into cells; detect its kind, encoding, separator and quotation mark.
 
-Python's csv module cuts, for it keeps what pandas.read_csv loses: how many cells a short row has, and its line.
+Python's csv module splits the text, because pandas.read_csv loses two things that messages need: the number of cells of
+a short row, and the line at which a row begins.
 """
 
 import codecs
@@ -21,37 +22,37 @@ KINDS = (".csv", ".tsv", ".txt", ".parquet")
 PARQUET, GZIP = b"PAR1", b"\x1f\x8b"
 BOMS = {
     "utf-8-sig": (codecs.BOM_UTF8,),
-    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),  # which begin with the marks of utf-16
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),  # before utf-16, whose marks these begin with
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
 }
-INVISIBLE = re.compile("[\ufeff\u200b\u200e\u200f\u202a-\u202d\u2060\u2066-\u2069]")  # no part of cells
-NOT_WESTERN = re.compile(r"[^\x00-\x7f\s«»“”„‘’‚…–—°€£§±]{3,}")  # so many letters with accents in a row has no language
+INVISIBLE = re.compile("[\ufeff\u200b\u200e\u200f\u202a-\u202d\u2060\u2066-\u2069]")  # characters to remove
+NOT_WESTERN = re.compile(r"[^\x00-\x7f\s«»“”„‘’‚…–—°€£§±]{3,}")  # no Western word has three accented letters in a row
 ENCODE = (
     "save it as CSV UTF-8, or name its encoding, as in --encoding cp1251 (Cyrillic), cp1250 (Czech, Polish), "
     "cp1253 (Greek), cp1255 (Hebrew), cp1256 (Arabic), gb18030 (Chinese), shift_jis (Japanese) or euc_kr (Korean)"
 )
-SEPARATORS = "\t;|, "  # the first where two fit
-SAMPLE, MOST_CELLS = 500, 20_000  # lines, and cells of them, by which a separator is found
+SEPARATORS = "\t;|, "  # of two that fit equally well the first is taken
+SAMPLE, MOST_CELLS = 500, 20_000  # lines and cells from which the separator is detected
 SINGLE_QUOTED = re.compile(r"(?m)(?:^|[\t;|, ])'[^'\n]*'(?:$|[\t;|, ])")
-FORMULA = re.compile(r'^\s*="(.*)"\s*$')  # by which spreadsheets keep codes from becoming numbers
-RULE = re.compile(r" ?:?[-=]{3,}:?( :?[-=]{3,}:?)+ ?")  # between names and numbers, as Markdown has
+FORMULA = re.compile(r'^\s*="(.*)"\s*$')  # a spreadsheet's ="007" for a code that must not become a number
+RULE = re.compile(r" ?:?[-=]{3,}:?( :?[-=]{3,}:?)+ ?")  # a line of dashes below the names, as in Markdown
 HINT = re.compile(r'"?sep=(.)"?\n', re.IGNORECASE)
 
 
 @dataclass
 class Rows:
-    """Rows of cells, stripped of blanks, without empty ones.
+    """The rows of a text file that are not empty.
 
     Attributes
     ----------
     separator : str
-        Between cells; "" where each line is one cell.
+        The mark between cells; "" if each line is one cell.
     cells : list of list of str
-        By row.
+        Cells of each row, without blanks around them.
     lines : list of int
-        The line in the file at which each row begins, from 1.
+        The line of the file at which each row begins, from 1.
     notes : list of str
-        What was found out, for the user.
+        What the user should know about these rows.
     """
 
     separator: str
@@ -61,12 +62,12 @@ class Rows:
 
 
 def content_of(path: Path) -> bytes:
-    """Return the bytes of a file that may be a table; of Parquet, which may be large, none but the first.
+    """Return the bytes of a file; of Parquet, which may be large, only the first four.
 
     Raises
     ------
     ValueError
-        If the file cannot be read or is of another kind; the message says what to do.
+        If the file cannot be read, or is of a kind that holds no table; the message says what to do.
     """
     if path.is_dir():
         if any(path.rglob("*.parquet")):
@@ -85,18 +86,18 @@ def content_of(path: Path) -> bytes:
         raise ValueError(f"data file {path} is packed, and damaged or cut off ({error}): {remedy}") from None
     except OSError as error:
         raise ValueError(f"data file {path} cannot be read: {error}") from None
-    begin = b"".join(content[:1000].split()).decode("latin-1")  # JSON may have blanks between its marks
+    begin = b"".join(content[:1000].split()).decode("latin-1")  # without blanks, which JSON may have between its marks
     _refuse_kind(path, [kind for kind in kinds if begin.startswith(tuple(kind.get("begins", ())))])
     return content
 
 
 def _refuse_kind(path: Path, kinds: list[dict[str, str]]) -> None:
     for kind in kinds:
-        raise ValueError(f"data file {path} is {kind['is']}; taken are {', '.join(KINDS)}: {kind['remedy']}")
+        raise ValueError(f"data file {path} is {kind['is']}; accepted are {', '.join(KINDS)}: {kind['remedy']}")
 
 
 def stem_of(path: Path) -> str:
-    """Return a file's name without the ending of its kind, and without that of gzip.
+    """Return a file's name without its suffix, such as .csv or .csv.gz.
 
     Examples
     --------
@@ -109,19 +110,19 @@ def stem_of(path: Path) -> str:
     return inner.stem if path.suffix.lower() == ".gz" and inner.suffix.lower() in KINDS else path.stem
 
 
-def text_of(path: Path, content: bytes, asked: str | None = None) -> tuple[str, str]:
-    """Return the text of a file and its encoding: that asked for, that of its byte order mark, UTF-8, or an old one.
+def text_of(path: Path, content: bytes, reading: str | None = None) -> tuple[str, str]:
+    """Decode a file; return its text and the encoding.
 
-    An old one is that of the Mac where lines end as they did there, and else Windows' cp1252, if what it makes of the
-    bytes may be words of the West.
+    The encoding is the first of these that decodes the bytes: the given one, that of the byte order mark, UTF-8,
+    ``mac_roman`` (if lines end in carriage returns alone), ``cp1252`` (if the text may be in a Western language).
 
     Raises
     ------
     ValueError
-        If the bytes are no text.
+        If none of these encodings decodes the bytes.
     """
-    encoding = asked or next((name for name, marks in BOMS.items() if content.startswith(marks)), "utf-8")
-    old = [] if asked or not encoding.startswith("utf-8") else ["cp1252"]
+    encoding = reading or next((name for name, marks in BOMS.items() if content.startswith(marks)), "utf-8")
+    old = [] if reading or not encoding.startswith("utf-8") else ["cp1252"]
     if old and b"\0" in content:
         raise ValueError(f"data file {path} is binary, or UTF-16 without a byte order mark: save it as CSV UTF-8")
     if old and b"\r" in content and b"\n" not in content:
@@ -141,8 +142,8 @@ def text_of(path: Path, content: bytes, asked: str | None = None) -> tuple[str, 
     raise ValueError(f"data file {path} is no text in {', and none in '.join([encoding, *old])}: {ENCODE}")
 
 
-def cut(path: object, text: str) -> Rows:
-    """Return the rows of a text file.
+def split_rows(path: object, text: str) -> Rows:
+    """Detect separator and quotation mark of a text, and split it into rows.
 
     Raises
     ------
@@ -150,18 +151,18 @@ def cut(path: object, text: str) -> Rows:
         If a quotation mark is not closed.
     """
     first_line, hint = 1, HINT.match(text)
-    if hint:  # which Excel writes and obeys
+    if hint:  # a line such as sep=; that Excel writes and obeys
         text, first_line = text[hint.end() :], 2
     quote = "'" if '"' not in text and SINGLE_QUOTED.search(text[:100_000]) else '"'
     separator = hint[1] if hint and hint[1] in text[: text.find("\n")] else _separator(text, quote)
     try:
-        return rows_by(text, separator, quote, first_line)
+        return split_by(text, separator, quote, first_line)
     except csv.Error as error:
         raise ValueError(f"data file {path} cannot be cut into cells: {error}; is a quotation mark open?") from None
 
 
-def rows_by(text: str, separator: str, quote: str = '"', first_line: int = 1) -> Rows:
-    """Return the rows of a text by one separator; "" takes each line as one cell."""
+def split_by(text: str, separator: str, quote: str = '"', first_line: int = 1) -> Rows:
+    """Split a text into rows by a given separator; "" takes each line as one cell."""
     rows, n_empty = Rows(separator, [], []), 0
     for line, cells in _records(text, separator, quote):
         cells = [(FORMULA.sub(r"\1", cell) if '="' in cell else cell).strip() for cell in cells]
@@ -202,5 +203,5 @@ def _separator(text: str, quote: str) -> str:
             numbers = sum(looks_like_number(cell) or has_unit(cell) for cell in cells) / len(cells)
             scores[separator] = (round(times / len(records), 6), numbers)
     if scores.get("\t", (0, 0))[0] > 0.8:
-        scores.pop(" ", None)  # which cuts at tabs too
-    return max(scores, key=scores.__getitem__) if scores else "," * broken  # by which the error will be shown
+        scores.pop(" ", None)  # a blank splits at tabs too
+    return max(scores, key=scores.__getitem__) if scores else "," * broken  # a comma then reproduces the error

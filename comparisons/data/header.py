@@ -1,9 +1,10 @@
-"""The header of a text file: names of the columns, or a refusal that names the line; a file without one gets names.
+"""Decide whether the first line of a text file is a header, and name the columns.
 
-A first line is data where it holds decimals, or a cell that its column repeats; it is a header where it holds words, or
-where each column has its name or nothing in every cell, as answers have that one ticks.
-Whole numbers in it may be either: 0, 1, 2, ... is what pandas writes for arrays, 2019, 2020, 2021, ... are years, if no
-cell below is one, and others are asked about.
+The first line is data if it holds decimals, or a cell that its column repeats. It is a header if it holds words. It is
+a header too if every cell below is empty or repeats the name of its column, as in exports of tick boxes. Whole numbers
+may be either: 0, 1, 2, ... are the names that pandas gives to the columns of an array; 2019, 2020, 2021, ... are names
+if no cell below is a year; all others are ambiguous, and raise an error that names the line. Columns without a header
+are called x0, x1, and so on.
 """
 
 import re
@@ -12,23 +13,23 @@ from pathlib import Path
 from typing import NoReturn
 
 from comparisons.data.decimals import looks_like_number
-from comparisons.data.files import SAMPLE, Rows, rows_by
+from comparisons.data.files import SAMPLE, Rows, split_by
 from comparisons.data.options import is_mark
 from comparisons.data.table import Table
 from models.shown import shown
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|\.\.\.\d+)?")  # as pandas and readr call such columns
-PADDED = re.compile(r"0\d")  # the begin of no number, but of decimals
+PADDED = re.compile(r"0\d")  # no number begins so, but the decimals of one may
 WHOLE, SHARE, YEAR = (re.compile(kind) for kind in (r"\d+", r"\d+ ?[%€$£¥]?", r"(1[89]|2[01])\d\d"))
 
 
 def table_of(path: Path, text: str, rows: Rows) -> Table:
-    """Return the table in rows of cells.
+    """Return the table that rows of cells make.
 
     Raises
     ------
     ValueError
-        If the lines are no table; the message names the line.
+        If the rows make no table; the message names the line.
     """
     where = f"data file {path}"
     if not rows.cells:
@@ -59,19 +60,19 @@ def table_of(path: Path, text: str, rows: Rows) -> Table:
 
 
 def _check_names(where: str, rows: Rows, names: list[str], unnamed: list[str]) -> None:
-    """Raise an error unless the first line names each column, and each by another name."""
+    """Raise an error unless all columns have different names, and at most one column has none."""
     (header, *body), first = rows.cells, rows.lines[0]
     if repeated := [name for name, times in Counter(names).items() if times > 1]:
-        which = f"got {', '.join(map(repr, repeated))} more than once in line {first}"
+        given = f"got {', '.join(map(repr, repeated))} more than once in line {first}"
         remedy = f"rename them there{', or keep one of the tables side by side' * (len(names) < len(header))}"
-        raise ValueError(f"{where} must have a different name for each column, {which}: {remedy}")
+        raise ValueError(f"{where} must have a different name for each column, {given}: {remedy}")
     if len(unnamed) > 1 and not _numbers(body[0]):
         given = f"line {first}, {shown(','.join(header))}, does not name every column"
         raise ValueError(f"{where}: {given}: give each column one name, in one line")
 
 
 def _single_column(where: str, text: str, rows: Rows) -> Rows:
-    """Return rows of one number each where a comma that seems to cut is the decimal mark of a single column."""
+    """Return rows of one cell each if all commas of the file are decimal marks of a single column."""
     header, *body = rows.cells
     if rows.separator == "" and any(mark in header[0] and mark in cells[0] for mark in ",;\t" for cells in body[:1]):
         given = f"line {rows.lines[0]} is {header[0]!r}"
@@ -84,16 +85,20 @@ def _single_column(where: str, text: str, rows: Rows) -> Rows:
     if [cells[0] for cells in body] == [f"{i}" for i in range(1, len(body) + 1)]:
         given = f"line {rows.lines[1]}, {','.join(body[0])}, may be one number with a decimal comma, or a row's number"
         raise ValueError(f"{where}: {given} and one: put both names into the first line, or write a decimal point")
-    return rows_by(text, "")
+    return split_by(text, "")
 
 
 def _is_cut(cells: list[str]) -> bool:
-    """Whether a row may be one number that is cut at its decimal comma."""
+    """Whether the two cells of a row may be one number, split at its decimal comma."""
     return len(cells) == 2 and all(map(re.Pattern.fullmatch, (WHOLE, SHARE), (cells[0].lstrip("+-"), cells[1])))
 
 
 def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
-    """Return rows of equal length: empty cells at the end count for nothing, and R's header lacks the rows' names."""
+    """Return rows of equal length.
+
+    Empty cells at the end of a row do not count. A header with one cell less than all rows is that of R's
+    ``write.table``, in which the column of row names has no name.
+    """
     header, *body = rows.cells
     filled = [d for d, cell in enumerate(header) if cell]
     width, widest = _width(header), max(map(_width, body), default=0)
@@ -101,7 +106,7 @@ def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
         title = f"line {rows.lines[0]}: {header[filled[0]]!r} is a title and no header"
         raise ValueError(f"{where}, {title}: delete the lines above the names")
     if body and all(len(cells) == _width(cells) == len(header) + 1 for cells in body):
-        are_names = len({cells[0] for cells in body}) == len(body)  # as R writes them
+        are_names = len({cells[0] for cells in body}) == len(body)
         may_be_cut = rows.separator == "," and not quoted and all(map(WHOLE.fullmatch, body[0][:2]))
         if not are_names or may_be_cut:
             _refuse_ragged(where, rows, rows.lines[1], body[0], width)
@@ -118,7 +123,7 @@ def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
 
 
 def _width(cells: list[str]) -> int:
-    """Return the number of cells up to the last that is not empty."""
+    """Return the number of cells up to the last filled one."""
     if cells and cells[-1]:
         return len(cells)
     return max((index for index, cell in enumerate(cells, start=1) if cell), default=0)
@@ -133,11 +138,11 @@ def _is_word(cell: str) -> bool:
 
 
 def _is_header(where: str, rows: Rows) -> bool:
-    """Whether the first row holds names; where that cannot be known it is refused."""
+    """Whether the first row holds names; raise an error if it may be names or data."""
     header, *body = rows.cells
     numbers = _numbers(header)
     if len(header) > 1 and not numbers:
-        body = [cells for cells in body if cells != header]  # where it is repeated it is one all the more
+        body = [cells for cells in body if cells != header]  # a header that is repeated below is a header
     words = [d for d, cell in enumerate(header) if _is_word(cell)]
     columns = {d: [cells[d] for cells in body if cells[d] and not is_mark(cells[d])] for d in words}
     of_words = {d: column for d, column in columns.items() if 2 * len(_numbers(column[:SAMPLE])) < len(column[:SAMPLE])}
@@ -149,7 +154,7 @@ def _is_header(where: str, rows: Rows) -> bool:
 
 
 def _are_names(where: str, rows: Rows, values: list[int], only: bool) -> bool:
-    """Whether whole numbers in the first row are names; ``only`` says that there is no word among them."""
+    """Whether whole numbers in the first row are names; ``only`` says that the row has no words."""
     count, first = len(values), values[0]
     steps = values == list(range(first, first + count))
     numbers = [cell for cells in rows.cells[1:SAMPLE] for cell in _numbers(cells)]
@@ -166,7 +171,7 @@ def _are_names(where: str, rows: Rows, values: list[int], only: bool) -> bool:
 
 
 def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: int) -> NoReturn:
-    """Raise an error about a row that is longer or shorter than the header, with the first advice that fits."""
+    """Raise an error about a row that is longer or shorter than the header; give the first advice that applies."""
     header, *body = rows.cells
     is_alone = line != rows.lines[0] and len(cells) == 1 < width and not looks_like_number(cells[0])
     parts = [cells[0].split(mark) for mark in ",;\t|"]
@@ -189,7 +194,10 @@ def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: i
 
 
 def _begin(rows: Rows) -> int:
-    """Return the line of names that stands below other lines, or 0. From it on are most rows, all of one length."""
+    """Return the line at which the table seems to begin, below lines of other text; 0 if there is no such line.
+
+    From it on all rows have one length, and they are more than half of all rows.
+    """
     widths = [len(cells) for cells in rows.cells]
     first = max((row for row in range(1, len(widths)) if widths[row - 1] != widths[-1]), default=0)
     count, n_numbers = widths[first], len(_numbers(rows.cells[first]))

@@ -1,4 +1,4 @@
-"""How a file of one's own is read: the options of :func:`comparisons.data.read`, and the flags of every command."""
+"""The options of :func:`comparisons.data.read`, as Python arguments and as flags of every command."""
 
 import csv
 import shlex
@@ -14,19 +14,19 @@ from models.shown import shown
 MARKS = ("NA", "N/A", "n.a.", "#N/A", "#NULL!", "nan", "NULL", "\\N", "<NA>", "NaT", "None", ".", "..", "?", "-", "–")
 _MARKS = {"", *(mark.lower() for mark in MARKS)}
 FLAGS = (
-    Option("columns", None, "Of your own file: names of the features, a,b; every other column is left out"),
-    Option("drop", None, "Of your own file: names of columns to leave out"),
-    Option("weights", None, "Of your own file: column of frequencies; a column 'count' holds them without being asked"),
-    Option("index", None, "Of your own file: column of the rows' labels"),
-    Option("missing", None, f"Of your own file: marks of missing cells besides an empty cell, {' '.join(MARKS)}"),
-    Option("decimal", None, "Of your own file: decimal mark, if it is not clear", choices=(".", ",")),
-    Option("encoding", None, "Of your own file: encoding, such as cp1251, if it is not found out"),
+    Option("columns", None, "For your own file: names of the features, a,b; every other column is left out"),
+    Option("drop", None, "For your own file: names of columns to leave out"),
+    Option("weights", None, "For your own file: column of frequencies; default: a column called count"),
+    Option("index", None, "For your own file: column of the rows' labels"),
+    Option("missing", None, f"For your own file: marks of missing cells besides an empty cell, {' '.join(MARKS)}"),
+    Option("decimal", None, "For your own file: decimal mark, if the file leaves it open", choices=(".", ",")),
+    Option("encoding", None, "For your own file: encoding, such as cp1251, if it is not detected"),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What was asked of a file; the fields are explained in :func:`comparisons.data.read`."""
+    """How to read a file, as the user asked; the fields are explained in :func:`comparisons.data.read`."""
 
     columns: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
@@ -38,19 +38,19 @@ class Reading:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
-        """Return the options among ``given``: lists as text such as ``a,b`` or as sequences; None is not given."""
-        asked = {name: value for name, value in given.items() if value is not None}
+        """Check options and return them as a reading; an option that is None was not given."""
+        checked = {name: value for name, value in given.items() if value is not None}
         for option in FLAGS:
-            if (value := asked.get(option.name)) is None:
+            if (value := checked.get(option.name)) is None:
                 continue
             if option.name in LISTS:
-                asked[option.name] = _listed(option.name, value)
+                checked[option.name] = _listed(option.name, value)
             elif not isinstance(value, str):
                 raise ValueError(f"{option.name} must be text, got {shown(value)}")
             elif option.name == "encoding" and not _is_encoding(value):
                 raise ValueError(f"encoding must be one that Python knows, such as utf-8 or cp1251, got {shown(value)}")
             option.check(value)
-        return cls(**asked)
+        return cls(**checked)
 
     def __post_init__(self) -> None:
         for name, times in Counter(name for _, name in self.named).items():
@@ -60,7 +60,7 @@ class Reading:
 
     @property
     def named(self) -> list[tuple[str, str]]:
-        """Each option's name with each column that it names."""
+        """Pairs of an option and a column that it names."""
         lists = {"columns": self.columns, "drop": self.drop, "weights": (self.weights,), "index": (self.index,)}
         return [(option, name) for option, names in lists.items() for name in names if name is not None]
 
@@ -75,13 +75,13 @@ def is_mark(text: str) -> bool:
 
 
 def split_reading(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the options of reading a file that were given, and the rest: a family's options."""
+    """Split options into those of reading a file, if given, and those of a family."""
     reading = {name: value for name, value in options.items() if name in NAMES and value is not None}
     return reading, {name: value for name, value in options.items() if name not in NAMES}
 
 
 def flag(name: str, values: Iterable[str]) -> str:
-    """Return a flag with a list of values as it is typed in a shell.
+    """Return a flag with a list of values, quoted for a shell.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def flag(name: str, values: Iterable[str]) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a question that names what is spelt nearly alike, or nothing.
+    """Return a question that names the known name of the most similar spelling, or "".
 
     Examples
     --------
@@ -107,9 +107,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {by_lower[near[0]]}?" if near else ""
 
 
-def check_names(asked: Reading, known: Sequence[str], guess: str = "") -> None:
-    """Raise a ValueError unless every column that was named is there; ``guess`` says what the encoding may be."""
-    for option, name in asked.named:
+def check_names(reading: Reading, known: Sequence[str], guess: str = "") -> None:
+    """Raise a ValueError if an option names a column that the file does not have.
+
+    ``guess`` describes a guessed encoding, which may be why the names differ.
+    """
+    for option, name in reading.named:
         if name not in known:
             given = f"columns are {', '.join(known)}; got {shown(name)}"
             near = f"; {guess}" if guess else did_you_mean(name, known)

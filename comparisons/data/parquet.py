@@ -1,4 +1,7 @@
-"""Parquet, a file or a folder; of one too large for the memory a random sample of the rows, and all rows by chunks."""
+"""Read a Parquet file or a folder of them; if it is too large for memory, read a random sample of its rows.
+
+All rows then remain available as chunks, to which EM is fitted.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,23 +17,23 @@ from comparisons.data.cells import as_numbers
 from comparisons.data.table import Column, Table
 from comparisons.declarations import AllRows
 
-MOST_CELLS = 2**24  # of a file that is read as a whole
+MOST_CELLS = 2**24  # of a file that is read whole
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Which rows of a large file were read.
+    """The random sample of rows that was read from a large file.
 
     Attributes
     ----------
     rows : dask.dataframe.DataFrame
-        All rows.
+        All rows of the file.
     n_rows : int
-        How many there are.
+        Number of all rows.
     numbers : ndarray of int, shape (m,)
-        The rows that were read, counted from 0.
+        Numbers of the rows in the sample, from 0.
     seed : int
-        What they were drawn with.
+        Seed of the sample.
     """
 
     rows: Any
@@ -39,7 +42,10 @@ class Sample:
     seed: int
 
     def all_rows(self, features: Sequence[Column], categorical: bool, missing: Sequence[str]) -> AllRows:
-        """Return all rows of the features, for EM, or why it cannot take them; ``missing`` marks missing cells."""
+        """Return all rows of the features for EM, or the reason why EM cannot take them.
+
+        ``missing`` lists marks of missing cells.
+        """
         names, codes = [one.name for one in features], as_numbers(missing)
         kinds = self.rows.dtypes[names].items()
         changed = [name for name, kind in kinds if not is_numeric_dtype(kind) or (is_bool_dtype(kind) and missing)]
@@ -52,18 +58,18 @@ class Sample:
 
 
 def _without(rows: pd.DataFrame, codes: Sequence[float]) -> pd.DataFrame:
-    """Return rows of a frame with NaN for numbers that mark missing cells."""
+    """Return a frame as floats, with NaN in place of the numbers in ``codes``, which mark missing cells."""
     numbers = rows.astype(np.float64)
     return numbers.mask(numbers.isin(codes))
 
 
 def table_of_parquet(path: Path, most_rows: int | None, seed: int) -> Table:
-    """Return the columns of Parquet files, or of a random sample of their rows where they are too large.
+    """Return the columns of Parquet files: all rows, or a random sample of ``most_rows`` if there are too many cells.
 
     Raises
     ------
     ValueError
-        If they cannot be read, have no rows, or hold lists.
+        If the files cannot be read, have no rows, or hold lists.
     """
     try:
         known, sample = dataset(path, format="parquet", partitioning="hive"), None
@@ -89,7 +95,7 @@ def _is_nested(value: Any) -> bool:
 
 
 def _sample_of(path: Path, most_rows: int, seed: int) -> tuple[pd.DataFrame, Sample]:
-    """Return a random sample of the rows of Parquet files as a frame, and what it is a sample of."""
+    """Draw a random sample of the rows of Parquet files; return it as a frame, with its description."""
     from em import open_parquet
     from em.chunked.sampling import row_numbers, rows_at, sizes_of_chunks
 

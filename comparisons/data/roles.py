@@ -1,16 +1,16 @@
-"""Which column of a file is what: a feature, frequencies, labels of the rows, or left out; nothing silently.
+"""Decide the role of each column of a file: feature, frequencies, labels of the rows, or left out, with a note.
 
-=======================================  ==============================================================
-an unnamed first column                  labels of the rows, left out
-whole numbers 1..n, 0..n-1, or a run     they number the rows, left out
-a column called id, index, ...           labels of the rows, left out; refused where a label repeats
-a column called count                    frequencies of the rows
-shares or cumulative sums of these       left out
-n, freq, weight, ... of whole numbers    refused: the user says which
-weight beside a size such as height      a feature, unless it has numbers that are small
-=======================================  ==============================================================
+The user's options come first. A single column is the feature. Otherwise:
 
-What the user names by an option is that. A column that is the only one is the feature.
+=============================================  ==========================================================
+an unnamed first column                        labels of the rows, left out
+whole numbers 1..n, 0..n-1, or consecutive     numbers of the rows, left out
+a column called id, index, ...                 labels of the rows, left out; an error if a label repeats
+a column called count                          frequencies of the rows
+shares or cumulative sums of the frequencies   left out
+whole numbers called n, freq, weight, ...      an error: the user has to choose the role
+"weight" beside a size such as "height"        a feature, unless its numbers are small
+=============================================  ==========================================================
 """
 
 import re
@@ -25,29 +25,29 @@ from comparisons.data.files import SAMPLE
 from comparisons.data.options import Reading, flag
 from comparisons.data.strays import refuse_unlabelled
 from comparisons.data.table import Column, Table
-from comparisons.data.words import called
+from comparisons.data.words import pattern_of
 from models.validation import Array
 
 COUNT = "count"
-FREQUENCY, LABEL, MASS, SIZE = (called(kind) for kind in ("frequency", "label", "mass", "size"))
+FREQUENCY, LABEL, MASS, SIZE = (pattern_of(kind) for kind in ("frequency", "label", "mass", "size"))
 CAMEL_ID = re.compile(r".*[a-zäöüß](Id|ID|Nr)")
 FEWEST_NUMBERED, MANY_ROWS = 3, 10
-ROUNDED = 0.02  # what rounding does to percentages
-FIRST_YEAR = 1800  # a run of larger numbers beside counts is time
+ROUNDED = 0.02  # relative error of rounded percentages
+FIRST_YEAR = 1800  # consecutive numbers above it, beside counts, are years
 
 
 @dataclass
 class Roles:
-    """What each column is.
+    """The roles of the columns.
 
     Attributes
     ----------
     features : list of Column
-        In the order in which they are taken.
+        The features, in the order of the samples' columns.
     weights, labels : Column or None
         Frequencies and labels of the rows.
     notes : list of str
-        What was left out, and how frequencies are used.
+        Which columns were left out and why, and how frequencies are used.
     """
 
     features: list[Column]
@@ -56,24 +56,24 @@ class Roles:
     notes: list[str] = field(default_factory=list)
 
 
-def roles_of(table: Table, columns: Sequence[Column], asked: Reading) -> Roles:
-    """Return what each column is.
+def roles_of(table: Table, columns: Sequence[Column], reading: Reading) -> Roles:
+    """Return the roles of the columns.
 
     Raises
     ------
     ValueError
-        If a column may be two things; the message names the options that say which.
+        If a column may have two roles; the message names the options that choose one.
     """
     by_name = {column.name: column for column in columns}
-    roles = Roles([], by_name.get(asked.weights or ""), by_name.get(asked.index or ""))
-    rest = [column for column in columns if column.name not in (*asked.drop, asked.weights, asked.index)]
-    if asked.drop:
-        roles.notes.append(f"left out, as asked: {', '.join(asked.drop)}")
-    if asked.columns:
-        roles.features = [by_name[name] for name in asked.columns]
-        counts = [one for one in rest if one.name.lower() == COUNT and one.name not in asked.columns]
+    roles = Roles([], by_name.get(reading.weights or ""), by_name.get(reading.index or ""))
+    rest = [column for column in columns if column.name not in (*reading.drop, reading.weights, reading.index)]
+    if reading.drop:
+        roles.notes.append(f"left out, as asked: {', '.join(reading.drop)}")
+    if reading.columns:
+        roles.features = [by_name[name] for name in reading.columns]
+        counts = [one for one in rest if one.name.lower() == COUNT and one.name not in reading.columns]
         roles.weights = roles.weights or next(iter(counts), None)
-        taken = {*asked.columns, *asked.drop, *(one.name for one in (roles.weights, roles.labels) if one)}
+        taken = {*reading.columns, *reading.drop, *(one.name for one in (roles.weights, roles.labels) if one)}
         if others := [name for name in table.raw if name not in taken]:
             roles.notes.append(f"left out, not among --columns: {', '.join(others)}")
         return roles
@@ -95,11 +95,11 @@ def roles_of(table: Table, columns: Sequence[Column], asked: Reading) -> Roles:
 
 
 def _find_roles(table: Table, roles: Roles) -> None:
-    """Take frequencies and labels out of the features."""
+    """Move frequencies and labels out of the features."""
     counts = [column for column in roles.features if column.name.lower() == COUNT][: roles.weights is None]
     others = [column for column in roles.features if column not in counts]
     labels = {column.name: why for column in others if (why := _label(table, column))}
-    if len(labels) == len(others) and (counts or roles.weights):  # values of a table of frequencies are no labels
+    if len(labels) == len(others) and (counts or roles.weights):  # values of a frequency table are no labels
         labels = {} if roles.weights else _of_frequency_table(table, others, counts[0], labels)
     first = next((column for column in others if column.name in labels), None)
     if counts and len(labels) < len(others):
@@ -115,11 +115,13 @@ def _find_roles(table: Table, roles: Roles) -> None:
         if not column.is_numeric:
             is_kept = column is roles.labels
             keep = "it labels the rows" if is_kept else f"{flag('index', [column.name])} keeps it as labels of the rows"
-        roles.notes.append(f"left out: {table.called(column)} ({labels[column.name]}); {keep}")
+        roles.notes.append(f"left out: {table.described(column)} ({labels[column.name]}); {keep}")
     numbered = any(column.is_numeric for column in left_out)
-    sizes = any(SIZE.fullmatch(one.name) and (np.diff(one.array) <= 0).any() for one in features)  # no list of classes
+    sizes = any(
+        SIZE.fullmatch(one.name) and (np.diff(one.array) <= 0).any() for one in features
+    )  # unlike sorted classes
     for column in features:
-        lightest = 10 if column.is_whole else 1  # less may be a frequency, or a weight of a survey
+        lightest = 10 if column.is_whole else 1  # a smaller number may be a frequency, or a survey weight
         weighs = sizes and MASS.fullmatch(column.name) and min(column.numbers, default=0) >= lightest
         may_count = len(features) > 1 or (numbered and column.name.lower() != COUNT)
         if FREQUENCY.fullmatch(column.name) and may_count and not weighs:
@@ -128,7 +130,7 @@ def _find_roles(table: Table, roles: Roles) -> None:
 
 
 def _label(table: Table, column: Column) -> str:
-    """Return why a column is no feature but labels the rows, or nothing."""
+    """Return why a column holds labels of the rows, or ""."""
     raw = table.raw[column.name]
     if column.is_numeric and any(len(cell) > MOST_DIGITS and cell.isdecimal() for cell in map(str, raw[:SAMPLE])):
         return "labels of more digits than a number keeps"
@@ -145,14 +147,14 @@ def _label(table: Table, column: Column) -> str:
         refuse_unlabelled(table, column)
         if column.is_whole and not set(column.numbers.tolist()) <= {0.0, 1.0}:
             names = [name for name in table.raw if name.lower() != COUNT]
-            which = f"{flag('drop', [column.name])} leaves it out, {_short_flag(names)} takes it"
-            raise ValueError(f"{table.name}: column {column.name!r} may hold labels, some of them repeated: {which}")
+            remedy = f"{flag('drop', [column.name])} leaves it out, {_short_flag(names)} takes it"
+            raise ValueError(f"{table.name}: column {column.name!r} may hold labels, some of them repeated: {remedy}")
     return ""
 
 
 def _run(table: Table, column: Column) -> str:
-    """Return how a column numbers the rows, or nothing."""
-    n, is_first = len(column.which), column.name == next(iter(table.raw))
+    """Return how a column numbers the rows, or ""."""
+    n, is_first = len(column.codes), column.name == next(iter(table.raw))
     numbers = column.array[column.observed]
     lacks_last = n > FEWEST_NUMBERED and not column.observed[-1] and is_first
     if n < FEWEST_NUMBERED or not column.is_whole or len(numbers) < n - lacks_last:
@@ -168,7 +170,7 @@ def _run(table: Table, column: Column) -> str:
 
 
 def _repeat_frequencies(columns: Sequence[Column], weights: Column | None) -> dict[str, str]:
-    """Return which columns are the frequencies once more, as percentages or as cumulative sums."""
+    """Return the columns that repeat the frequencies as percentages or cumulative sums, with a note on each."""
     counts = np.nan_to_num(weights.array) if weights is not None and weights.is_numeric else np.zeros(1)
     if np.ptp(counts) == 0:
         return {}
@@ -178,14 +180,17 @@ def _repeat_frequencies(columns: Sequence[Column], weights: Column | None) -> di
 
 
 def _is_proportional(values: Array, counts: Array) -> bool:
-    """Whether shares of a total are those of frequencies, up to rounding."""
+    """Whether values are proportional to counts, up to rounding."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         shares, expected = values / values.sum(), counts / counts.sum()
         return bool(np.linalg.norm(shares - expected) < ROUNDED * np.linalg.norm(expected - expected.mean()))
 
 
 def _of_frequency_table(table: Table, others: list[Column], count: Column, labels: dict[str, str]) -> dict[str, str]:
-    """Return the labels among the columns beside `count` where every one of them numbers the rows."""
+    """Decide about a column that numbers the rows, alone beside the column `count`: labels, or values of the feature.
+
+    Return the labels, as `_find_roles` has them.
+    """
     (first, *more) = others
     if more or LABEL.fullmatch(first.name) or CAMEL_ID.fullmatch(first.name) or min(first.array) > FIRST_YEAR:
         return labels
@@ -197,7 +202,7 @@ def _of_frequency_table(table: Table, others: list[Column], count: Column, label
 
 
 def _ask_weights(table: Table, roles: Roles, column: Column, features: list[str]) -> None:
-    """Raise an error about a column that may hold frequencies, or note that it cannot."""
+    """Raise an error about a column that may hold frequencies; if it cannot, add a note that it is a feature."""
     if not column.is_whole or (column.array < 0).any():
         drop = f"{flag('drop', [column.name])} leaves it out"
         roles.notes.append(f"column {column.name!r} is taken as a feature: frequencies are whole numbers; {drop}")

@@ -1,4 +1,4 @@
-"""A table of a file and its columns, each as its distinct values and which of them a row has."""
+"""The table of a file and its columns. A column stores its distinct values, and for each row the index of its value."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,44 +12,45 @@ from comparisons.data.options import flag
 from models.shown import shown
 from models.validation import Array
 
-MOST_WORDS = 8  # that a remedy lists
+MOST_WORDS = 8  # in the list of a remedy
 
 
-def by_what(said: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Return what is said of columns, but nothing, with all that it is said of; ``said`` has pairs (of whom, what)."""
-    alike: dict[str, list[str]] = {}
-    for of_whom, what in said:
-        alike.setdefault(what, []).append(of_whom)
-    return {what: names for what, names in alike.items() if what}
+def names_by_message(messages: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Group pairs (column name, message) by message; leave out empty messages."""
+    names: dict[str, list[str]] = {}
+    for name, message in messages:
+        if message:
+            names.setdefault(message, []).append(name)
+    return names
 
 
 @dataclass(eq=False)
 class Column:
-    """One column of a file.
+    """One column of a file, factorised as by ``pandas.factorize``.
 
     Attributes
     ----------
     name : str
-        In the file.
-    values : list or ndarray
+        Name of the column.
+    values : list or ndarray, length m
         The distinct values, in the order in which they first appear.
-    which : ndarray of int, shape (n,)
-        The value of each row; -1 where it is missing.
+    codes : ndarray of int, shape (n,)
+        For each row the index of its value in ``values``; -1 where the cell is missing.
     marks : dict of int
-        How often each mark stands for a missing cell.
-    numbers : ndarray
-        The number that each value is; NaN for what is no number.
+        Number of missing cells by the mark that stands in them.
+    numbers : ndarray, shape (m,)
+        Each value as a number; NaN if it is none.
     categories : tuple or None
         Levels that the file declares, in their order.
     notes : dict of str
         How numbers were read, by kind of note.
     decimal : str
-        The decimal mark, where plain numbers show it.
+        The decimal mark, if plain numbers show it; else "".
     """
 
     name: str
     values: Any
-    which: np.ndarray
+    codes: np.ndarray
     marks: dict[str, int] = field(default_factory=dict)
     numbers: Array = field(default_factory=lambda: np.empty(0))
     categories: tuple[Any, ...] | None = None
@@ -63,7 +64,7 @@ class Column:
 
     @property
     def texts(self) -> list[str]:
-        """Those of the values that are text, stripped of blanks."""
+        """The values that are text, without blanks around them."""
         return [] if self.is_typed else [value.strip() for value in self.values if isinstance(value, str)]
 
     @property
@@ -78,58 +79,58 @@ class Column:
 
     @property
     def is_distinct(self) -> bool:
-        """Whether no value is there twice, and none is missing."""
-        return len(self.values) == len(self.which)
+        """Whether all rows have different values, and none is missing."""
+        return len(self.values) == len(self.codes)
 
     @property
     def share_of_numbers(self) -> float:
         """The share of the observed cells that are numbers."""
-        return float((~np.isnan(self.numbers[self.which[self.observed]])).mean()) if self.observed.any() else 0.0
+        return float((~np.isnan(self.numbers[self.codes[self.observed]])).mean()) if self.observed.any() else 0.0
 
     @property
     def observed(self) -> np.ndarray:
         """Whether each row has a value."""
-        return self.which >= 0
+        return self.codes >= 0
 
     @property
     def array(self) -> Array:
         """The number of each row, NaN where it is missing."""
-        return np.append(self.numbers, nan)[self.which]
+        return np.append(self.numbers, nan)[self.codes]
 
     @property
     def labels(self) -> list[str]:
         """Each row's value as text, "" where it is missing."""
         values = [int(v) if v % 1 == 0 else v for v in self.values.tolist()] if self.is_typed else self.values
         texts = [*map(str, values), ""]
-        return [texts[code] for code in self.which]
+        return [texts[code] for code in self.codes]
 
-    def shown(self, place: int) -> str:
-        """Return a value as messages show it."""
-        value = self.values[place]
+    def shown(self, code: int) -> str:
+        """Return the value of a code as messages show it."""
+        value = self.values[code]
         return f"{value:.15g}" if self.is_typed else shown(value) if isinstance(value, str) else f"{value}"
 
-    def first_row(self, place: int) -> int:
-        """Return the first row that has a value."""
-        return int(np.argmax(self.which == place))
+    def first_row(self, code: int) -> int:
+        """Return the first row that has the value of a code."""
+        return int(np.argmax(self.codes == code))
 
     def without(self, hidden: Sequence[int]) -> "Column":
-        """Return the column where some of its values, given by their places, are marks of missing cells."""
+        """Return the column with the values of some codes turned into missing cells."""
         if not len(hidden):
             return self
-        counts, marks = np.bincount(self.which[self.observed], minlength=len(self.values)), dict(self.marks)
-        for place in hidden:
-            mark = f"{self.values[place]:g}" if self.is_typed else f"{self.values[place]}".strip() or "empty"
-            marks[mark] = marks.get(mark, 0) + int(counts[place])
+        counts, marks = np.bincount(self.codes[self.observed], minlength=len(self.values)), dict(self.marks)
+        for code in hidden:
+            mark = f"{self.values[code]:g}" if self.is_typed else f"{self.values[code]}".strip() or "empty"
+            marks[mark] = marks.get(mark, 0) + int(counts[code])
         kept = np.setdiff1d(np.arange(len(self.values)), hidden)
         to = np.full(len(self.values) + 1, -1)
         to[kept] = np.arange(len(kept))
-        values = self.values[kept] if self.is_typed else [self.values[place] for place in kept]
-        return replace(self, values=values, which=to[self.which], marks=marks)
+        values = self.values[kept] if self.is_typed else [self.values[code] for code in kept]
+        return replace(self, values=values, codes=to[self.codes], marks=marks)
 
 
 @dataclass
 class Table:
-    """What is in a file before it is known what its columns are.
+    """The columns of a file, before they are read as numbers.
 
     Attributes
     ----------
@@ -138,17 +139,19 @@ class Table:
     raw : dict of list of str, or of Series
         The cells of each column, by name.
     lines : list of int
-        The line in the file of each row; empty where the file has no lines.
+        The line of the file at which each row begins; empty for a file without lines.
     separator : str
-        Between cells, in text.
-    unnamed, notes : list of str
-        Columns without a name of their own, and what was found out.
+        The mark between cells of a text file.
+    unnamed : list of str
+        Columns that have no name in the file.
+    notes : list of str
+        What the user should know about how the file was read.
     labels : list of str or None
-        Labels of the rows that the file itself keeps.
+        Row labels stored in the file, such as a pandas index.
     sample : Sample or None
-        Which of the rows these are, of a file that is too large.
+        The random sample of rows that was read; None if all rows were.
     guess : str
-        What the encoding is if nothing says so, with what to do if letters are wrong.
+        The encoding if it was guessed, with what to do if letters are wrong; else "".
     """
 
     path: Path
@@ -163,29 +166,32 @@ class Table:
 
     @property
     def name(self) -> str:
-        """What messages call the file."""
+        """The file, as messages name it."""
         return f"data file {self.path}"
 
-    def place(self, row: int) -> str:
-        """Return what messages call a row."""
+    def row_name(self, row: int) -> str:
+        """Return a row as messages name it: by its line, or by its number from 0."""
         return f"line {self.lines[row]}" if self.lines else f"row {row}"
 
-    def at(self, row: int) -> str:
-        """Return what messages call a row of this file."""
-        return f"{self.name}, {self.place(row)}"
+    def location(self, row: int) -> str:
+        """Return file and row as messages name them."""
+        return f"{self.name}, {self.row_name(row)}"
 
-    def called(self, column: Column) -> str:
-        """Return what messages call a column."""
+    def described(self, column: Column) -> str:
+        """Return a column as messages name it."""
         return "the unnamed first column" if column.name in self.unnamed else f"column {column.name!r}"
 
     def refuse(
-        self, column: Column, place: int, wanted: str, advice: str = "", words: Sequence[Any] | None = None
+        self, column: Column, code: int, wanted: str, advice: str = "", words: Sequence[Any] | None = None
     ) -> NoReturn:
-        """Raise an error about a value: its line, its column, what would be taken, and what to do about all such."""
-        value = column.values[place]
-        words = [value] if words is None or len(words) > MOST_WORDS else words  # none: no word is a mark
+        """Raise an error about the value of a code: where it is, what is expected there, and what to do.
+
+        ``words`` are the values that may mark missing cells: by default this value, none if it is empty.
+        """
+        value = column.values[code]
+        words = [value] if words is None or len(words) > MOST_WORDS else words
         marks = flag("missing", [word.strip() if isinstance(word, str) else f"{word:g}" for word in words])
         marks += " if it marks a missing cell, or " if len(words) == 1 else " if these mark missing cells, or "
-        given = f"expected {wanted} in column {column.name!r}, got {column.shown(place)}{advice}: correct it, or "
+        given = f"expected {wanted} in column {column.name!r}, got {column.shown(code)}{advice}: correct it, or "
         remedy = f"{marks * bool(words)}{flag('drop', [column.name])} to leave the column out"
-        raise ValueError(f"{self.at(column.first_row(place))}: {given}{remedy}")
+        raise ValueError(f"{self.location(column.first_row(code))}: {given}{remedy}")

@@ -1,4 +1,7 @@
-"""What this folder knows about the world as plain lists: words of tables, and kinds of files that are none."""
+"""Read the word lists of this folder, and make patterns of them.
+
+``words.toml`` lists words that tables use; ``files.toml`` lists kinds of files that hold no table.
+"""
 
 import re
 import tomllib
@@ -7,20 +10,20 @@ from typing import Any
 
 
 def known(name: str) -> dict[str, Any]:
-    """Return what the file ``<name>.toml`` of this folder lists."""
+    """Return the content of the file ``<name>.toml`` of this folder."""
     return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 WORDS: dict[str, list[Any]] = known("words")
 
 
-def called(*kinds: str) -> re.Pattern[str]:
-    """Return the pattern of names or cells of the given kinds of words.
+def pattern_of(*kinds: str) -> re.Pattern[str]:
+    """Return a pattern that matches the words of the given kinds, as whole names of columns or whole cells.
 
     Examples
     --------
-    >>> from comparisons.data.words import called
-    >>> bool(called("frequency").fullmatch("Häufigkeit")), bool(called("frequency").fullmatch("height"))
+    >>> from comparisons.data.words import pattern_of
+    >>> bool(pattern_of("frequency").fullmatch("Häufigkeit")), bool(pattern_of("frequency").fullmatch("height"))
     (True, False)
     """
     return re.compile("|".join(f"(?:{word})" for kind in kinds for word in WORDS[kind]), re.IGNORECASE)

@@ -1,18 +1,19 @@
-"""Doubts about columns: each is one line that asks or says what was taken, with a remedy; nothing is changed.
+"""Check whether features are plausible; return a note with a remedy for each that is not. No data are changed.
 
-Samples come in any order and have amounts, each column in one unit. What is not like that leaves traces:
+A mixture expects samples in any order, and features that are amounts, each in one unit. These checks look for data that
+are something else:
 
-==========  ===================================================================================
-marks       of missing cells, such as -999, lie apart from all amounts, or are the one number that is there often
-kinds       whole numbers beside numbers of another kind may be names, ranks, places or years
-order       numbers that rise from row to row are those of a clock, a counter or a list
-minutes     parts never end in 60 to 99 where they are minutes
-units       some numbers would be like the others if they were multiplied by 100 or 1000
-names       mean beside sd, value beside variable, from beside to: a row is no sample
+==========  =====================================================================================================
+marks       numbers such as -999 that lie apart from all others, or occur far more often: marks of missing cells
+kinds       whole numbers beside numbers of another kind: names, ranks, places or years
+order       numbers that rise or fall from row to row: a clock or a counter
+minutes     decimals that are never 60 to 99: hours and minutes
+units       some numbers are 100 or 1000 times too small: two units in one column
+names       columns called mean and sd, value and variable, from and to: a row is no sample
 shape       as many columns as rows, or columns that end early: a column is no feature
-pairs       of values of two columns are each in one row: a row may be a cell of another table
-variance    a constant, or a sum of other columns, has none of its own
-==========  ===================================================================================
+pairs       each pair of values of two columns occurs in one row: a long table, whose rows are no samples
+variance    a constant column, or a linear combination of others, which makes every covariance singular
+==========  =====================================================================================================
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,43 +26,48 @@ from scipy.stats import poisson
 from comparisons.data.decimals import looks_like_number
 from comparisons.data.options import flag
 from comparisons.data.roles import Roles
-from comparisons.data.table import Column, Table, by_what
-from comparisons.data.words import WORDS, called
+from comparisons.data.table import Column, Table, names_by_message
+from comparisons.data.words import WORDS, pattern_of
 from comparisons.family import Family
 from models.labels import some_of
 from models.validation import Array
 
 MOST_LOOKED_AT = 100_000  # rows
-MOST_CODED, WEEK, DAY, MOST_NAMED = 5, 7, 24, 8  # up to which -1 is no mark, lengths of scales, and names in a remedy
-NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide against those of its next values, and against their range
-LEAST_WITHIN, RARE, FULL = 100, 1e-3, 1.25  # marks among amounts; all pairs of a long table against those there
+MOST_CODED = 5  # if no number is larger, -1 is a code like the others and no mark
+WEEK, DAY = 7, 24  # shortest scale of counts, and longest scale
+MOST_NAMED = 8  # columns that a remedy lists
+NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide at 3 times the gaps of the 10 next values, and a tenth of the range
+LEAST_WITHIN, RARE = 100, 1e-3  # smallest mark among amounts, and the chance that an amount is as frequent as a mark
+FULL = 1.25  # all pairs of two columns over the pairs that occur, at most, in a long table
 CODES = [sign * code for code in WORDS["code"] for sign in (1, -1)] + WORDS["negative_code"]
-NAME, UNIT, MEASURED, AMOUNT = called("name"), called("unit"), called("measured"), called("amount")
-BY_NAMES = (  # of columns that are both there
-    (called("centre"), called("spread"), "are {0}, {1} summaries of groups? A row is one observation"),
-    (called("variable"), called("value"), "are quantities in {1} named by {0}? Write a column for each"),
-    (called("from"), called("to"), "do {0} and {1} name what a row lies between? Names are no amounts"),
+NAME, UNIT, MEASURED, AMOUNT = pattern_of("name"), pattern_of("unit"), pattern_of("measured"), pattern_of("amount")
+BY_NAMES = (  # questions about two columns with such names
+    (pattern_of("centre"), pattern_of("spread"), "are {0}, {1} summaries of groups? A row is one observation"),
+    (pattern_of("variable"), pattern_of("value"), "are quantities in {1} named by {0}? Write a column for each"),
+    (pattern_of("from"), pattern_of("to"), "do {0} and {1} name what a row lies between? Names are no amounts"),
 )
 
 
-def doubts(table: Table, roles: Roles, X: Any, pair: Family) -> list[str]:
-    """Return sentences on features that may be no amounts or levels of samples X of a family."""
+def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list[str]:
+    """Return notes on features that may not be what the family expects, with remedies."""
     features, counts = roles.features, pair.parameters_type.cells.whole
     numeric = [one for one in features if one.is_numeric and len(one.values)]
     with np.errstate(over="ignore", invalid="ignore"):  # sums and differences of the largest floats
-        said = [note for one in numeric if "a dash of accounts" not in one.notes and (note := _marks(one, features))]
+        notes = [note for one in numeric if "a dash of accounts" not in one.notes and (note := _marks(one, features))]
         if not pair.categorical:
-            said += [*_kinds(numeric, counts), *_names(list(table.raw)), *_shape(features)]
-            said += [] if roles.weights else _crossed(table.raw)
+            notes += [*_kinds(numeric, counts), *_names(list(table.raw)), *_shape(features)]
+            notes += [] if roles.weights else _crossed(table.raw)
             seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
             ordered = roles.weights is None
-            why = by_what((name, _minutes(x) or _units(x) or _order(x, len(features)) * ordered) for name, x in seen)
-            said += [f"{_each(names)} {what.format(drop=flag('drop', names))}" for what, names in why.items()]
-            said += [*_without_variance(features, X), *_pasted_twice(X), *(_without_zeros(features) if counts else [])]
+            why = names_by_message(
+                (name, _minutes(x) or _units(x) or _order(x, len(features)) * ordered) for name, x in seen
+            )
+            notes += [f"{_each(names)} {what.format(drop=flag('drop', names))}" for what, names in why.items()]
+            notes += [*_without_variance(features, X), *_pasted_twice(X), *(_without_zeros(features) if counts else [])]
     for name in filter(UNIT.fullmatch, table.raw):
         units = sorted(word for word in {f"{cell}" for cell in table.raw[name]} if word and not looks_like_number(word))
-        said += [f"column {name!r} names several units ({some_of(units)}): write all numbers in one"][: len(units) - 1]
-    return said
+        notes += [f"column {name!r} names several units ({some_of(units)}): write all numbers in one"][: len(units) - 1]
+    return notes
 
 
 def _each(names: Sequence[str]) -> str:
@@ -70,11 +76,11 @@ def _each(names: Sequence[str]) -> str:
 
 
 def _marks(column: Column, others: Sequence[Column]) -> str:
-    """Return a question about numbers such as -999, or 88 and 99, far from all others or alone below 0, or nothing."""
-    values, which = np.unique(column.numbers, return_inverse=True)
-    times = np.bincount(which[column.which[column.observed]])
+    """Ask about numbers such as -999, or 88 and 99, that lie far from all others or alone below 0; "" if none do."""
+    values, inverse = np.unique(column.numbers, return_inverse=True)
+    times = np.bincount(inverse[column.codes[column.observed]])
     is_code = np.isin(values, [*CODES, *(8.0, 9.0) * (column.is_whole and len(values) > 3)])
-    wide = np.diff(values) > np.ptp(values) / 1.5  # more than twice the range of the others
+    wide = np.diff(values) > np.ptp(values) / 1.5  # a gap of more than twice the range of the other values
     is_lone = np.isin(values, values[[0, -1]]) & (np.append(wide, False) | np.append(False, wide)) & (times > 1)
     inner = np.flatnonzero(~(is_code | (is_lone & (len(values) > NEAREST))))
     codes, rest = values[:0], values[inner[0] : inner[-1] + 1] if len(inner) else values
@@ -93,14 +99,17 @@ def _marks(column: Column, others: Sequence[Column]) -> str:
 
 
 def _is_heap(values: Array, times: np.ndarray, at: int) -> bool:
-    """Whether a number is there more often than it would be by chance, as often as those about it: a Poisson number."""
+    """Whether a number is more frequent than chance allows: a Poisson count, with the rate of the numbers around it."""
     near = slice(max(at - NEAREST, 0), at + NEAREST + 1)
     rate = (times[near].sum() - times[at]) * np.diff(values).min() / np.ptp(values[near])
     return bool(poisson.sf(times[at] - 1, rate) < RARE)
 
 
 def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
-    """Whether a number is far from the rest, or a known code repeated beyond a gap that is wide, or alone below 0."""
+    """Whether a number marks missing cells: it is far from the rest.
+
+    A known code does so too if it is repeated beyond a wide gap, or if it alone is below 0.
+    """
     is_below = value < rest[0]
     if len(rest) < 2 or is_below != (value <= 0):
         return False
@@ -111,7 +120,7 @@ def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
 
 
 def _kinds(features: Sequence[Column], counts: bool) -> list[str]:
-    """Return a sentence on whole numbers that may be names: as they are called, or as features are of several kinds."""
+    """Return a note on whole numbers that may be names, by the column's name or because other features are amounts."""
     kinds = {one.name: _kind(one, counts) for one in features if len(one.values) > 2}
     differ = len(set(kinds.values())) > 1
     names = [name for name, kind in kinds.items() if kind == "name" or (differ and kind != "amount")]
@@ -120,7 +129,10 @@ def _kinds(features: Sequence[Column], counts: bool) -> list[str]:
 
 
 def _kind(column: Column, counts: bool) -> str:
-    """Return what numbers look like: a scale has all of 1, 2, 3, ..., a code has as many digits in every row."""
+    """Return the kind of a column's numbers: "amount", "name", "scale", "code" or "whole".
+
+    A scale has all of 1, 2, 3, ...; codes have the same number of digits in every row.
+    """
     values = np.unique(column.numbers)
     has_unit = any(kind.startswith(("unit", "marks of thousands")) for kind in column.notes)
     is_amount = values[-1] > DAY and AMOUNT.fullmatch(column.name)
@@ -135,16 +147,16 @@ def _kind(column: Column, counts: bool) -> str:
 
 
 def _names(names: Sequence[str]) -> list[str]:
-    """Return questions that the names of two columns raise."""
-    said = []
+    """Ask about pairs of columns whose names say that a row is no sample."""
+    notes = []
     for first, second, question in BY_NAMES:
         ones, others = ([name for name in names if of.fullmatch(name)] for of in (first, second))
-        said += [question.format(some_of(ones), some_of(others))] if ones and others else []
-    return said
+        notes += [question.format(some_of(ones), some_of(others))] if ones and others else []
+    return notes
 
 
 def _crossed(raw: Mapping[str, Sequence[Any]]) -> list[str]:
-    """Return a question if each pair of values of two columns is in one row, and nearly every pair is there."""
+    """Ask about two columns if each pair of their values is in one row, and nearly every possible pair occurs."""
     n = len(next(iter(raw.values())))
     levels = {name: len({*cells}) for name, cells in raw.items()} if NEAREST <= n <= MOST_LOOKED_AT else {}
     for one, other in combinations(sorted(levels, key=levels.__getitem__), 2):
@@ -156,17 +168,17 @@ def _crossed(raw: Mapping[str, Sequence[Any]]) -> list[str]:
 
 
 def _shape(features: Sequence[Column]) -> list[str]:
-    """Return questions on tables that lie on their side, or have a column for each group."""
-    n, D = len(features[0].which), len(features)
+    """Ask whether the table is transposed, or has one column for each group."""
+    n, D = len(features[0].codes), len(features)
     short = [one for one in features if not one.observed.all()]
     end_early = all(not any(one.observed[-2:]) and (np.diff(one.observed.astype(int)) <= 0).all() for one in short)
-    said = [f"{n} rows of {D} features: is a row a sample? If it is a variable, transpose the table"] * (1 < n <= D)
+    notes = [f"{n} rows of {D} features: is a row a sample? If it is a variable, transpose the table"] * (1 < n <= D)
     ends = f"{some_of([one.name for one in short])} end early: are columns groups?"
-    return said + [f"{ends} Write one of values, and one of groups"] * bool(short and end_early)
+    return notes + [f"{ends} Write one of values, and one of groups"] * bool(short and end_early)
 
 
 def _minutes(x: Array) -> str:
-    """Return a question if the last two digits are never 60 or more, where chance alone would hardly avoid them."""
+    """Ask about minutes if the last two digits are never 60 or more, and chance would hardly avoid it."""
     is_whole = bool((x % 1 == 0).all()) and x.max() < 3200  # 31 December
     wholes, parts = np.divmod(x if is_whole else np.round(100 * np.abs(x), 6), 100)
     if (parts % 1 > 0).any() or len(np.unique(parts)) < 4 or parts.max() >= 60:
@@ -177,12 +189,12 @@ def _minutes(x: Array) -> str:
 
 
 def _units(x: Array) -> str:
-    """Return a question if some numbers would be like the others when multiplied by 100 or 1000."""
+    """Ask about units if some numbers would be like the others when multiplied by 100 or 1000."""
     values = np.unique(x)
     if len(values) < 4 or values[0] <= 0:
         return ""
-    cut = int(np.argmax(values[1:] / values[:-1])) + 1
-    low, high = x[x < values[cut]], x[x >= values[cut]]
+    split_rows = int(np.argmax(values[1:] / values[:-1])) + 1
+    low, high = x[x < values[split_rows]], x[x >= values[split_rows]]
     factor = 10 ** np.round(np.log10(np.median(high) / np.median(low)))
     some, most = (factor * low, high) if len(low) < len(high) else (high, factor * low)
     is_like = some.min() > most.min() / 1.5 and some.max() < 1.5 * most.max()
@@ -193,9 +205,9 @@ def _units(x: Array) -> str:
 
 
 def _order(x: Array, n_features: int) -> str:
-    """Return a question if nearly all steps from row to row go one way; of a single column, if all are the same.
+    """Ask about a clock or counter if nearly all steps from row to row have one sign; of a single column, one size.
 
-    Of n numbers in random order, rises less falls have mean 0 and variance (n + 1) / 3.
+    In n numbers of random order, the number of rises minus that of falls has mean 0 and variance (n + 1) / 3.
     """
     steps = np.diff(x) if len(x) >= NEAREST else np.zeros(1)
     one_way = n_features > 1 and abs(np.sign(steps).sum()) > max(0.6 * len(steps), 4.5 * np.sqrt((len(x) + 1) / 3))
@@ -205,7 +217,7 @@ def _order(x: Array, n_features: int) -> str:
 
 
 def _without_variance(features: Sequence[Column], X: Array) -> list[str]:
-    """Return what says that a column is constant, or a sum of multiples of those before it, which no Gaussian fits."""
+    """Return notes on columns that are constant, or linear combinations of those before them."""
     if len(X) < 3:
         return []
     holes = np.isnan(X)
@@ -214,7 +226,7 @@ def _without_variance(features: Sequence[Column], X: Array) -> list[str]:
     follows = _follows(whole) if len(whole) > X.shape[1] else np.zeros(X.shape[1], dtype=bool)
     sums = "follows from those before it, as a sum does"
     cell, among = ("observed cell", " in the rows without missing cells") if holes.any() else ("row", "")
-    alike = by_what(
+    alike = names_by_message(
         (features[d].name, f"is {low[d]:.15g} in every {cell}" if low[d] == high[d] else f"{sums}{among}")
         for d in np.flatnonzero((low == high) | follows).tolist()
     )
@@ -225,14 +237,14 @@ def _without_variance(features: Sequence[Column], X: Array) -> list[str]:
 
 
 def _pasted_twice(X: Array) -> list[str]:
-    """Return a sentence if the lower half of the rows is the upper again."""
+    """Return a note if the lower half of the rows repeats the upper half."""
     upper, lower = X[: len(X) // 2], X[len(X) // 2 :]
     again = len(np.unique(upper)) > 2 and np.array_equal(upper, lower, equal_nan=True)
     return ["the lower half of the rows repeats the upper: delete it if it was pasted twice"][:again]
 
 
 def _follows(X: Array) -> np.ndarray:
-    """Return which columns are sums of multiples of those before them, and no constants, up to rounding."""
+    """Return which columns are linear combinations of those before them, up to rounding, and not constant."""
     largest = np.abs(X).max(axis=0)
     X = X / np.where(largest > 0, largest, 1.0)
     scale = X.std(axis=0)
@@ -242,7 +254,7 @@ def _follows(X: Array) -> np.ndarray:
 
 
 def _without_zeros(features: Sequence[Column]) -> list[str]:
-    """Return a sentence on counts of 1 and more, and empty cells, which may be zeros that nobody wrote."""
+    """Return a note on counts without a 0 but with empty cells, which may stand for zeros."""
     empty = [one for one in features if {"empty", "null"} & one.marks.keys()]
     names = [one.name for one in empty if one.is_numeric and min(one.numbers, default=0) == 1]
     return [f"no 0, but empty cells: {', '.join(names)}; write 0 into them if they mean no or none"][: len(names)]
