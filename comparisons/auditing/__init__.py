@@ -1,19 +1,19 @@
-"""Audit a fitted mixture of anybody's: whether it is what it is said to be, and its numbers are right.
+"""Audit a mixture that any library fitted: whether it is a maximum of the likelihood, and its numbers are right.
 
-`comparisons.audit` reads the parameters out of the fit (:mod:`comparisons.auditing.libraries`), puts them in the hands
-of this project's own estimator (:mod:`comparisons.auditing.standing`), and asks in this order
+`comparisons.audit` reads the parameters of the fit (:mod:`comparisons.auditing.libraries`), gives them to this
+project's estimator (:mod:`comparisons.auditing.audited`), and answers these questions in this order:
 
-===============  ==================================================================================
-mixture          do the weights sum to one, are the covariances covariances, or precisions by mistake
-log-likelihood   what it is, in 60 digits where that is possible, and how far from what was reported
-stationary       gradient times standard error; nats and standard errors that EM still moves from there
-best optimum     how many nats below the best optimum of our restarts, and what differs there
-components       collapsed, nearly collapsed, empty, or two that are the same
-regularisation   what a constant added to variances, or a prior, moved
-scores           log densities, probabilities and labels on X
-criteria         BIC, AIC and the number of free parameters
-identified       whether other parameters give the same distribution
-===============  ==================================================================================
+===============  ========================================================================================
+mixture          Do the weights sum to one? Are the covariances covariances, or precisions by mistake?
+log-likelihood   What is it, in 60 digits where possible? How far is the reported one from it?
+stationary       Does EM move from the fit? In nats, in standard errors; gradient times standard error.
+best optimum     How many nats is it below the best optimum of our restarts, and which parameters differ?
+components       Which are collapsed, nearly collapsed, empty, or identical to another one?
+regularisation   How far did a prior, or a constant added to variances, move the parameters?
+scores           Are log densities, probabilities and labels on X right?
+criteria         Are BIC, AIC and the number of free parameters right?
+identified       Do other parameters give the same distribution?
+===============  ========================================================================================
 
-and each line is *right*, *warning*, *wrong* or *not applicable*.
+Each answer is *right*, *warning*, *wrong* or *not applicable*.
 """

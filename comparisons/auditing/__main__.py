@@ -1,4 +1,4 @@
-"""``python -m comparisons.auditing --model fit.json --data mine.csv``: audit a fit that a file holds."""
+"""``python -m comparisons.auditing --model fit.json --data mine.csv``: audit a fit stored in a file."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,17 +33,17 @@ def main(
 
         fit, family = fit_of(model, options.pop("family", None))
         if (names := getattr(fit, "feature_names_in_", None)) is not None and data not in built_in():
-            options.setdefault("columns", list(names))  # other columns of the file were not fitted
+            options.setdefault("columns", list(names))  # the columns that were fitted
         dataset = find(data, family, **options)
         tell_read(Console(), dataset.notes)
         from comparisons.auditing.steps import audit
 
-        found = audit(fit, dataset.to_frame(), family, **dataset.options, **settings)
-        found.print()
+        result = audit(fit, dataset.to_frame(), family, **dataset.options, **settings)
+        result.print()
         if report is not None:
-            found.report(report)
+            result.report(report)
             tell(Console(), f"Written to {report}")
-    raise typer.Exit(int(found.verdict == "wrong"))
+    raise typer.Exit(int(result.verdict == "wrong"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Sixty digits by Python's decimal numbers: Cholesky factors, triangular solves and log-sum-exp.
+"""Compute Gaussian log densities in sixty digits, by Python's decimal numbers.
 
-A number of float64 is exact as a decimal, so what is computed here is right to some fifty digits whatever the condition
+Every float64 is exact as a decimal number. So the results are right to some fifty digits whatever the condition number
 of a covariance, and no exponential underflows.
 """
 
@@ -15,14 +15,14 @@ Row = Sequence[Decimal]
 
 @contextmanager
 def sixty_digits() -> Iterator[None]:
-    """Compute with sixty digits, and exponents that no log density leaves."""
+    """Compute with sixty digits, and with exponents large enough for every density."""
     with localcontext() as context:
         context.prec, context.Emax, context.Emin = DIGITS, 10**17, -(10**17)
         yield
 
 
 def exact(values: Iterable[float]) -> list[Decimal]:
-    """Return floats as decimal numbers, to the last bit."""
+    """Return floats as decimal numbers, exactly."""
     return [Decimal(float(value)) for value in values]
 
 
@@ -32,7 +32,7 @@ def cholesky(matrix: Sequence[Sequence[float]]) -> list[list[Decimal]]:
     Raises
     ------
     ValueError
-        If the matrix is not positive definite, though float64 may have taken it for one.
+        If the matrix is not positive definite. Float64 may have missed this.
 
     Examples
     --------

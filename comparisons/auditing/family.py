@@ -1,6 +1,7 @@
-"""What an audit asks of a family beyond its estimator; a family that knows more has a module ``auditing``.
+"""The parts of an audit that depend on the family, such as when a component counts as collapsed.
 
-``comparisons/<family>/auditing.py`` then states ``AUDIT``, a subclass of `FamilyAudit`.
+`FamilyAudit` has the defaults. A family overrides them in a module ``comparisons/<family>/auditing.py``, which defines
+``AUDIT``, an instance of a subclass.
 """
 
 from collections.abc import Mapping
@@ -17,19 +18,19 @@ NEARLY_EMPTY = 1.0  # samples
 
 
 class FamilyAudit:
-    """The answers of a family whose components have no variances of their own."""
+    """The defaults, for a family whose components have no variances of their own."""
 
     def structure(self, arrays: Mapping[str, Array], options: Mapping[str, Any], n_features: int) -> dict[str, Any]:
-        """Return the family's options, with those that shapes of plain arrays tell."""
+        """Return the family's options, completed by those that follow from the shapes of the arrays."""
         return dict(options)
 
     def suspects(self, parameters: Any, counts: Array, rows: Any, responsibilities: Array) -> list[tuple[bool, str]]:
-        """Return for each component whether it has collapsed, and why it is suspect, or ""."""
+        """Return for each component whether it has collapsed, and a finding; "" if the component is sound."""
         few = counts < NEARLY_EMPTY
         return [(False, f"keeps {n:.2g} samples" if few[k] else "") for k, n in enumerate(counts.tolist())]
 
     def smallest_variances(self, parameters: Any) -> Array | None:
-        """Return the smallest variance of each component in any direction (K,), where a family has variances."""
+        """Return the smallest variance of each component in any direction (K,); None without variances."""
         return None
 
     def raised(self, parameters: Any, added: Array) -> Any:
@@ -37,12 +38,12 @@ class FamilyAudit:
         return parameters
 
     def log_density_in_digits(self, rows: Any, parameters: Any) -> list[Decimal] | None:
-        """Return log p(x_i) of rows in 60 digits, where float64 may have too few."""
+        """Return log p(x_i) of rows in 60 digits; None for a family where float64 is enough."""
         return None
 
 
 def audit_of_family(name: str) -> FamilyAudit:
-    """Return what a family's module ``auditing`` states, or the answers of any family."""
+    """Return the ``AUDIT`` of a family's module ``auditing``, or the defaults."""
     module = f"comparisons.{name}.auditing"
     return import_module(module).AUDIT if find_spec(module) else FamilyAudit()
 

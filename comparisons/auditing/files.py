@@ -1,4 +1,4 @@
-"""A fit in a file: what `em.save` wrote, or a plain JSON object of arrays with the name of their family."""
+"""Read a fit from a file: one that `em.save` wrote, or a JSON object of arrays with the name of the family."""
 
 import json
 from pathlib import Path
@@ -10,14 +10,14 @@ from em.saving import FORMAT
 
 
 def fit_of(path: Path, family: str | None = None) -> tuple[Any, str]:
-    """Return the fit that a file holds, and the name of its family.
+    """Return the fit stored in a file, and the name of its family.
 
     Parameters
     ----------
     path : Path
-        Written by :func:`em.save`, or such as ``{"family": "gmm", "weights": [...], "means": [...], ...}``.
+        A file that :func:`em.save` wrote, or JSON such as ``{"family": "gmm", "weights": [...], "means": [...], ...}``.
     family : str or None
-        Of a file of plain arrays that does not say it.
+        Name of the family, if the JSON does not give it.
 
     Raises
     ------

@@ -1,21 +1,22 @@
-"""The log-likelihood of a fit: recomputed, in sixty digits where that takes less than a second, and as reported."""
+"""Recompute the log-likelihood of a fit, in sixty digits if that takes less than a second; compare it with reports."""
 
 import numpy as np
 
-from comparisons.auditing.given import Report
-from comparisons.auditing.lines import RIGHT, WARNING, WRONG, Line, nats
-from comparisons.auditing.standing import Standing
+from comparisons.auditing.audited import AuditedFit
+from comparisons.auditing.library_fit import ReportedLikelihood
+from comparisons.auditing.lines import RIGHT, WARNING, WRONG, Line, in_nats
 
-MOST_OPERATIONS = 300_000  # on decimal numbers
-OF_EXP = 30  # multiplications
-LOST, LEFT_OUT, OTHER_DATA = 1e-6, 0.5, 0.05  # nats a sample, nats, nats a sample
+MOST_OPERATIONS = 300_000  # multiplications of decimal numbers, in less than a second
+OF_EXP = 30  # multiplications that take as long as an exponential
+LOST = 1e-6  # relative error of float64 above which rounding is a warning
+LEFT_OUT, OTHER_DATA = 0.5, 0.05  # nats, and nats per sample, up to which a reported value is right, or a warning
 
 
-def log_likelihood_line(here: Standing) -> Line:
-    """Return what the log-likelihood is, and how far off float64 and the library's own figure are."""
-    verdict, value, remedy = RIGHT, here.log_likelihood, ""
+def log_likelihood_line(audited: AuditedFit) -> Line:
+    """Return the log-likelihood, the error of float64, and the distance to the values that the library reports."""
+    verdict, value, remedy = RIGHT, audited.log_likelihood, ""
     try:
-        digits, n_checked, gap = _in_digits(here)
+        digits, n_checked, gap = _in_digits(audited)
     except ValueError as error:
         finding = f"{value:.6f} nats in float64, but in 60 digits {error}: rounding decided"
         return Line("log-likelihood", WRONG, finding, value, "use float64 covariances, or a simpler structure")
@@ -25,46 +26,55 @@ def log_likelihood_line(here: Standing) -> Line:
     else:
         findings = [f"{digits:.6f} nats (sum), in 60 digits; float64 is off by {abs(digits - value):.1g}"]
         value = digits
-    if gap > LOST * (1 + np.abs(here.log_prob).max()):
+    if gap > LOST * (1 + np.abs(audited.log_prob).max()):
         verdict, remedy = WARNING, "center and scale X: its covariances are nearly singular"
     if not np.isfinite(value):
-        n_impossible = int((here.log_prob[here.counted > 0] == -np.inf).sum())
+        n_impossible = int((audited.log_prob[audited.row_weights > 0] == -np.inf).sum())
         return Line("log-likelihood", WRONG, f"{n_impossible} row(s) of X are impossible under the fit", value)
-    for report in () if here.sample_weight is not None else here.given.reports:
-        of_report, sentence = _held_to(report, value, here.n_samples)
+    for report in () if audited.sample_weight is not None else audited.library_fit.reports:
+        of_report, sentence = _compare_reported(report, value, audited.n_samples)
         findings.append(sentence)
         if of_report != RIGHT:
             verdict, remedy = of_report, "audit the fit on the X that it was fitted to, with nothing changed since"
     return Line("log-likelihood", verdict, "; ".join(findings), float(value), remedy)
 
 
-def _in_digits(here: Standing) -> tuple[float | None, int, float]:
-    """Return the log-likelihood in sixty digits if all rows are taken, how many are, and the largest error of float64.
+def _in_digits(audited: AuditedFit) -> tuple[float | None, int, float]:
+    """Compute log densities in sixty digits: of all rows, or, if that takes too long, of those of lowest density.
 
-    Where all rows take too long, those of the lowest density are taken: float64 loses most digits there.
+    Float64 loses most digits in rows of low density.
+
+    Returns
+    -------
+    log_likelihood : float or None
+        The log-likelihood, if all rows were computed.
+    n_rows : int
+        Number of rows computed.
+    gap : float
+        Largest error of a float64 log density among them, in nats.
     """
-    used = np.flatnonzero(here.counted > 0)
-    K, D = here.parameters.n_components, here.rows.shape[1]
+    used = np.flatnonzero(audited.row_weights > 0)
+    K, D = audited.parameters.n_components, audited.rows.shape[1]
     n_taken = min(len(used), max(1, MOST_OPERATIONS // (K * (D * D + OF_EXP))))
-    taken = used if n_taken == len(used) else used[np.argsort(here.log_prob[used])[:n_taken]]
-    found = here.hooks.log_density_in_digits(here.rows[taken], here.parameters)
-    if found is None:
+    taken = used if n_taken == len(used) else used[np.argsort(audited.log_prob[used])[:n_taken]]
+    in_digits = audited.family_audit.log_density_in_digits(audited.rows[taken], audited.parameters)
+    if in_digits is None:
         return None, 0, 0.0
-    exact = np.array([float(value) for value in found])
-    gap = float(np.abs(exact - here.log_prob[taken]).max())
-    whole = float(here.counted[taken] @ exact) if n_taken == len(used) else None
+    exact = np.array([float(value) for value in in_digits])
+    gap = float(np.abs(exact - audited.log_prob[taken]).max())
+    whole = float(audited.row_weights[taken] @ exact) if n_taken == len(used) else None
     return whole, n_taken, gap
 
 
-def _held_to(report: Report, value: float, n_samples: float) -> tuple[str, str]:
-    """Return a verdict and a sentence on a log-likelihood that the fit reports."""
+def _compare_reported(report: ReportedLikelihood, value: float, n_samples: float) -> tuple[str, str]:
+    """Compare a reported log-likelihood with the recomputed one; return verdict and finding."""
     reported = report.value * (n_samples if report.is_bound else 1)
     off = reported - value
     note = " (a mean over samples, measured before the last M-step)" if report.is_bound else ""
     side = "above" if off > 0 else "below"
-    sentence = f"{report.name}{note} says {reported:.6f}, {nats(abs(off))} {side}"
+    sentence = f"{report.name}{note} says {reported:.6f}, {in_nats(abs(off))} {side}"
     if not abs(off) > LEFT_OUT:
         return RIGHT, sentence
     if abs(off) <= OTHER_DATA * n_samples:
         return RIGHT if report.is_bound and off < 0 else WARNING, sentence
-    return WRONG, f"{sentence}: these are not the data, or no longer the parameters, of that fit"
+    return WRONG, f"{sentence}: these are not the data of that fit, or its parameters were changed since"

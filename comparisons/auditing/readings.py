@@ -1,8 +1,8 @@
-"""Read a fit's arrays as parameters of this project, if they are a mixture and their names say what they are.
+"""Read a fit's arrays as parameters of this project, and detect arrays that hold something else than their names say.
 
-Numbers under the wrong name, such as precisions under the name of covariances, are a mixture too, and the wrong one.
-They are found out by the likelihood, which another reading of the same numbers makes far larger, and by EM, which
-hardly moves from the right reading.
+Precisions under the name of covariances still make a mixture, but the wrong one. So other readings of the same numbers
+are tried too. One of them replaces the plain reading if the likelihood is far larger under it, and EM hardly moves from
+there.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,70 +15,71 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from comparisons.auditing.audited import AuditedFit, audited_fit
 from comparisons.auditing.family import audit_of_family
-from comparisons.auditing.given import Given
-from comparisons.auditing.lines import RIGHT, WRONG, Line, nats
-from comparisons.auditing.other_data import of_other_data
-from comparisons.auditing.standing import Standing, standing_at
+from comparisons.auditing.library_fit import LibraryFit
+from comparisons.auditing.lines import RIGHT, WRONG, Line, in_nats
+from comparisons.auditing.transformed_data import undo_transformations
 from comparisons.families import family_of
 from comparisons.family import Family
 from models.parameters import Parameters, Quantity
 from models.supports import PROBABILITY, SIMPLEX, Covariance, Positive, Variance
 from models.validation import Array
 
-ROUNDED = {np.dtype(np.float32): 1e-5, np.dtype(np.float16): 1e-2}  # what a sum to one may be off by, beside 1e-8
+ROUNDED = {np.dtype(np.float32): 1e-5, np.dtype(np.float16): 1e-2}  # tolerance of sums to one; 1e-8 for float64
 NEARLY_SYMMETRIC = 1e-3
-FAR_HIGHER = 10.0, 0.02  # nats, and nats per sample, by which another reading must be better
-OTHER_NAMES = "give the arrays their own names; what follows is of the other reading"
-OTHER_DATA = "audit the fit on the X that it was fitted to; what follows is of its parameters, brought to this X"
-MOST_COMPONENTS = 4  # of which all orders are tried
-Stand = Callable[[Parameters], Standing]
-LEAVES = 0.2  # share of what another reading gains that EM may still gain there
+FAR_HIGHER = 10.0, 0.02  # nats, and nats per sample, that another reading must gain
+OTHER_NAMES = "give the arrays their own names; the lines below are about this reading"
+OTHER_DATA = "audit the fit on the X that it was fitted to; the lines below are about its parameters on this X"
+MOST_COMPONENTS = 4  # up to which all orders are tried
+LEAVES = 0.2  # EM may still gain at most this share of what the other reading gains
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What was read: a mixture in the hands of our estimator, or nothing; and what is to be said about it."""
+    """A fit that was read, or None if it is no mixture, and the lines of the audit that this gives."""
 
-    standing: Standing | None
+    audited: AuditedFit | None
     lines: tuple[Line, ...]
 
 
-def read(given: Given, X: Any, sample_weight: ArrayLike | None, settings: Mapping[str, Any]) -> Reading:
-    """Return the mixture that a fit is, read as its names say or as its numbers must be meant."""
-    pair, arrays, complaints = _family_and_arrays(given, X)
+def read(library_fit: LibraryFit, X: Any, sample_weight: ArrayLike | None, settings: Mapping[str, Any]) -> Reading:
+    """Read a fit as its names say, or by another reading of its numbers if that is far more likely."""
+    pair, arrays, complaints = _family_and_arrays(library_fit, X)
     parameters, why = _parameters(pair, arrays)
     if parameters is not None and parameters.n_features != np.shape(X)[1]:
         raise ValueError(f"X must have {parameters.n_features} columns like the fit, got {np.shape(X)[1]}")
-    stand: Stand = partial(standing_at, given=given, pair=pair, X=X, sample_weight=sample_weight, **settings)
-    here = None if parameters is None else stand(parameters)
-    better, (what, remedy) = _better_reading(here, given, pair, arrays, X, stand)
+    audit_of: Callable[[Parameters], AuditedFit] = partial(
+        audited_fit, library_fit=library_fit, pair=pair, X=X, sample_weight=sample_weight, **settings
+    )
+    audited = None if parameters is None else audit_of(parameters)
+    better, (what, remedy) = _better_reading(audited, library_fit, pair, arrays, X, audit_of)
     if better is not None:
-        gap = "" if here is None else f", by {nats(better.log_likelihood - here.log_likelihood)}"
-        found = f"{'; '.join([*filter(None, [why]), what])}: the data are far more probable so{gap}"
-        return Reading(better, (Line("mixture", WRONG, found, None, remedy),))
-    if here is None:
+        gap = "" if audited is None else f", by {in_nats(better.log_likelihood - audited.log_likelihood)}"
+        finding = f"{'; '.join([*filter(None, [why]), what])}: the data are far more probable so{gap}"
+        return Reading(better, (Line("mixture", WRONG, finding, None, remedy),))
+    if audited is None:
         return Reading(None, (Line("mixture", WRONG, why, None, "without a mixture there is nothing more to audit"),))
     if complaints:
-        remedy = "what follows is of the arrays put right"
-        return Reading(here, (Line("mixture", WRONG, "; ".join(complaints), None, remedy),))
-    return Reading(here, (_line_of_a_mixture(here, arrays),))
+        remedy = "the lines below are about the corrected arrays"
+        return Reading(audited, (Line("mixture", WRONG, "; ".join(complaints), None, remedy),))
+    return Reading(audited, (_line_of_a_mixture(audited, arrays),))
 
 
-def _line_of_a_mixture(here: Standing, arrays: Mapping[str, Array]) -> Line:
+def _line_of_a_mixture(audited: AuditedFit, arrays: Mapping[str, Array]) -> Line:
     names = ", ".join(name for name in arrays if name != "weights")
     off = abs(float(arrays["weights"].sum()) - 1)
     finding = f"weights are not negative and sum to 1 (to {off:.1g}); {names} lie where they must"
     return Line("mixture", RIGHT, finding, off)
 
 
-def _family_and_arrays(given: Given, X: Any) -> tuple[Family, dict[str, Array], list[str]]:
-    """Return the family with its options, the arrays put right where that is plain, and what was wrong with them."""
-    arrays = {name: np.array(values) for name, values in given.arrays.items()}
+def _family_and_arrays(library_fit: LibraryFit, X: Any) -> tuple[Family, dict[str, Array], list[str]]:
+    """Return the family with its options, the arrays with small errors corrected, and a complaint about each error."""
+    arrays = {name: np.array(values) for name, values in library_fit.arrays.items()}
     tolerance = max([1e-8, *(ROUNDED.get(array.dtype, 0.0) for array in arrays.values())])
     arrays = {name: array.astype(np.float64) for name, array in arrays.items()}
-    options = audit_of_family(given.family).structure(arrays, given.options, np.shape(X)[1])
-    pair = family_of(given.family, **options)
+    options = audit_of_family(library_fit.family).structure(arrays, library_fit.options, np.shape(X)[1])
+    pair = family_of(library_fit.family, **options)
     if None in pair.of_mixture.values():
         pair = pair.of_samples(X)[0]
     wanted = {quantity.name for quantity in pair.quantities}
@@ -86,13 +87,13 @@ def _family_and_arrays(given: Given, X: Any) -> tuple[Family, dict[str, Array], 
         raise ValueError(f"fit must have the arrays {', '.join(sorted(wanted))}, got {', '.join(sorted(arrays))}")
     complaints = []
     for quantity in pair.quantities:
-        complaint, arrays[quantity.name] = _put_right(quantity, arrays[quantity.name], tolerance)
+        complaint, arrays[quantity.name] = _corrected(quantity, arrays[quantity.name], tolerance)
         complaints += [complaint] if complaint else []
     return pair, arrays, complaints
 
 
-def _put_right(quantity: Quantity, array: Array, tolerance: float) -> tuple[str, Array]:
-    """Return what is wrong with an array and can be put right, and the array that is right."""
+def _corrected(quantity: Quantity, array: Array, tolerance: float) -> tuple[str, Array]:
+    """Correct a small error of an array, such as weights that do not sum to one; return a complaint and the array."""
     if not np.isfinite(array).all() or not array.size:
         return "", array
     if quantity.support is SIMPLEX and array.min() >= 0 and (total := float(array.sum())) > 0:
@@ -111,7 +112,7 @@ def _put_right(quantity: Quantity, array: Array, tolerance: float) -> tuple[str,
 
 
 def _parameters(pair: Family, arrays: Mapping[str, Array]) -> tuple[Parameters | None, str]:
-    """Return parameters of these arrays, or None and why they are none."""
+    """Return parameters made of these arrays, or None and the reason why the arrays are illegal."""
     of_mixture = {name: value for name, value in pair.of_mixture.items() if value is not None}
     try:
         parameters: Parameters = pair.parameters_type(**arrays, **of_mixture)
@@ -121,39 +122,39 @@ def _parameters(pair: Family, arrays: Mapping[str, Array]) -> tuple[Parameters |
 
 
 def _better_reading(
-    here: Standing | None,
-    given: Given,
+    audited: AuditedFit | None,
+    library_fit: LibraryFit,
     pair: Family,
     arrays: Mapping[str, Array],
     X: Any,
-    stand: Callable[..., Standing],
-) -> tuple[Standing | None, tuple[str, str]]:
-    """Return another reading under which the data are far more probable, what it is and the remedy, or None.
+    audit_of: Callable[[Parameters], AuditedFit],
+) -> tuple[AuditedFit | None, tuple[str, str]]:
+    """Return another reading under which the data are far more probable, with its description and the remedy, or None.
 
-    A fit of this project holds what its names say, by its own checks.
+    Fits of this project are only tried on transformed data: their own checks ensure what the arrays hold.
     """
-    others = [] if given.own is not None else [*given.alternatives.items(), *_other_readings(pair, arrays)]
+    others = [] if library_fit.own is not None else [*library_fit.alternatives.items(), *_other_readings(pair, arrays)]
     readings = [
         (parameters, (words, remedy))
-        for remedy, chosen in ((OTHER_NAMES, others), (OTHER_DATA, of_other_data(pair, arrays, X)))
+        for remedy, chosen in ((OTHER_NAMES, others), (OTHER_DATA, undo_transformations(pair, arrays, X)))
         for words, other in chosen
         if (parameters := _parameters(pair, other)[0]) is not None
     ]
     if not readings:
         return None, ("", "")
-    known = here or stand(readings[0][0])
+    known = audited or audit_of(readings[0][0])
     parameters, what = max(readings, key=lambda reading: known.log_likelihood_at(reading[0]))
-    best = stand(parameters)
-    if here is None:
+    best = audit_of(parameters)
+    if audited is None:
         return best, what
-    gain, (least, per_sample) = known.log_likelihood_at(parameters) - here.log_likelihood, FAR_HIGHER
-    if not gain > max(least, per_sample * here.n_samples) or best.gain > LEAVES * gain:
+    gain, (least, per_sample) = known.log_likelihood_at(parameters) - audited.log_likelihood, FAR_HIGHER
+    if not gain > max(least, per_sample * audited.n_samples) or best.gain > LEAVES * gain:
         return None, ("", "")
     return best, what
 
 
 def _other_readings(pair: Family, arrays: Mapping[str, Array]) -> Iterator[tuple[str, dict[str, Array]]]:
-    """Yield other readings of the numbers, one array at a time, with what each would be."""
+    """Yield other readings of the arrays, each with one array changed, and a description."""
     for quantity in pair.quantities:
         K = len(arrays[quantity.name]) if quantity.dims[:1] == ("component",) else 0
         for order in permutations(range(K)) if K <= MOST_COMPONENTS else ():

@@ -1,4 +1,4 @@
-"""What an audit comes to: lines with verdicts, tables, and how they are shown."""
+"""The result of an audit: lines with verdicts, tables, and how they are printed, drawn and written."""
 
 from dataclasses import dataclass, field
 from io import StringIO
@@ -18,35 +18,35 @@ from models.tables import Tabular
 TONES = {RIGHT: "good", WARNING: "doubtful", WRONG: "bad"}
 WIDTH, MOST_ON_PAGE = 116, 300
 COLUMNS = "parameter", "fit", "EM from there", "best", "standard error"
-OF_PARAMETERS = "The fit, where EM ends that starts there, the best optimum of our restarts, and its standard errors."
+OF_PARAMETERS = "The fit, where EM ends that starts there, the best optimum of our restarts, and standard errors."
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Audit(Tabular):
-    """What was found out about a fit; printing it shows one page.
+    """The audit of a fit; printing it shows one page.
 
     Attributes
     ----------
     title : str
-        Whose fit it is, of what.
+        Library, mixture and data of the fit.
     lines : tuple of Line
-        One for each question, in the order in which they are asked: name, verdict, finding, value, remedy.
+        The answer to each question, in order: name, verdict, finding, value, remedy.
     verdict : str
         "wrong" if a line is wrong, else "warning" if one is a warning, else "right".
     parameters : list of dict
-        One row per parameter: the fit, where EM ends from there, the best optimum, standard error.
+        One row per parameter: the fit, where EM ends that starts there, the best optimum, standard error.
     components : list of dict
         One row per component: weight, samples, probability.
     optima : list of dict
-        Where our restarts ended.
+        One row per optimum that our restarts reached.
     fitted : estimator or None
-        Our estimator at the parameters of the fit: its scores, probabilities and criteria are right.
+        Our estimator at the parameters of the fit, with correct scores, probabilities and criteria.
     best : Parameters or None
-        The parameters of the best optimum, in the order of the fit's components.
+        The parameters of the best optimum, with components in the fit's order.
     X, sample_weight
         The data of the audit.
     seconds : float
-        How long it took.
+        Duration of the audit.
     """
 
     title: str
@@ -62,7 +62,7 @@ class Audit(Tabular):
 
     @property
     def verdict(self) -> str:
-        """The worst verdict of a line."""
+        """The worst verdict of all lines."""
         verdicts = {line.verdict for line in self.lines}
         return next(word for word in (WRONG, WARNING, RIGHT) if word in verdicts or word == RIGHT)
 
@@ -73,10 +73,10 @@ class Audit(Tabular):
 
     def __getitem__(self, name: str) -> Line:
         """Return a line by its name, such as ``audit["stationary"]``."""
-        found = {line.name: line for line in self.lines}
-        if name not in found:
-            raise KeyError(f"name must be one of {', '.join(found)}, got {shown(name)}")
-        return found[name]
+        by_name = {line.name: line for line in self.lines}
+        if name not in by_name:
+            raise KeyError(f"name must be one of {', '.join(by_name)}, got {shown(name)}")
+        return by_name[name]
 
     @property
     def tables(self) -> dict[str, list[dict[str, Any]]]:
@@ -124,7 +124,7 @@ class Audit(Tabular):
             {"": line.verdict, "question": line.name, "finding": line.finding, "what to do": line.remedy}
             for line in self.lines
         ]
-        figures = {} if self.fitted is None else {"The samples, and what the fit says of them.": self.plot}
+        figures = {} if self.fitted is None else {"The samples with the fit.": self.plot}
         caption = "Nats are the unit of log-likelihoods. A point z standard errors off has z² / 2 nats to gain."
         parts = [
             Section("Findings", table=checks, caption=caption),
@@ -138,7 +138,7 @@ class Audit(Tabular):
         write_page(path, f"Audit of {self.title}", lead, sections, TONES[self.verdict])
 
     def __repr__(self) -> str:
-        """Whose fit, the verdict, and how to see more, in five lines."""
+        """Title, verdict, and how to see more, in five lines."""
         remedy = next((line.remedy for line in self.faults if line.remedy), "nothing")
         words = [line.name for line in self.lines if line.verdict == RIGHT]
         lines = [

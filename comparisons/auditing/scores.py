@@ -1,55 +1,55 @@
-"""Whether the numbers that a library's methods give are right: log densities, probabilities, labels, BIC, AIC."""
+"""Compare what a library's methods return with our own values: log densities, probabilities, labels, BIC, AIC."""
 
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line, nats
-from comparisons.auditing.standing import Standing
+from comparisons.auditing.audited import AuditedFit
+from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line, in_nats
 from em.process.process_wide import without_warnings
 
-WRONG_BY, ROUNDED_BY = 1e-3, 1e-6  # nats; beside them 1e-9 and 1e-12 of a log density
-SHARE = 1e-5  # of a probability
-PARAMETERS = 0.01
+WRONG_BY, ROUNDED_BY = 1e-3, 1e-6  # nats of a log density; plus 1e-9 and 1e-12 of its size
+SHARE = 1e-5  # largest error of a probability
+PARAMETERS = 0.01  # nats of a criterion, and parameters, that rounding explains
 
 
-def scores_line(here: Standing) -> Line:
-    """Return whether log densities, probabilities and labels of the rows of X are those of the parameters."""
-    given, X = here.given, here.X
-    tried = [(name, judge, method) for name, (judge, method) in _methods(here).items() if method is not None]
+def scores_line(audited: AuditedFit) -> Line:
+    """Return whether the library's log densities, probabilities and labels of X follow from its parameters."""
+    library_fit, X = audited.library_fit, audited.X
+    tried = [(name, judge, method) for name, (judge, method) in _methods(audited).items() if method is not None]
     if not tried:
         return Line("scores", NOT_APPLICABLE, "there are no methods to try")
-    if given.objective:
-        return _own_scores(here, given.log_density)
+    if library_fit.objective:
+        return _own_scores(audited, library_fit.log_density)
     findings, verdict, value, remedy = [], RIGHT, 0.0, ""
     for name, judge, method in tried:
         try:
-            of_this, finding, by = judge(here, _quietly(partial(method, X)))
-        except Exception as error:  # whatever a library raises on the data of its own fit is the finding
+            of_this, finding, by = judge(audited, _quietly(partial(method, X)))
+        except Exception as error:  # an error on the data of its own fit is a finding
             of_this, finding, by = WRONG, f"{name}: {type(error).__name__}: {error}", np.inf
         findings.append(finding)
         verdict, value = max((verdict, of_this), key=(RIGHT, WARNING, WRONG).index), max(value, by)
-    if verdict != RIGHT and _is_whole(X) and given.whole_numbers:
-        findings.append(given.whole_numbers)
+    if verdict != RIGHT and _is_whole(X) and library_fit.whole_numbers:
+        findings.append(library_fit.whole_numbers)
         remedy = "pass X.astype(float) to score, score_samples, predict, predict_proba, bic and aic"
     elif verdict != RIGHT:
         remedy = "take them from audit.fitted, which has the same methods at the same parameters"
     return Line("scores", verdict, "; ".join(findings), value, remedy)
 
 
-def criteria_line(here: Standing) -> Line:
-    """Return whether BIC and AIC are right, and whether they count the free parameters rightly."""
-    given, X, n = here.given, here.X, here.n_samples
-    if not given.criteria or (here.sample_weight is not None and given.own is None):
+def criteria_line(audited: AuditedFit) -> Line:
+    """Return whether BIC and AIC are right, and whether they count the right number of free parameters."""
+    library_fit, X, n = audited.library_fit, audited.X, audited.n_samples
+    if not library_fit.criteria or (audited.sample_weight is not None and library_fit.own is None):
         return Line("criteria", NOT_APPLICABLE, "it has no BIC or AIC of these data")
-    p = sum(free for name, free in here.parameters.n_free.items() if name not in given.frozen)
-    deviance = -2 * here.log_likelihood
+    p = sum(free for name, free in audited.parameters.n_free.items() if name not in library_fit.frozen)
+    deviance = -2 * audited.log_likelihood
     ours = {"bic": deviance + p * np.log(n), "aic": deviance + 2 * p}
-    weight = {} if here.sample_weight is None else {"sample_weight": here.sample_weight}
+    weight = {} if audited.sample_weight is None else {"sample_weight": audited.sample_weight}
     try:
-        theirs = {name: _quietly(lambda f=f: float(f(X, **weight))) for name, f in given.criteria.items()}
-    except Exception as error:  # whatever a library raises on the data of its own fit is the finding
+        theirs = {name: _quietly(lambda f=f: float(f(X, **weight))) for name, f in library_fit.criteria.items()}
+    except Exception as error:  # an error on the data of its own fit is a finding
         return Line("criteria", WRONG, f"{type(error).__name__}: {error}", None, "take those of audit.fitted")
     gaps = {name: float(theirs[name] - ours[name]) for name in theirs}
     largest = max(gaps.values(), key=abs)
@@ -59,81 +59,85 @@ def criteria_line(here: Standing) -> Line:
     counted = (gaps["bic"] - gaps["aic"]) / (np.log(n) - 2) if {"bic", "aic"} <= gaps.keys() else np.nan
     said = ", ".join(f"{name.upper()} {value:.3f}" for name, value in theirs.items())
     said = f"its own are {said}; right are {sentence}"
-    if abs(counted - round(counted)) < PARAMETERS and round(counted) and not (given.whole_numbers and _is_whole(X)):
+    if (
+        abs(counted - round(counted)) < PARAMETERS
+        and round(counted)
+        and not (library_fit.whole_numbers and _is_whole(X))
+    ):
         said += f": it counts {p + round(counted)} free parameters, and there are {p}"
     return Line("criteria", WRONG, said, largest, "take those of audit.fitted")
 
 
-def _methods(here: Standing) -> dict[str, tuple[Any, Any]]:
-    """Return by name what judges the numbers of each method of the library, and the method, None where there is none.
+def _methods(audited: AuditedFit) -> dict[str, tuple[Any, Any]]:
+    """Return for each kind of number a function that judges it, and the library's method, or None.
 
-    A judge returns a verdict, a finding and a distance in nats.
+    The function returns a verdict, a finding and a distance in nats.
     """
-    given = here.given
+    library_fit = audited.library_fit
     return {
-        "log densities": (_log_densities, given.log_density),
-        "score": (_total, given.total if here.sample_weight is None else None),
-        "probabilities": (_probabilities, given.probabilities),
-        "labels": (_labels, given.labels),
+        "log densities": (_log_densities, library_fit.log_density),
+        "score": (_total, library_fit.total if audited.sample_weight is None else None),
+        "probabilities": (_probabilities, library_fit.probabilities),
+        "labels": (_labels, library_fit.labels),
     }
 
 
-def _total(here: Standing, theirs: Any) -> tuple[str, str, float]:
-    by = abs(float(theirs) - here.log_likelihood)
-    verdict = RIGHT if by <= ROUNDED_BY * (1 + abs(here.log_likelihood)) else WRONG
-    return verdict, f"score is {'right to' if verdict == RIGHT else 'wrong by'} {nats(by)} in all", by
+def _total(audited: AuditedFit, theirs: Any) -> tuple[str, str, float]:
+    by = abs(float(theirs) - audited.log_likelihood)
+    verdict = RIGHT if by <= ROUNDED_BY * (1 + abs(audited.log_likelihood)) else WRONG
+    return verdict, f"score is {'right to' if verdict == RIGHT else 'wrong by'} {in_nats(by)} in all", by
 
 
-def _log_densities(here: Standing, theirs: Any) -> tuple[str, str, float]:
-    used = here.counted > 0
+def _log_densities(audited: AuditedFit, theirs: Any) -> tuple[str, str, float]:
+    used = audited.row_weights > 0
     own = np.asarray(theirs, dtype=float)[used]
     with np.errstate(invalid="ignore"):
-        off = np.abs(own - here.log_prob[used])
-    off[own == here.log_prob[used]] = 0.0
-    size, precision = np.abs(here.log_prob[used]), _precision(here)
+        off = np.abs(own - audited.log_prob[used])
+    off[own == audited.log_prob[used]] = 0.0
+    size, precision = np.abs(audited.log_prob[used]), _precision(audited)
     wrong = ~(off <= np.maximum(WRONG_BY, 1e3 * precision) + 1e-9 * size)
     rounded = ~(off <= np.maximum(ROUNDED_BY, precision) + 1e-12 * size)
     largest = float(np.max(off, initial=0.0))
     if wrong.any():
-        total = nats(abs(float(here.counted[used] @ own) - here.log_likelihood))
+        total = in_nats(abs(float(audited.row_weights[used] @ own) - audited.log_likelihood))
         of_rows = f"log densities of {int(wrong.sum())} rows are wrong"
-        return WRONG, f"{of_rows}, by up to {nats(largest)}, {total} in all", largest
+        return WRONG, f"{of_rows}, by up to {in_nats(largest)}, {total} in all", largest
     verdict = WARNING if rounded.any() else RIGHT
     return verdict, f"log densities are right to {largest:.1g} nats", largest
 
 
-def _probabilities(here: Standing, theirs: Any) -> tuple[str, str, float]:
-    theirs, used = np.asarray(theirs, dtype=float), here.counted > 0
-    if theirs.shape != here.responsibilities.shape:
-        return WRONG, f"probabilities have the shape {theirs.shape}, and not {here.responsibilities.shape}", np.inf
-    off = np.abs(theirs - here.responsibilities)[used]
+def _probabilities(audited: AuditedFit, theirs: Any) -> tuple[str, str, float]:
+    theirs, used = np.asarray(theirs, dtype=float), audited.row_weights > 0
+    if theirs.shape != audited.responsibilities.shape:
+        return WRONG, f"probabilities have the shape {theirs.shape}, and not {audited.responsibilities.shape}", np.inf
+    off = np.abs(theirs - audited.responsibilities)[used]
     largest = float(np.max(off)) if not np.isnan(off).any() else np.inf
-    if largest > max(SHARE, 1e3 * _precision(here)):
+    if largest > max(SHARE, 1e3 * _precision(audited)):
         n_wrong = int((off.max(axis=1) > SHARE).sum())
         return WRONG, f"probabilities of {n_wrong} rows are wrong, by up to {largest:.2g}", 0.0
     return RIGHT, f"probabilities to {largest:.1g}", 0.0
 
 
-def _labels(here: Standing, theirs: Any) -> tuple[str, str, float]:
-    ordered = np.sort(here.responsibilities, axis=1)
+def _labels(audited: AuditedFit, theirs: Any) -> tuple[str, str, float]:
+    ordered = np.sort(audited.responsibilities, axis=1)
     clear = np.ones(len(ordered), dtype=bool) if ordered.shape[1] == 1 else ordered[:, -1] - ordered[:, -2] > SHARE
-    other = np.asarray(theirs) != here.responsibilities.argmax(axis=1)
-    n_other = int((other & clear & (here.counted > 0)).sum())
+    other = np.asarray(theirs) != audited.responsibilities.argmax(axis=1)
+    n_other = int((other & clear & (audited.row_weights > 0)).sum())
     return (WRONG, f"{n_other} rows get another label", 0.0) if n_other else (RIGHT, "labels are right", 0.0)
 
 
-def _own_scores(here: Standing, density: Any) -> Line:
-    """Say what scores of another objective are, and whether they depend on the type of X."""
-    X = here.X
+def _own_scores(audited: AuditedFit, density: Any) -> Line:
+    """Describe the scores of a fit that maximises another objective; check that they do not depend on the type of X."""
+    X = audited.X
     as_floats = np.asarray(_quietly(lambda: density(np.asarray(X, dtype=float))))
-    gap = float(here.counted @ (as_floats - here.log_prob))
+    gap = float(audited.row_weights @ (as_floats - audited.log_prob))
     if _is_whole(X):
         off = float(np.abs(np.asarray(_quietly(lambda: density(X))) - as_floats).max())
         if off > ROUNDED_BY:
-            finding = f"of integers they are off by up to {nats(off)}; {here.given.whole_numbers}"
+            finding = f"log densities of integers are off by up to {in_nats(off)}; {audited.library_fit.whole_numbers}"
             return Line("scores", WRONG, finding, off, "X.astype(float)")
     side = "above" if gap > 0 else "below"
-    finding = f"its log densities are of its own objective, {nats(abs(gap))} {side} those at its parameters"
+    finding = f"its log densities are of its own objective, {in_nats(abs(gap))} {side} those at its parameters"
     return Line("scores", NOT_APPLICABLE, finding, gap)
 
 
@@ -142,9 +146,9 @@ def _quietly(function: Any) -> Any:
         return function()
 
 
-def _precision(here: Standing) -> float:
-    """Return what the rounding of the fit's own numbers does to a log density: nothing of float64."""
-    kinds = [np.asarray(values).dtype for values in here.given.arrays.values()]
+def _precision(audited: AuditedFit) -> float:
+    """Return the error of a log density that the rounding of the fit's arrays explains; 0 for float64."""
+    kinds = [np.asarray(values).dtype for values in audited.library_fit.arrays.values()]
     coarse = max((float(np.finfo(kind).eps) for kind in kinds if kind.kind == "f"), default=0.0)
     return 0.0 if coarse < 1e-10 else 1e2 * coarse
 

@@ -1,4 +1,4 @@
-"""The audit, from a fit to its lines."""
+"""Run an audit: read the fit, then answer one question after the other."""
 
 from time import perf_counter
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from comparisons.auditing.given import Given
+from comparisons.auditing.audited import AuditedFit
 from comparisons.auditing.libraries import recognise
+from comparisons.auditing.library_fit import LibraryFit
 from comparisons.auditing.likelihood import log_likelihood_line
 from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, Line
 from comparisons.auditing.optimum import bound_optimum_line, components_line, differences, optimum_line
 from comparisons.auditing.readings import read
 from comparisons.auditing.result import Audit
 from comparisons.auditing.scores import criteria_line, scores_line
-from comparisons.auditing.standing import Standing
 from comparisons.auditing.stationary import bound_line, regularisation_line, stationary_line
 from em.status import left_to_the_status
 from models.validation import check_sample_weight, count_at_least_one, random_source
@@ -30,28 +30,28 @@ def audit(
     random_state: Any = 0,
     **options: Any,
 ) -> Audit:
-    """Audit a fitted mixture of anybody's on the data that it was fitted to.
+    """Audit a mixture that any library fitted, on the data that it was fitted to.
 
     Parameters
     ----------
     fit : estimator, Parameters or mapping
-        A mixture fitted by this project, by scikit-learn (GaussianMixture, BayesianGaussianMixture), by StepMix or by
-        hmmlearn where its states are independent; parameters of this project; or plain arrays by name, such as
+        A mixture fitted by this project, by scikit-learn (GaussianMixture, BayesianGaussianMixture), by StepMix, or by
+        hmmlearn with independent states; parameters of this project; or plain arrays by name, such as
         ``{"weights": ..., "means": ..., "covariances": ...}``, or the ``parameters`` of R's mclust.
     X : array_like, shape (n, D)
-        The samples, as they were handed to the fit: numbers of the same type, a frame with its names. NaN where a cell
-        is missing; sparse where the family allows it.
+        The samples exactly as they were given to the fit: same numeric type, same column names. NaN where a cell is
+        missing; sparse if the family allows it.
     family : str or None
-        Of plain arrays: "gmm", "bmm", "pmm", "cmm".
+        Name of the family of plain arrays: "gmm", "bmm", "pmm" or "cmm".
     sample_weight : array_like, shape (n,), or None
-        How often each row counts.
+        Weight of each row.
     n_init : int, default 10
-        Restarts of ours, whose best optimum the fit is held to.
+        Number of our own restarts; the fit is compared with their best optimum.
     random_state : int, RandomState or None, default 0
         Seed of these restarts.
     **options
-        Options of the family that the fit does not say, such as ``n_trials``, ``exposure``, ``levels``, or a
-        ``covariance_type`` where shapes leave it open.
+        Options of the family that the fit does not store, such as ``n_trials``, ``exposure``, ``levels``, or a
+        ``covariance_type`` that the shapes leave open.
 
     Returns
     -------
@@ -61,8 +61,8 @@ def audit(
     Raises
     ------
     ValueError
-        If the fit is of no class that is known, is not fitted, or is no mixture, as a hidden Markov model; if X is not
-        what its family takes.
+        If the fit's class is not supported, if it is not fitted, or if it is no mixture, such as a hidden Markov model;
+        if X is illegal for the family.
 
     Examples
     --------
@@ -83,51 +83,55 @@ def audit(
         raise ValueError(f"X must be two-dimensional (samples, features), got shape {X.shape}")
     check_sample_weight(sample_weight, X.shape[0])
     with left_to_the_status():
-        given = recognise(fit, family, options)
-        reading = read(given, X, sample_weight, {"n_init": n_init, "random_state": random_state})
-        here, lines = reading.standing, [*reading.lines, *given.parts]
-        found = {}
-        if here is not None:
-            lines += _lines(here)
-            found = {
-                "parameters": differences(here),
-                "components": here.here.summary(X, sample_weight=sample_weight).components,
-                "optima": [] if here.no_maximum else here.best.starts_,
-                "fitted": here.here,
-                "best": None if here.top is None else here.top.parameters_,
+        library_fit = recognise(fit, family, options)
+        reading = read(library_fit, X, sample_weight, {"n_init": n_init, "random_state": random_state})
+        audited, lines = reading.audited, [*reading.lines, *library_fit.parts]
+        of_fit = {}
+        if audited is not None:
+            lines += _lines(audited)
+            of_fit = {
+                "parameters": differences(audited),
+                "components": audited.at_fit.summary(X, sample_weight=sample_weight).components,
+                "optima": [] if audited.no_maximum else audited.best.starts_,
+                "fitted": audited.at_fit,
+                "best": None if audited.highest is None else audited.highest.parameters_,
             }
         seconds = perf_counter() - start
-        return Audit(_title(given, here), tuple(lines), X=X, sample_weight=sample_weight, seconds=seconds, **found)
+        return Audit(
+            _title(library_fit, audited), tuple(lines), X=X, sample_weight=sample_weight, seconds=seconds, **of_fit
+        )
 
 
-def _lines(here: Standing) -> list[Line]:
-    """Return the lines that follow once it is known which mixture it is."""
-    given = here.given
-    if given.bound is not None:
-        bound = given.bound(here.X)
-        middle = [bound_line(here, bound), bound_optimum_line(here, bound)]
+def _lines(audited: AuditedFit) -> list[Line]:
+    """Return the lines about a fit that was read as a mixture."""
+    library_fit = audited.library_fit
+    if library_fit.bound is not None:
+        bound = library_fit.bound(audited.X)
+        middle = [bound_line(audited, bound), bound_optimum_line(audited, bound)]
     else:
-        middle = [stationary_line(here), optimum_line(here)]
-    last = [components_line(here), regularisation_line(here), scores_line(here), criteria_line(here)]
-    return [log_likelihood_line(here), *middle, *last, identified_line(here)]
+        middle = [stationary_line(audited), optimum_line(audited)]
+    last = [components_line(audited), regularisation_line(audited), scores_line(audited), criteria_line(audited)]
+    return [log_likelihood_line(audited), *middle, *last, identified_line(audited)]
 
 
-def identified_line(here: Standing) -> Line:
-    """Return whether different parameters give the same distribution."""
-    if here.no_maximum:
+def identified_line(audited: AuditedFit) -> Line:
+    """Return whether the parameters are identified: no others give the same distribution."""
+    if audited.no_maximum:
         return Line("identified", NOT_APPLICABLE, "there is no maximum")
-    found = here.limit.identifiability_
-    if found.identified:
-        return Line("identified", RIGHT, found.sentence)
-    remedy = "fewer components, more features, or a prior: no fit of this model can be told from others"
-    return Line("identified", WARNING, found.sentence, None, remedy)
+    rank_test = audited.em_limit.identifiability_
+    if rank_test.identified:
+        return Line("identified", RIGHT, rank_test.sentence)
+    remedy = "fewer components, more features, or a prior: other parameters of this model fit as well"
+    return Line("identified", WARNING, rank_test.sentence, None, remedy)
 
 
-def _title(given: Given, here: Standing | None) -> str:
-    """Return whose fit it is, of what, on how many samples."""
-    if here is None:
-        return f"{given.source}, family {given.family}"
-    K, D, n = here.parameters.n_components, here.parameters.n_features, here.n_samples
-    mixture = f"{here.pair.title.lower()} of {K} component{'s' * (K > 1)}"
-    options = "".join(f", {name}={value!r}" for name, value in here.pair.of_mixture.items() if isinstance(value, str))
-    return f"{given.source}: {mixture}{options}, on {n:.10g} samples of {D} feature{'s' * (D > 1)}"
+def _title(library_fit: LibraryFit, audited: AuditedFit | None) -> str:
+    """Return library, mixture and data of the fit, as text."""
+    if audited is None:
+        return f"{library_fit.source}, family {library_fit.family}"
+    K, D, n = audited.parameters.n_components, audited.parameters.n_features, audited.n_samples
+    mixture = f"{audited.pair.title.lower()} of {K} component{'s' * (K > 1)}"
+    options = "".join(
+        f", {name}={value!r}" for name, value in audited.pair.of_mixture.items() if isinstance(value, str)
+    )
+    return f"{library_fit.source}: {mixture}{options}, on {n:.10g} samples of {D} feature{'s' * (D > 1)}"

@@ -1,4 +1,4 @@
-"""What an audit asks of Gaussian mixtures: structures by shape, variances that collapse, densities in sixty digits."""
+"""The audit of Gaussian mixtures: structure by shape, collapsing variances, log densities in sixty digits."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,11 +13,11 @@ from models.gmm import GMMParameters
 from models.gmm.structures import COVARIANCE_TYPES, MATRICES, covariances_shape
 from models.validation import Array
 
-COLLAPSED, NEARLY = 1e-8, 1e-4  # smallest eigenvalue, in units of the data's covariance
+COLLAPSED, NEARLY = 1e-8, 1e-4  # smallest eigenvalue of a covariance, in units of the data's covariance
 
 
 class GaussianAudit(FamilyAudit):
-    """The answers of Gaussian mixtures."""
+    """The parts of the audit that depend on the family, for Gaussian mixtures."""
 
     @override
     def structure(self, arrays: Mapping[str, Array], options: Mapping[str, Any], n_features: int) -> dict[str, Any]:
@@ -33,24 +33,24 @@ class GaussianAudit(FamilyAudit):
 
     @override
     def suspects(self, parameters: Any, counts: Array, rows: Any, responsibilities: Array) -> list[tuple[bool, str]]:
-        """Say which components keep too few samples for a covariance of their own, or are flat against the data."""
+        """Find components with too few samples for a covariance of their own, or with too small a variance."""
         kind, (K, D) = parameters.covariance_type, parameters.means.shape
         needed = {"full": D, "tied": 0, "diag": 1, "spherical": 1}[kind]
         flatness = _flatness(parameters.covariance_matrices, rows)
-        found = []
+        suspects = []
         for k in range(K):
             n, flat = counts[k], flatness[k]
             if n < 1e-8:
-                found.append((False, "is empty: no sample has a share in it"))
+                suspects.append((False, "is empty: no sample has a share in it"))
             elif n <= needed or flat < COLLAPSED:
-                found.append((True, f"keeps {n:.3g} samples, its smallest variance is {flat:.1e} of the data's"))
+                suspects.append((True, f"keeps {n:.3g} samples, its smallest variance is {flat:.1e} of the data's"))
             elif 0 < (distinct := len(np.unique(members_of(rows, responsibilities, k), axis=0))) <= needed:
-                found.append((True, f"holds {distinct} distinct sample(s), repeated {n:.3g} times"))
+                suspects.append((True, f"holds {distinct} distinct sample(s), repeated {n:.3g} times"))
             elif n < 2 * (needed + 1) or (flat < NEARLY and n < 5 * (needed + 1)):
-                found.append((False, f"keeps {n:.3g} samples, its smallest variance is {flat:.1e} of the data's"))
+                suspects.append((False, f"keeps {n:.3g} samples, its smallest variance is {flat:.1e} of the data's"))
             else:
-                found.append((False, ""))
-        return found
+                suspects.append((False, ""))
+        return suspects
 
     @override
     def smallest_variances(self, parameters: Any) -> Array:
@@ -71,7 +71,7 @@ class GaussianAudit(FamilyAudit):
 
 
 def _flatness(matrices: Array, rows: Any) -> Array:
-    """Return the smallest eigenvalue of each matrix (K,) in units of the variances and correlations of the rows."""
+    """Return the smallest eigenvalue of each matrix (K,), in units of the covariance of the rows."""
     complete = rows[~np.isnan(rows).any(axis=1)]
     many = len(complete) > rows.shape[1]
     spread = np.cov(complete, rowvar=False, ddof=0) if many else np.diag(np.nanvar(rows, axis=0))
@@ -84,7 +84,7 @@ def _log_densities(rows: Array, parameters: GMMParameters) -> list[Decimal]:
     """Return log Σ_k π_k Normal(x_o | μ_ko, Σ_koo) of the observed cells o of each row."""
     matrices, used = parameters.covariance_matrices, np.flatnonzero(parameters.weights > 0)
     log_weights = [weight.ln() for weight in exact(parameters.weights[used])]
-    means, found = [exact(mean) for mean in parameters.means[used]], []
+    means, log_densities = [exact(mean) for mean in parameters.means[used]], []
     roots: dict[bytes, list[tuple[Any, Decimal]]] = {}
     for row in rows:
         seen = np.flatnonzero(~np.isnan(row))
@@ -94,8 +94,8 @@ def _log_densities(rows: Array, parameters: GMMParameters) -> list[Decimal]:
             roots[key] = [(root, log_det(root)) for root in own]
         x = exact(row[seen])
         pairs = zip(log_weights, means, roots[key], strict=True)
-        found.append(log_sum_exp([w + log_normal(x, [m[d] for d in seen], *root) for w, m, root in pairs]))
-    return found
+        log_densities.append(log_sum_exp([w + log_normal(x, [m[d] for d in seen], *root) for w, m, root in pairs]))
+    return log_densities
 
 
 AUDIT = GaussianAudit()

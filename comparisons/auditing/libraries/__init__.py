@@ -1,8 +1,8 @@
-"""How fits of each library are read: one module for each, which imports none of them.
+"""Read fits of other libraries: one module for each library, which does not import it.
 
-A module states ``recognise(fit, family, options)``, which returns a :class:`comparisons.auditing.given.Given`, None
-where the fit is of no class that it knows, or raises a ValueError that says why such a fit is no mixture. A library is
-added by a file.
+A module defines ``recognise(fit, family, options)``. It returns a :class:`comparisons.auditing.library_fit.LibraryFit`;
+or None if the fit is of another library; or it raises a ValueError if such a fit is no mixture. To add a library, add a
+module.
 """
 
 import pkgutil
@@ -10,21 +10,21 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from comparisons.auditing.given import Given
+from comparisons.auditing.library_fit import LibraryFit
 
 
-def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given:
-    """Return what the library that a fit is of says about it.
+def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> LibraryFit:
+    """Return a fit as its library describes it.
 
     Raises
     ------
     ValueError
-        If the fit is of no class that is known here, or is no mixture.
+        If the fit's class is not supported, or it is no mixture.
     """
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     readings = (import_module(f"{__name__}.{name}").recognise(fit, family, options) for name in names)
-    if (given := next(filter(None, readings), None)) is not None:
-        return given
+    if (library_fit := next(filter(None, readings), None)) is not None:
+        return library_fit
     raise ValueError(
         f"fit must be a fitted mixture of {', '.join(names)}, parameters of this project, or a mapping such as "
         f'{{"weights": ..., "means": ..., "covariances": ...}} with family=, got {type(fit).__name__}'
@@ -32,7 +32,9 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
 
 
 def class_from(fit: Any, library: str, *names: str) -> str:
-    """Return which of these classes of a library a fit is of, or derived from; nothing for another one.
+    """Return the first of these classes of a library that a fit is an instance of, or "".
+
+    The library is not imported.
 
     Examples
     --------

@@ -5,18 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.auditing.given import Given
+from comparisons.auditing.library_fit import LibraryFit
 from comparisons.families import family_class, family_classes
 from models.parameters import Parameters
 
 
-def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given | None:
-    """Return arrays as they are; ``family`` says of which mixture."""
+def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> LibraryFit | None:
+    """Return arrays under their own names; ``family`` names the family."""
     if isinstance(fit, Parameters):
         pair = next(pair for pair in family_classes() if isinstance(fit, pair.parameters_type))
         known = {option.name: getattr(fit, option.name) for option in pair.options if hasattr(fit, option.name)}
         name = type(fit).__name__
-        return Given(source=name, family=pair.name, arrays=fit.arrays(), options={**known, **options})
+        return LibraryFit(source=name, family=pair.name, arrays=fit.arrays(), options={**known, **options})
     if not isinstance(fit, Mapping) or "weights" not in fit:
         return None
     if family is None:
@@ -24,4 +24,4 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
     pair = family_class(family)
     own = {option.name: fit[option.name] for option in pair.options if option.name in fit}
     arrays = {name: np.asarray(values) for name, values in fit.items() if name not in own}
-    return Given(source="arrays", family=pair.name, arrays=arrays, options={**own, **options})
+    return LibraryFit(source="arrays", family=pair.name, arrays=arrays, options={**own, **options})

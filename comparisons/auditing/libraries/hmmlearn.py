@@ -1,7 +1,7 @@
-"""hmmlearn's hidden Markov models, where they are mixtures: where the next state does not depend on the last one.
+"""Read hmmlearn's hidden Markov models that are mixtures: the next state must not depend on the last one.
 
-That holds of a single state, whose emission may be a mixture itself (GMMHMM), and where the rows of ``transmat_`` and
-``startprob_`` are all the same. Other chains are refused: their rows depend on each other.
+This holds for a model with a single state, whose emissions may be a mixture themselves (GMMHMM). It also holds if all
+rows of ``transmat_`` equal ``startprob_``. Other models are refused, because their rows depend on each other.
 """
 
 from collections.abc import Mapping
@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.auditing.given import Given
 from comparisons.auditing.libraries import check_is_fitted, class_from
+from comparisons.auditing.library_fit import LibraryFit
 from models.validation import Array
 
 CLASSES = "GaussianHMM", "GMMHMM", "PoissonHMM", "CategoricalHMM"
 ALIKE = 1e-8
 
 
-def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given | None:
-    """Return what hmmlearn says about a model of independent rows."""
+def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> LibraryFit | None:
+    """Return a hidden Markov model of independent rows as a mixture."""
     if not (name := class_from(fit, "hmmlearn", *CLASSES)):
         return None
     check_is_fitted(fit, "startprob_", "transmat_")
@@ -34,10 +34,10 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
     history = getattr(fit, "monitor_", None)
     stopped = f"tol={fit.tol:g} nats, n_iter={fit.n_iter}, {getattr(history, 'iter', '?')} iterations made"
     known: dict[str, Any] = {"arrays": arrays, "frozen": frozen, "stopped": stopped, "total": fit.score} | of_family
-    if len(weights) > 1 or name != "GMMHMM":  # else its states are no components
+    if len(weights) > 1 or name != "GMMHMM":  # a single state with a mixture has probabilities of states only
         known |= {"probabilities": fit.predict_proba}
     known |= {"criteria": {"bic": fit.bic, "aic": fit.aic}} if hasattr(fit, "bic") else {}
-    return Given(source=f"hmmlearn's {name}", **known)
+    return LibraryFit(source=f"hmmlearn's {name}", **known)
 
 
 def _gaussian(fit: Any, weights: Array) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -46,7 +46,7 @@ def _gaussian(fit: Any, weights: Array) -> tuple[dict[str, Any], dict[str, Any]]
     settings = f"{fit.n_components}, covariance_type={kind!r}, covars_prior=0, tol=1e-9, ..."
     of_family: dict[str, Any] = {"family": "gmm", "options": {"covariance_type": kind}}
     of_family |= {"added_to_scatter": prior, "added_by": f"covars_prior={prior:g}"}
-    of_family["continued"] = f"GaussianHMM({settings})"
+    of_family["next_call"] = f"GaussianHMM({settings})"
     return {"weights": weights, "means": fit.means_, "covariances": _reduced(kind, matrices)}, of_family
 
 
@@ -59,7 +59,7 @@ def _reduced(kind: str, matrices: Array) -> Array:
 
 
 def _gaussian_mixtures(fit: Any, weights: Array) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Put the mixtures of all states together: weights π_k w_km."""
+    """Join the mixtures of all states to one, with weights π_k w_km."""
     kind, own, covariances = fit.covariance_type, np.asarray(fit.weights_), np.asarray(fit.covars_, dtype=float)
     K, M, D = np.asarray(fit.means_).shape
     if kind == "tied" and K > 1:

@@ -1,7 +1,7 @@
-"""The ``parameters`` of R's mclust, as a mapping: ``pro``, ``mean`` (D, K) and ``variance`` with ``sigma`` (D, D, K).
+"""Read the ``parameters`` of R's mclust, as a mapping: ``pro``, ``mean`` (D, K) and ``variance``.
 
-The array, or the list that mclust has around it, may be given as ``variance``; ``sigmasq`` is read where there is no
-``sigma``. ``loglik``, where it is there too, is held to what is recomputed.
+``variance`` is the array ``sigma`` (D, D, K), or mclust's list that contains it; without ``sigma`` it is ``sigmasq``.
+If ``loglik`` is there too, it is compared with the recomputed log-likelihood.
 """
 
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.auditing.given import Given, Report
+from comparisons.auditing.library_fit import LibraryFit, ReportedLikelihood
 
 STOPS = "mclust's default tol=1e-5 of the relative change"
 
 
-def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given | None:
+def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> LibraryFit | None:
     """Return mclust's parameters with the components first."""
     if not isinstance(fit, Mapping) or not {"pro", "mean", "variance"} <= fit.keys():
         return None
@@ -29,7 +29,7 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
         structure, covariances = "full", np.moveaxis(sigma, -1, 0)
     else:
         structure, covariances = "spherical", np.broadcast_to(sigma, weights.shape)
-    reports = (Report("loglik", float(fit["loglik"])),) if "loglik" in fit else ()
+    reports = (ReportedLikelihood("loglik", float(fit["loglik"])),) if "loglik" in fit else ()
     arrays = {"weights": weights, "means": means, "covariances": covariances}
     known = {"covariance_type": structure, **options}
-    return Given(source="mclust", family="gmm", arrays=arrays, options=known, reports=reports, stopped=STOPS)
+    return LibraryFit(source="mclust", family="gmm", arrays=arrays, options=known, reports=reports, stopped=STOPS)

@@ -1,10 +1,10 @@
-"""Mixtures fitted by this project: their settings (prior, frozen arrays, sizes of cells) hold in the audit."""
+"""Read mixtures fitted by this project; the audit keeps their settings (prior, frozen arrays, sizes of cells)."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from comparisons.auditing.given import Given, Report
 from comparisons.auditing.libraries import check_is_fitted, class_from
+from comparisons.auditing.library_fit import LibraryFit, ReportedLikelihood
 from comparisons.families import family_classes
 
 REFUSED = {
@@ -13,8 +13,8 @@ REFUSED = {
 }
 
 
-def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given | None:
-    """Return what a fit of this project says."""
+def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> LibraryFit | None:
+    """Return a fit of this project."""
     if refused := class_from(fit, "em", *REFUSED):
         raise ValueError(f"fit must be a mixture fitted by EM, got a {refused}: {REFUSED[refused]}")
     if not class_from(fit, "em", "MixtureEM"):
@@ -24,9 +24,9 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
     sources = [(option.name, fit if option.of_data else fit.parameters_) for option in pair.options]
     own = {name: getattr(source, f"{name}_", getattr(source, name, None)) for name, source in sources}
     known = {name: value for name, value in own.items() if value is not None}
-    whole = hasattr(fit, "log_likelihood_")  # and no stream
-    reports = (Report("log_likelihood_", float(fit.log_likelihood_)),) if whole else ()
-    return Given(
+    whole = hasattr(fit, "log_likelihood_")  # a fit of a stream has none
+    reports = (ReportedLikelihood("log_likelihood_", float(fit.log_likelihood_)),) if whole else ()
+    return LibraryFit(
         source=f"this project's {type(fit).__name__}",
         family=pair.name,
         arrays=fit.parameters_.arrays(),

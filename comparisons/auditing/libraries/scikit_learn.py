@@ -1,7 +1,8 @@
-"""scikit-learn's GaussianMixture and BayesianGaussianMixture.
+"""Read scikit-learn's GaussianMixture and BayesianGaussianMixture.
 
-Known there: ``lower_bound_`` is a mean, measured before the last M-step; ``reg_covar`` is added to every variance in
-every M-step; `fit` makes X floats, and the methods do not, so that log densities of whole numbers are cut to integers.
+The audit takes into account that ``lower_bound_`` is a mean, measured before the last M-step; that every M-step adds
+``reg_covar`` to every variance; and that `fit` converts X to floats while the other methods do not, so that they round
+log densities of integers to integers.
 """
 
 from collections.abc import Mapping
@@ -10,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.auditing.given import Bound, Given, Report
 from comparisons.auditing.libraries import check_is_fitted, class_from
+from comparisons.auditing.library_fit import BoundGain, LibraryFit, ReportedLikelihood
 from comparisons.auditing.lines import WRONG, Line
 from em.process.process_wide import without_warnings
 from models.validation import Array
@@ -24,8 +25,8 @@ EPS = np.finfo(np.float64).eps
 WHOLE = "scikit-learn cuts log densities of X of whole numbers to integers: pass X.astype(float) to its methods"
 
 
-def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given | None:
-    """Return what scikit-learn says about one of its mixtures."""
+def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> LibraryFit | None:
+    """Return a mixture of scikit-learn."""
     if not (name := class_from(fit, "sklearn", *CLASSES)):
         return None
     check_is_fitted(fit, "weights_", "means_", "covariances_")
@@ -38,24 +39,27 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
     if bayesian:
         known |= {"objective": _objective(fit), "bound": lambda X: _bound(fit, X)}
     else:
-        known |= {"criteria": {"bic": fit.bic, "aic": fit.aic}, "continued": _continued(fit)}
+        known |= {"criteria": {"bic": fit.bic, "aic": fit.aic}, "next_call": _next_call(fit)}
         known |= {"added": float(fit.reg_covar), "added_by": f"reg_covar={fit.reg_covar:g}"}
     if not bayesian and hasattr(fit, "lower_bound_"):
-        known["reports"] = (Report("lower_bound_", float(fit.lower_bound_), is_bound=True),)
+        known["reports"] = (ReportedLikelihood("lower_bound_", float(fit.lower_bound_), is_bound=True),)
     source, structure = f"scikit-learn's {name}", {"covariance_type": kind}
-    return Given(
+    return LibraryFit(
         source=source, family="gmm", arrays=arrays, options=structure, parts=parts, alternatives=alternatives, **known
     )
 
 
-def _continued(fit: Any) -> str:
+def _next_call(fit: Any) -> str:
     start = "weights_init=audit.best.weights, means_init=audit.best.means, precisions_init=audit.best.precisions"
     settings = f"{fit.n_components}, covariance_type={fit.covariance_type!r}, tol=1e-12, max_iter=10_000, reg_covar=0"
     return f"GaussianMixture({settings}, {start}).fit(X)"
 
 
 def _parts(fit: Any, arrays: Mapping[str, Any]) -> tuple[tuple[Line, ...], dict[str, dict[str, Array]]]:
-    """Hold ``precisions_cholesky_``, by which the methods compute, to ``covariances_``, which users read."""
+    """Compare ``precisions_cholesky_``, with which the methods compute, with ``covariances_``, which users read.
+
+    If they differ, return a line, and the covariances that follow from the precisions.
+    """
     if not hasattr(fit, "precisions_cholesky_"):
         return (), {}
     roots, covariances = np.asarray(fit.precisions_cholesky_, float), np.asarray(fit.covariances_, float)
@@ -84,7 +88,7 @@ def _parts(fit: Any, arrays: Mapping[str, Any]) -> tuple[tuple[Line, ...], dict[
 
 
 def _precisions_that_users_read(fit: Any, precisions: Array) -> tuple[Line, ...]:
-    """Hold ``precisions_`` to ``precisions_cholesky_`` too."""
+    """Compare ``precisions_`` with ``precisions_cholesky_``."""
     shown = np.asarray(getattr(fit, "precisions_", precisions), float)
     if shown.shape == precisions.shape and np.allclose(shown, precisions, rtol=INVERSE, atol=0):
         return ()
@@ -99,8 +103,8 @@ def _objective(fit: Any) -> str:
     return f"a variational bound under a {kind} and a normal-Wishart prior ({priors})"
 
 
-def _bound(fit: Any, X: Any) -> Bound:
-    """Continue its own iterations, and begin again elsewhere; bounds are without their constants, in nats."""
+def _bound(fit: Any, X: Any) -> BoundGain:
+    """Continue the fit's own iterations, and restart them; return the gains of the bound, in nats."""
     X = np.asarray(X, dtype=float)
     longer = deepcopy(fit).set_params(warm_start=True, tol=1e-9, max_iter=MOST_ITERATIONS)
     other = deepcopy(fit).set_params(warm_start=False, tol=1e-4, max_iter=MOST_ITERATIONS, n_init=RESTARTS)
@@ -108,4 +112,4 @@ def _bound(fit: Any, X: Any) -> Bound:
         longer.fit(X)
         other.set_params(random_state=0).fit(X)
     above = float(other.lower_bound_ - longer.lower_bound_)
-    return Bound(float(longer.lower_bound_ - fit.lower_bound_), above, int(longer.n_iter_))
+    return BoundGain(float(longer.lower_bound_ - fit.lower_bound_), above, int(longer.n_iter_))

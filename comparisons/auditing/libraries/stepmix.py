@@ -1,6 +1,6 @@
-"""StepMix's measurement models: Bernoulli, categorical and Gaussian mixtures, without a structural part.
+"""Read StepMix's measurement models: Bernoulli, categorical and Gaussian mixtures, without a structural part.
 
-Its Gaussian models add ``reg_covar``, 1e-6 unless ``measurement_params`` says otherwise, to every variance.
+Its Gaussian models add ``reg_covar`` to every variance: 1e-6, or what ``measurement_params`` sets.
 """
 
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.auditing.given import Given, Report
 from comparisons.auditing.libraries import check_is_fitted, class_from
+from comparisons.auditing.library_fit import LibraryFit, ReportedLikelihood
 
 BINARY, LEVELS = ("bernoulli", "binary"), ("categorical", "multinoulli")
 STRUCTURES = {"gaussian_full": "full", "gaussian_tied": "tied", "gaussian_diag": "diag", "continuous": "diag"}
@@ -18,8 +18,8 @@ PADDING = 1e-10
 UNIT, REG_COVAR = ("gaussian_unit", "gaussian"), 1e-6
 
 
-def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given | None:
-    """Return what StepMix says about one of its measurement models."""
+def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> LibraryFit | None:
+    """Return a measurement model of StepMix."""
     if not class_from(fit, "stepmix", "StepMix"):
         return None
     check_is_fitted(fit, "weights_")
@@ -32,10 +32,10 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
     stopped = f"abs_tol={fit.abs_tol:g}, rel_tol={fit.rel_tol:g}, max_iter={fit.max_iter}"
     stopped += f", {fit.n_iter_} iterations made"
     settings = f"{fit.n_components}, measurement={fit.measurement!r}, abs_tol=1e-12, max_iter=100_000, n_init=50"
-    bound = Report("lower_bound_", float(fit.lower_bound_), is_bound=True)
+    bound = ReportedLikelihood("lower_bound_", float(fit.lower_bound_), is_bound=True)
     shared: dict[str, Any] = {"total": lambda X: fit.score(X) * len(X), "probabilities": fit.predict_proba}
     shared |= {"labels": fit.predict, "criteria": {"bic": fit.bic, "aic": fit.aic}, "reports": (bound,)}
-    shared |= {"stopped": stopped, "continued": f"StepMix({settings}).fit(X)"}
+    shared |= {"stopped": stopped, "next_call": f"StepMix({settings}).fit(X)"}
     if name in BINARY:
         of_family: dict[str, Any] = {"family": "bmm", "arrays": {"weights": weights, "probs": own["pis"]}}
     elif name in LEVELS:
@@ -44,11 +44,11 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
         of_family = _gaussian(fit, name, weights, own)
     else:
         raise ValueError(f"fit must be of a family of this project, got measurement={fit.measurement!r}")
-    return Given(source="StepMix", **shared, **of_family)
+    return LibraryFit(source="StepMix", **shared, **of_family)
 
 
 def _categorical(weights: Any, own: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop the places that items with fewer levels than others have no use for."""
+    """Drop the padding of items that have fewer levels than others."""
     padded = np.asarray(own["pis"]).reshape(len(weights), -1, int(own["max_n_outcomes"]))
     used = padded.max(axis=0) > PADDING
     levels = tuple(int(np.flatnonzero(row).max()) + 1 for row in used)

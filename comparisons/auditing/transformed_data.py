@@ -1,4 +1,4 @@
-"""Bring a fit's parameters to X, where it was fitted to the columns of X in another order, or in other units."""
+"""Transform a fit's parameters to the columns of X, in case it was fitted to X in another order or other units."""
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import permutations
@@ -11,7 +11,7 @@ from models.parameters import Quantity
 from models.supports import REAL, Covariance, Variance
 from models.validation import Array, data_matrix
 
-MOST_COLUMNS = 4  # of which all orders are tried
+MOST_COLUMNS = 4  # up to which all orders are tried
 UNITS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
     "standardised columns": (np.nanmean, np.nanstd),
     "centred columns": (np.nanmean, lambda X, axis: np.ones(X.shape[1])),
@@ -20,13 +20,13 @@ UNITS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
 }
 
 
-def of_other_data(pair: Family, arrays: Mapping[str, Array], X: Any) -> Iterator[tuple[str, dict[str, Array]]]:
-    """Yield what the fit's data may have been, beside X, and the arrays brought to X.
+def undo_transformations(pair: Family, arrays: Mapping[str, Array], X: Any) -> Iterator[tuple[str, dict[str, Array]]]:
+    """Yield each transformation of X that the fit may have seen, in words, and the arrays with it undone.
 
     Parameters
     ----------
     pair : Family
-        With its options.
+        The family with its options.
     arrays : mapping
         The fit's arrays by name.
     X : array_like, shape (n, D)
@@ -43,7 +43,7 @@ def of_other_data(pair: Family, arrays: Mapping[str, Array], X: Any) -> Iterator
     for words, (center, spread) in UNITS.items():
         shift, scale = center(rows, axis=0), spread(rows, axis=0)
         brought = {q.name: _in_units(q, arrays[q.name], shift, scale) for q in pair.quantities}
-        yield f"the fit is of {words} of X, and X is as it was before", brought
+        yield f"the fit is of {words} of X, and X is not transformed", brought
 
 
 def _ordered(quantity: Quantity, array: Array, order: np.ndarray) -> Array:
@@ -53,7 +53,7 @@ def _ordered(quantity: Quantity, array: Array, order: np.ndarray) -> Array:
 
 
 def _in_units(quantity: Quantity, array: Array, shift: Array, scale: Array) -> Array:
-    """Return an array of columns (x - shift) / scale as that of the columns x."""
+    """Return an array that belongs to columns (x - shift) / scale as the array that belongs to the columns x."""
     if quantity.support is REAL:
         return array * scale + shift
     if isinstance(quantity.support, Covariance):
