@@ -1,4 +1,4 @@
-"""Chains are judged by what labels cannot touch first; modes that survive alignment are reported, others are not."""
+"""Chains are judged by label-free quantities first; modes that survive alignment are reported, others are not."""
 
 import re
 
@@ -56,7 +56,7 @@ def test_chains_in_different_places_are_seen_without_labels_and_no_alignment_is_
     elsewhere = np.zeros((CHAINS, DRAWS))
     elsewhere[3] = 2.0
     found = diagnose(align(posterior(elsewhere), reference=REFERENCE), log_joint=log_joint(X, "gmm"))
-    assert found.status.startswith("the chains have not mixed, and labels are not why (R-hat of ")
+    assert found.status.startswith("the chains have not mixed, and label switching is not the reason (R-hat of ")
 
 
 def test_labels_left_mixed_in_one_chain_are_blamed_on_the_alignment():
@@ -66,7 +66,7 @@ def test_labels_left_mixed_in_one_chain_are_blamed_on_the_alignment():
     swapped = permute(aligned["posterior"].to_dataset(), xr.DataArray(order, dims=(*SAMPLE, "component")))
     aligned["posterior"] = xr.DataTree(swapped)
     found = diagnose(aligned, log_joint=log_joint(X, "gmm"))
-    assert found.status.startswith("what labels cannot touch has mixed, aligned parameters have not (R-hat of means")
+    assert found.status.startswith("label-free quantities have mixed, aligned parameters have not (R-hat of means")
 
 
 def test_a_second_mode_that_is_no_relabelling_is_reported_with_its_share():
@@ -142,9 +142,9 @@ def test_of_very_many_entries_the_worst_are_shown_and_the_rest_counted():
 
 def test_draws_without_what_is_judged_are_refused():
     draws = posterior()
-    with pytest.raises(ValueError, match=r"draws must be 2 chains of 4 draws or more, .* got 1 x"):
+    with pytest.raises(ValueError, match=r"draws must be at least 2 chains of 4 draws, .* got 1 x"):
         diagnose(draws.isel(chain=[0]))
-    with pytest.raises(ValueError, match=f"draws must be 2 chains of 4 draws or more, .* got {CHAINS} x 3"):
+    with pytest.raises(ValueError, match=f"draws must be at least 2 chains of 4 draws, .* got {CHAINS} x 3"):
         diagnose(draws.isel(draw=slice(0, 3)))
     with pytest.raises(ValueError, match="draws must have the variable 'weights', got means"):
         diagnose(draws.drop_vars("weights"))

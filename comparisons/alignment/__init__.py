@@ -1,7 +1,7 @@
-"""Undo label switching after sampling: permute the components of each draw, never constrain their order.
+"""Undo label switching after sampling: permute the components of each draw.
 
-Works on draws from any sampler, as a DataTree or Dataset with a dimension for the components. The rules and their
-losses are in :mod:`comparisons.alignment.relabelling`.
+The draws may come from any sampler, as a DataTree or Dataset with a dimension for the components. Sampling itself must
+not constrain the order of components. :mod:`comparisons.alignment.relabelling` has the rules and their losses.
 """
 
 import warnings
@@ -21,7 +21,7 @@ from models.shown import shown
 from models.validation import Array, count_at_least_one
 
 RULES = ("pivot", "ecr", "stephens")
-SCALE_DRAWS = 10_000  # enough for standard deviations
+SCALE_DRAWS = 10_000  # from which standard deviations are estimated
 SAME_DRAWS = ("posterior", "posterior_predictive", "predictions", "log_likelihood")
 
 
@@ -36,44 +36,44 @@ def align(
     component: str = "component",
     n_init: int = 5,
 ) -> xr.DataTree:
-    """Permute the components of each draw so that the same component has the same place in all draws.
+    """Permute the components of each draw so that a component has the same index in all draws.
 
-    Every variable with the dimension ``component`` is permuted together, wherever it has that dimension, and so is a
-    second one called ``component_bis`` (of a matrix from component to component).
+    All variables with the dimension ``component`` are permuted alike. A second dimension called ``component_bis``, of a
+    matrix from component to component, is permuted with it.
 
     Parameters
     ----------
     draws : DataTree or Dataset
-        Posterior draws with dims (chain, draw, ...), such as ArviZ keeps; a Dataset is taken for the group posterior.
+        Posterior draws with dims (chain, draw, ...), as ArviZ stores them; a Dataset stands for the group posterior.
     rule : {"pivot", "ecr", "stephens"}, default "pivot"
-        "pivot" puts each component where the reference's most similar one is, in units of the posterior's spread.
-        "ecr" makes the labels z of the samples agree (Papastamoulis & Iliopoulos 2010), "stephens" the
-        responsibilities, by Kullback-Leibler divergence (Stephens 2000).
+        "pivot" matches components with the most similar ones of a reference, in units of the posterior's spread. "ecr"
+        makes the labels z of the samples agree (Papastamoulis & Iliopoulos 2010). "stephens" makes their
+        responsibilities agree, by Kullback-Leibler divergence (Stephens 2000).
     reference : parameters, estimator, mapping or Dataset of arrays; ndarray of labels or responsibilities; or None
         For "pivot", parameters (required), such as EM's MAP or one draw, ``posterior.isel(chain=0, draw=0)``. For
-        "ecr" the pivot z*, given as labels (n,) or by parameters with ``log_joint``; without one it is found by
-        iteration. For "stephens", responsibilities (n, K) or parameters, where the iteration starts first and whose
-        labels the answer takes.
+        "ecr", the pivot z*: labels (n,), or parameters together with ``log_joint``; None finds it by iteration. For
+        "stephens", responsibilities (n, K) or parameters: the first start of the iteration, whose order of components
+        the result takes.
     log_joint : LogJoint or None
-        For "ecr" and "stephens": makes responsibilities from draws, block by block;
+        For "ecr" and "stephens": computes responsibilities of draws, block by block;
         see :func:`comparisons.alignment.responsibilities.log_joint`.
     responsibilities : array_like, DataArray or str, or None
-        Instead of ``log_joint``: responsibilities (chain, draw, n, K), or the variable in the draws that holds them.
+        Instead of ``log_joint``: responsibilities (chain, draw, n, K), or the name of the variable that holds them.
     labels : str or sequence of str, or None
-        Variables whose values are components; they are relabelled. None: z, if the draws have integers of that name.
-        "ecr" takes the first one for its labels unless it is given responsibilities, whose most probable component is
-        taken then.
+        Variables whose values are numbers of components; they are relabelled too. None: z, if the draws have integers
+        of that name. Without responsibilities, "ecr" uses the first of these variables as labels; with them, the most
+        probable components.
     component : str, default "component"
-        Name of the dimension; see :func:`comparisons.name_components` where there are several.
+        Name of the dimension; see :func:`comparisons.name_components` if it has several names.
     n_init : int, default 5
-        Number of draws that an iteration starts from, spread evenly.
+        Number of draws from which the iteration starts, spread evenly.
 
     Returns
     -------
     DataTree
-        The draws with a group ``alignment``: ``order`` (chain, draw, component), the component of the original draw
-        that now has each place, the ``loss`` of each draw, and the attributes rule, reference, n_iter, converged.
-        The input is left as it was.
+        A copy of the draws with a group ``alignment``. It holds ``order`` (chain, draw, component), the original index
+        of the component that now has each index; the ``loss`` of each draw; and the attributes rule, reference, n_iter
+        and converged.
 
     Raises
     ------
@@ -83,9 +83,9 @@ def align(
     Warns
     -----
     NotConvergedWarning
-        If the iteration of "ecr" or "stephens" did not end.
+        If the iteration of "ecr" or "stephens" did not converge.
     UserWarning
-        If a dimension with a name by ArviZ is as long as ``component``, and may count the components too.
+        If ArviZ named a dimension that is as long as ``component`` and may count components too.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def align(
     kind = "none" if reference is None else type(reference).__name__
     labels = _labels(posterior, labels)
     _warn_of_names_by_arviz(posterior, component)
-    if isinstance(reference, xr.DataTree):  # one draw
+    if isinstance(reference, xr.DataTree):  # a single draw
         reference = as_tree(reference)["posterior"].to_dataset()
     kept: dict[str, xr.Dataset] = {}
     if rule == "pivot":
@@ -125,14 +125,14 @@ def align(
         coords={dim: posterior.coords[dim] for dim in (*SAMPLE, component) if dim in posterior.coords},
         attrs={"rule": rule, "reference": kind, "n_iter": best.n_iter, "converged": int(best.converged)},
     )
-    groups = tree.drop_nodes("alignment", errors="ignore").to_dict()  # one of an earlier call
+    groups = tree.drop_nodes("alignment", errors="ignore").to_dict()  # drops that of an earlier call
     for path in [f"/{name}" for name in SAME_DRAWS if name in tree.children]:
         groups[path] = permute(groups[path], alignment["order"], labels)
     return xr.DataTree.from_dict(groups | {"/alignment": alignment} | kept, name=tree.name)
 
 
 def _labels(posterior: xr.Dataset, labels: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names of labels that the draws have; without any given, z if it holds integers."""
+    """Return the names of label variables, checked; if none are given, z if it holds integers."""
     if labels is None:
         labels = "z" if "z" in posterior and posterior["z"].dtype.kind in "iu" else ()
     labels = (labels,) if isinstance(labels, str) else tuple(labels)
@@ -140,7 +140,7 @@ def _labels(posterior: xr.Dataset, labels: str | Sequence[str] | None) -> tuple[
 
 
 def _warn_of_names_by_arviz(posterior: xr.Dataset, component: str) -> None:
-    """Warn of dimensions that ArviZ named and that may be components."""
+    """Warn of dimensions that ArviZ named and that may count components."""
     by_arviz = [str(dim) for dim in posterior.dims if str(dim).endswith("_dim_0") and dim != component]
     if left := [dim for dim in by_arviz if posterior.sizes[dim] == posterior.sizes[component]]:
         message = f"dims {', '.join(left)} are as long as {component} and stay as they are"
@@ -151,7 +151,7 @@ def _warn_of_names_by_arviz(posterior: xr.Dataset, component: str) -> None:
 
 
 def _by_pivot(posterior: xr.Dataset, reference: Any, component: str) -> tuple[Relabelling, dict[str, xr.Dataset]]:
-    """Return the orders, and reference and scales to keep."""
+    """Align by rule "pivot"; return the orders, and the reference and scales that the result stores."""
     if reference is None:
         raise ValueError("reference must be given for rule 'pivot': EM's parameters, or one draw of the posterior")
     point = as_point(reference, posterior, component)
@@ -162,16 +162,16 @@ def _by_pivot(posterior: xr.Dataset, reference: Any, component: str) -> tuple[Re
 
 
 def order_of(parameters: Any, aligned: xr.DataTree) -> np.ndarray:
-    """Return the order (K,) that puts the components of parameters in the places that they have in aligned draws.
+    """Return the order (K,) that gives the components of parameters the indices that they have in aligned draws.
 
-    It is the map of rule "pivot", with the same reference and scales, applied to a single point.
+    Rule "pivot" is applied to these parameters as to a draw, with the stored reference and scales.
 
     Parameters
     ----------
     parameters : parameters, estimator, mapping or Dataset of arrays
-        What is to be matched.
+        The parameters to match.
     aligned : DataTree
-        What :func:`align` returned for rule "pivot".
+        The result of :func:`align` by rule "pivot".
     """
     component = str(aligned["alignment"]["order"].dims[-1])
     reference = aligned["alignment/reference"].to_dataset(inherit=False)
@@ -182,9 +182,9 @@ def order_of(parameters: Any, aligned: xr.DataTree) -> np.ndarray:
 
 
 def _entries(draws: xr.Dataset, reference: xr.Dataset, component: str) -> Array:
-    """Return all entries of each component side by side, shape (S, K, E), of the reference's variables.
+    """Return the E entries of each component, shape (S, K, E), of the reference's variables.
 
-    What tells components apart are the variables with one dimension for them.
+    Variables from component to component, with two such dimensions, are left out.
     """
     twice = f"{component}_bis"
     names = [str(name) for name, v in reference.data_vars.items() if component in v.dims and twice not in v.dims]
@@ -201,7 +201,7 @@ def _entries(draws: xr.Dataset, reference: xr.Dataset, component: str) -> Array:
 def _by_rows(
     draws: Arrays, rule: str, reference: Any, log_joint: Any, responsibilities: Any, labels: Sequence[str], n_init: int
 ) -> Relabelling:
-    """Run ECR or Stephens' iteration from the reference and from some draws; ECR with a reference takes one step."""
+    """Run the iteration of ECR or Stephens from the reference and from some draws; ECR with a reference is one step."""
     by_labels = rule == "ecr" and labels and log_joint is None
     if (log_joint is None) == (responsibilities is None) and not by_labels:
         wanted = "one of log_joint and responsibilities must be given"

@@ -1,4 +1,4 @@
-"""Posterior draws whose variables have a dimension for the components: what is in them, as plain arrays."""
+"""Check posterior draws whose variables have a dimension for the components, and give them as plain arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
@@ -15,7 +15,7 @@ SAMPLE = ("chain", "draw")
 
 
 def as_tree(draws: Any) -> xr.DataTree:
-    """Return draws as a DataTree with a group posterior; a Dataset, or a node without one, is taken for that group."""
+    """Return draws as a DataTree with a group posterior; a Dataset, or a node of a tree, becomes that group."""
     if isinstance(draws, xr.DataTree) and "posterior" not in draws.children and draws.data_vars:
         draws = draws.to_dataset()
     if isinstance(draws, xr.Dataset):
@@ -31,18 +31,18 @@ def as_tree(draws: Any) -> xr.DataTree:
 def tree_of(
     draws: Mapping[str, Any], stats: Mapping[str, Any], dims: Mapping[str, Any], coords: Mapping[str, Any] | None = None
 ) -> xr.DataTree:
-    """Return the groups ``posterior`` and ``sample_stats``.
+    """Return a DataTree with the groups ``posterior`` and ``sample_stats``.
 
     Parameters
     ----------
     draws : mapping of ndarray, shapes (chains, draws, ...)
         Declared quantities by name.
     stats : mapping of ndarray, shapes (chains, draws)
-        What the sampler says of each draw.
+        Statistics of the sampler for each draw, by name.
     dims : mapping
         Dims of each quantity after chain and draw.
     coords : mapping or None
-        Coordinates by dim; the others are numbered.
+        Coordinates by dim; dims without coordinates are numbered.
     """
     posterior = xr.Dataset({name: ((*SAMPLE, *dims[name]), values) for name, values in draws.items()})
     named = {dim: (coords or {}).get(dim, np.arange(size)) for dim, size in posterior.sizes.items()}
@@ -52,15 +52,15 @@ def tree_of(
 
 
 def with_labels(group: xr.Dataset, labels: Labels) -> xr.Dataset:
-    """Return draws or data whose dims have these coordinates, such as the features their names."""
+    """Return draws or data with labels as coordinates of their dims, such as the names of the features."""
     return group.assign_coords({dim: list(names) for dim, names in labels.items() if dim in group.dims})
 
 
 def name_components(draws: Any, dims: Sequence[str], component: str = "component") -> xr.DataTree:
-    """Give dimensions that count the components one name in all groups, so that they are permuted together.
+    """Give the dimensions that count components one name in all groups, so that they are permuted together.
 
-    Without names from its user, ArviZ calls the first dimension of each variable its own, ``mu_dim_0`` and so on; and
-    xarray renames two dimensions to one name only where they never meet.
+    ArviZ gives dimensions without a name a different one for each variable, ``mu_dim_0`` and so on. xarray cannot
+    rename two dimensions to one name if one variable has both.
 
     Parameters
     ----------
@@ -69,17 +69,17 @@ def name_components(draws: Any, dims: Sequence[str], component: str = "component
     dims : sequence of str
         Dimensions that count the components.
     component : str, default "component"
-        Their name from now on.
+        Their new name.
 
     Returns
     -------
     DataTree
-        The same draws. Components go by their places: labels that dimensions had for them are left out.
+        The draws with the new name, without coordinates of these dimensions.
 
     Raises
     ------
     ValueError
-        If there is no such dimension, two are not of one length, or one variable has two.
+        If such a dimension does not exist, their lengths differ, or one variable has two of them.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def name_components(draws: Any, dims: Sequence[str], component: str = "component
 
 
 def posterior_of(tree: xr.DataTree, component: str) -> xr.Dataset:
-    """Return the posterior, checked: variables with dims (chain, draw), at least one with the dim ``component``."""
+    """Return the posterior; check that its variables have the dims (chain, draw), and one the dim ``component``."""
     posterior = tree["posterior"].to_dataset()
     for name, variable in posterior.data_vars.items():
         if missing := [dim for dim in SAMPLE if dim not in variable.dims]:
@@ -126,7 +126,7 @@ def posterior_of(tree: xr.DataTree, component: str) -> xr.Dataset:
 
 
 class Arrays(Mapping[str, Array]):
-    """Draws as finite arrays (S, ...), with the component first after the draw, by name; made when asked for.
+    """Draws as finite arrays by name, shapes (S, K, ...) or (S, ...); each is made when first asked for.
 
     Parameters
     ----------
@@ -138,9 +138,9 @@ class Arrays(Mapping[str, Array]):
     Attributes
     ----------
     sizes : tuple of int
-        Numbers of chains and of draws of each.
+        Number of chains, and of draws of each chain.
     n_draws, n_components : int
-        Number of draws S and of components K.
+        Number of draws S of all chains, and of components K.
     """
 
     def __init__(self, posterior: xr.Dataset, component: str = "component") -> None:
@@ -167,15 +167,15 @@ class Arrays(Mapping[str, Array]):
         return len(self.posterior.data_vars)
 
     def parts(self, size: int) -> Iterator[tuple[slice, Self]]:
-        """Yield slices of so many of the draws, and the arrays of these."""
+        """Yield slices of at most ``size`` draws, and the arrays of these draws."""
         for start in range(0, self.n_draws, size):
-            part = copy(self)  # shares what is made
+            part = copy(self)  # a shallow copy shares the arrays
             part._first, part.n_draws = self._first + start, min(size, self.n_draws - start)
             yield slice(start, start + part.n_draws), part
 
 
 def variable_of(posterior: xr.Dataset, name: str) -> xr.DataArray:
-    """Return a variable of the draws, or raise a ValueError that says which there are."""
+    """Return a variable of the draws, or raise a ValueError that lists the variables."""
     if name not in posterior.data_vars:
         raise ValueError(f"draws must have the variable {name!r}, got {', '.join(map(str, posterior.data_vars))}")
     return posterior[name]
@@ -205,10 +205,10 @@ def as_point(parameters: Any, posterior: xr.Dataset, component: str, what: str =
 
 
 def _given(parameters: Any, posterior: xr.Dataset, component: str, what: str) -> dict[str, Any]:
-    """Return what parameters, an estimator, or a mapping or Dataset hold of the draws' variables, by name.
+    """Return the arrays of parameters, of an estimator, or of a mapping or Dataset, by name.
 
-    Parameters have the component first, draws wherever they like. Of a Dataset, such as one draw, what has no component
-    and is no finite number is left out.
+    Parameters have the component axis first; it is moved to where the draws have it. Variables of a Dataset that have
+    no component axis and are not finite numbers are left out.
     """
     given = getattr(parameters, "parameters_", parameters)
     if isinstance(given, xr.Dataset):
@@ -222,7 +222,7 @@ def _given(parameters: Any, posterior: xr.Dataset, component: str, what: str) ->
     arrays: dict[str, Array] = given.arrays()
     for name in arrays.keys() & posterior.data_vars.keys():
         like = _one_draw(posterior, name)
-        while arrays[name].ndim > like.ndim and arrays[name].shape[-1] == 1:  # of a single feature
+        while arrays[name].ndim > like.ndim and arrays[name].shape[-1] == 1:  # axes of a single feature
             arrays[name] = arrays[name][..., 0]
         if component in like.dims:
             arrays[name] = np.moveaxis(arrays[name], 0, like.dims.index(component))

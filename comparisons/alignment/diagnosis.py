@@ -1,8 +1,8 @@
-"""Did the chains mix? First quantities that no relabelling changes, then the parameters of aligned draws.
+"""Diagnose whether the chains mixed: first label-free quantities, then the parameters of aligned draws.
 
-In this order, because R-hat and ESS of parameters mean nothing before the labels are aligned, and because alignment
-can hide that chains are in different places: what labels cannot touch is judged without them. Modes that are more than
-relabellings of each other survive any alignment, and are reported.
+No relabelling changes a label-free quantity, such as the log-likelihood. They are judged first for two reasons: R-hat
+and ESS of parameters mean nothing before the labels are aligned, and alignment can hide that chains explored different
+modes. Second modes that are no relabellings of the first are reported; they remain after any alignment.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ MOST_ROWS = 60
 
 @dataclass(frozen=True)
 class Quantity:
-    """One line of a diagnosis; R-hat and ESS may be NaN where nothing varies."""
+    """One line of a diagnosis; R-hat and ESS may be NaN if the draws do not vary."""
 
     name: str
     mean: float
@@ -37,13 +37,13 @@ class Quantity:
 
     @property
     def mixed(self) -> bool:
-        """Whether R-hat is at most 1.01 and the ESS at least 400, or nothing varies."""
+        """Whether R-hat is at most 1.01 and the ESS at least 400, or the draws do not vary."""
         return self.constant or (self.rhat <= MAX_RHAT and self.ess >= MIN_ESS)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Diagnosis(Tabular):
-    """What `diagnose` found; printing it shows the table.
+    """The result of `diagnose`; printing it shows the table.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Diagnosis(Tabular):
 
     @property
     def status(self) -> str:
-        """What follows, in words."""
+        """The conclusion, in a sentence."""
         modes = {q.name: q.second_mode for q in self.second_modes if q.second_mode is not None}
         if not modes:
             return self._of_chains()
@@ -77,12 +77,12 @@ class Diagnosis(Tabular):
 
     def _of_chains(self) -> str:
         if stuck := [q for q in self.label_free if not q.mixed]:
-            return f"the chains have not mixed, and labels are not why ({_worst(stuck)}): draw more or start anew"
+            reason = f"the chains have not mixed, and label switching is not the reason ({_worst(stuck)})"
+            return f"{reason}: draw more, or start the chains elsewhere"
         if self.rule is None:
-            return "what labels cannot touch has mixed; the draws are not aligned, so parameters are not judged"
+            return "label-free quantities have mixed; the draws are not aligned, so parameters are not judged"
         if stuck := [q for q in self.parameters if not q.mixed]:
-            stuck_too = f"aligned parameters have not ({_worst(stuck)})"
-            return f"what labels cannot touch has mixed, {stuck_too}: try another rule"
+            return f"label-free quantities have mixed, aligned parameters have not ({_worst(stuck)}): try another rule"
         return "the chains have mixed"
 
     @property
@@ -108,7 +108,7 @@ class Diagnosis(Tabular):
 
 
 def _shown(quantities: tuple[Quantity, ...]) -> list[Quantity]:
-    """Return the quantities in their order, of too many those of largest R-hat; one that is unknown comes first."""
+    """Return the quantities in their order; if there are too many, those of largest R-hat, where NaN is the largest."""
     badness = [0.0 if q.constant else q.rhat if np.isfinite(q.rhat) else np.inf for q in quantities]
     return [quantities[i] for i in sorted(np.argsort(np.negative(badness), kind="stable")[:MOST_ROWS])]
 
@@ -131,28 +131,28 @@ def diagnose(
     var_names: str | Sequence[str] | None = None,
     component: str = "component",
 ) -> Diagnosis:
-    """Judge whether the chains of a mixture mixed: what labels cannot touch first, then aligned parameters.
+    """Judge whether the chains of a mixture mixed: label-free quantities first, then aligned parameters.
 
     Parameters
     ----------
     draws : DataTree or Dataset
-        Posterior draws with dims (chain, draw, ...). Their parameters are judged if they come from
-        :func:`comparisons.align`.
+        Posterior draws with dims (chain, draw, ...). Their parameters are judged only if :func:`comparisons.align`
+        returned the draws.
     log_joint : LogJoint or None
-        Makes log-likelihood and co-clustering probabilities from draws; see
-        :func:`comparisons.alignment.responsibilities.log_joint`. Without it the log-likelihood is taken from the group
+        Computes log-likelihood and co-clustering probabilities of draws; see
+        :func:`comparisons.alignment.responsibilities.log_joint`. None takes the log-likelihood from the group
         ``log_likelihood``, if there is one.
     weights : str or None, default "weights"
-        The variable that holds the weights; ``None`` if there is none.
+        Name of the variable of the weights; ``None`` if there is none.
     var_names : str or sequence of str, or None
-        The aligned variables to judge; ``None``: all real ones with the components' dimension.
+        The aligned variables to judge; ``None`` takes all real variables with the components' dimension.
     component : str, default "component"
         Name of the components' dimension.
 
     Raises
     ------
     ValueError
-        If a variable is missing or is not finite, there are too few draws, or there is nothing to judge.
+        If a variable is missing or not finite, there are too few draws, or there is no label-free quantity.
 
     Examples
     --------
@@ -162,13 +162,13 @@ def diagnose(
     >>> weights = np.random.default_rng(0).dirichlet([30, 10], size=(4, 500))
     >>> draws = xr.Dataset({"weights": (("chain", "draw", "component"), weights)})
     >>> diagnose(draws).status
-    'what labels cannot touch has mixed; the draws are not aligned, so parameters are not judged'
+    'label-free quantities have mixed; the draws are not aligned, so parameters are not judged'
     """
     tree = as_tree(draws)
     posterior = posterior_of(tree, component)
     if posterior.sizes["chain"] < 2 or posterior.sizes["draw"] < 4:
         sizes = f"{posterior.sizes['chain']} x {posterior.sizes['draw']}"
-        raise ValueError(f"draws must be 2 chains of 4 draws or more, to be held against each other, got {sizes}")
+        raise ValueError(f"draws must be at least 2 chains of 4 draws, to compare chains with each other, got {sizes}")
     quantities: dict[str, Array] = {}
     if log_joint is not None:
         quantities = _from_log_joint(log_joint, Arrays(posterior, component))
@@ -180,7 +180,7 @@ def diagnose(
             raise ValueError(f"weights must have the dims chain, draw and {component}, got {variable.dims}")
         quantities |= of_weights(variable.transpose(*SAMPLE, component).to_numpy())
     if not quantities:
-        raise ValueError("log_joint or weights must be given: without them there is nothing that labels cannot touch")
+        raise ValueError("log_joint or weights must be given: without them there is no label-free quantity to judge")
     rule = tree["alignment"].attrs["rule"] if "alignment" in tree.children else None
     if var_names is None:
         var_names = [str(n) for n, v in posterior.data_vars.items() if component in v.dims and v.dtype.kind == "f"]
@@ -190,7 +190,7 @@ def diagnose(
 
 
 def _of_group(group: xr.Dataset, posterior: xr.Dataset) -> Array:
-    """Return the sum of the group log_likelihood over all its samples, shape (chain, draw)."""
+    """Return the group log_likelihood summed over samples, shape (chain, draw)."""
     totals = group.sum([dim for dim in group.dims if dim not in SAMPLE])
     total = sum(variable.transpose(*SAMPLE).to_numpy() for variable in totals.data_vars.values())
     if np.shape(total) != (sizes := (posterior.sizes["chain"], posterior.sizes["draw"])):
@@ -228,8 +228,8 @@ def _judged(quantities: Mapping[str, Array | xr.DataArray]) -> tuple[Quantity, .
 
 
 def _places(draws: Array | xr.DataArray) -> list[list[str]]:
-    """Return what tables call the places of each axis after the draws: by coordinates that are text, else numbers."""
+    """Return the labels of each axis after the draws: its coordinates if they are text, else numbers."""
     if not isinstance(draws, xr.DataArray):
         return [list(map(str, range(length))) for length in draws.shape[2:]]
-    coords = (draws[dim].to_numpy() for dim in draws.dims[2:])  # numbers 0 to length - 1 where there are none
+    coords = (draws[dim].to_numpy() for dim in draws.dims[2:])  # xarray numbers a dim without coordinates
     return [list(map(plain, values if values.dtype.kind in "OUT" else range(len(values)))) for values in coords]

@@ -1,9 +1,14 @@
-"""Whether the chains of a mixture mixed: label-free quantities, R-hat and ESS, and second modes.
+"""Measure whether the chains of a mixture mixed: label-free quantities, R-hat and ESS, and second modes.
 
-A quantity has a second mode where a density estimate of its draws (Gaussian kernel, once, twice or four times
-Silverman's bandwidth h) has a second peak with a valley beside it at most a quarter as high, that holds 0.5 % of the
-draws, and that rests on 20 draws or more: an estimate f of the density of S draws rests on 2 sqrt(π) h S f of them,
-its relative error is one over the root of that number, and a fall from 20 to 5 is no chance.
+A quantity has a second mode if a kernel density estimate of its draws has a second peak that
+
+- has a valley beside it that is at most a quarter as high,
+- holds at least 0.5 % of the draws,
+- rests on at least 20 draws.
+
+The kernel is Gaussian, with one, two or four times Silverman's bandwidth h. An estimate f of the density of S draws
+rests on m = 2 sqrt(π) h S f draws, and its relative error is 1 / sqrt(m); so a fall from m = 20 to m = 5 is not by
+chance.
 
 References
 ----------
@@ -36,13 +41,13 @@ def of_weights(weights: Array) -> dict[str, Array]:
 
 
 def label_free(posterior: Mapping[Any, Any], log_likelihood: Array) -> xr.Dataset:
-    """Return quantities that no relabelling changes: log-likelihood, entropy of the weights, sorted weights."""
+    """Return the label-free quantities of draws: log-likelihood, entropy of the weights, sorted weights."""
     arrays = {"log_likelihood": log_likelihood} | of_weights(np.asarray(posterior["weights"]))
     return xr.Dataset({name: ((*SAMPLE, "rank")[: array.ndim], array) for name, array in arrays.items()})
 
 
 def convergence(values: Array) -> tuple[Array, Array]:
-    """Return R-hat and bulk ESS of each entry of draws (chain, draw, ...); R-hat is NaN where nothing varies."""
+    """Return R-hat and bulk ESS of each entry of draws (chain, draw, ...); R-hat of a constant entry is NaN."""
     import arviz as az  # slow to import
 
     axes = {"chain_axis": 0, "draw_axis": 1}
@@ -51,7 +56,7 @@ def convergence(values: Array) -> tuple[Array, Array]:
 
 
 def extremes(quantities: xr.Dataset) -> tuple[float, float]:
-    """Return the largest R-hat and the smallest bulk ESS of all entries; constant ones do not count."""
+    """Return the largest R-hat and the smallest bulk ESS of all entries that are not constant."""
     arrays = [variable.to_numpy() for variable in quantities.data_vars.values()]
     entries = np.concatenate([values.reshape(*values.shape[:2], -1) for values in arrays], axis=2)
     varying = entries[:, :, np.ptp(entries, axis=(0, 1)) > 0]
@@ -63,7 +68,7 @@ def extremes(quantities: xr.Dataset) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Mode:
-    """A second mode: its share of the draws, where it is and where the first one is."""
+    """A second mode: its share of the draws, its location, and the location of the main mode."""
 
     share: float
     at: float
@@ -74,7 +79,7 @@ class Mode:
 
 
 def second_mode(values: Array) -> Mode | None:
-    """Return the largest second mode of draws (S,), or None.
+    """Return the largest second mode of draws (S,) over the three bandwidths, or None.
 
     Examples
     --------
@@ -97,13 +102,13 @@ def second_mode(values: Array) -> Mode | None:
 
 def _second_peak(values: Array, low: float, high: float, bandwidth: float) -> Mode | None:
     """Return the second mode of a kernel density estimate between low and high, or None."""
-    if high - low <= bandwidth:  # nearly all draws are one number
+    if high - low <= bandwidth:  # nearly all draws are equal
         return None
     n_bins = int(np.clip(np.ceil((high - low) * BINS_PER_BANDWIDTH / bandwidth), 8, MOST_BINS))
     counts, edges = np.histogram(values, n_bins, (low, high))
     sigma = bandwidth * n_bins / (high - low)  # in bins
     smooth = gaussian_filter1d(counts.astype(np.float64), sigma, mode="constant") * 2 * np.sqrt(np.pi) * sigma
-    heights = np.pad(smooth, 1)  # the number of draws that an estimate rests on; the ends may be peaks
+    heights = np.pad(smooth, 1)  # the number m of draws that the estimate rests on; padded, as a peak may be at an end
     peaks, shape = find_peaks(heights, height=MIN_DRAWS, prominence=0)
     peaks = peaks[shape["prominences"] >= (1 - MAX_VALLEY) * heights[peaks]]
     valleys = [edges[a + heights[a:b].argmin() - 1] for a, b in pairwise(peaks)]

@@ -1,4 +1,4 @@
-"""Put the components of each draw in another order, wherever a variable has them."""
+"""Permute the components of each draw, in all variables that have a dimension for them."""
 
 from collections.abc import Iterable
 
@@ -14,19 +14,19 @@ def permute(draws: xr.Dataset, order: xr.DataArray, labels: Iterable[str] = ()) 
     Parameters
     ----------
     draws : Dataset
-        Variables with dims (chain, draw, ...); those without a dimension for the components stay as they are.
+        Variables with dims (chain, draw, ...); those without a dimension for the components are not changed.
     order : DataArray of int, dims (chain, draw, component)
-        The component of the draw that goes to each place; its last dimension is the one to permute.
+        ``order[..., k]`` is the old index of the component that gets index k. The last dimension is permuted.
     labels : iterable of str
-        Variables whose values are components.
+        Variables whose values are indices of components.
 
     Raises
     ------
     ValueError
-        If a variable has other chains, draws or components than the order, or labels are none.
+        If a variable has other chains, draws or components than the order, or a label is no index of a component.
     """
     component, orders = order.dims[-1], order.to_numpy()
-    K, places = order.sizes[component], xr.Variable(order.dims, np.argsort(orders, axis=-1))
+    K, inverse = order.sizes[component], xr.Variable(order.dims, np.argsort(orders, axis=-1))
     each_draw = {dim: xr.Variable(dim, np.arange(order.sizes[dim])) for dim in SAMPLE}
     changed = {}
     for name, variable in draws.data_vars.items():
@@ -47,6 +47,6 @@ def permute(draws: xr.Dataset, order: xr.DataArray, labels: Iterable[str] = ()) 
                 hint = ": subtract 1" if (z.min(), z.max()) == (1, K) else ""
                 wanted = f"labels must be variables with values 0 to {K - 1}, the components"
                 raise ValueError(f"{wanted}, got {name!r} from {z.min()} to {z.max()}{hint}")
-            moved = places.isel(each_draw | {component: moved.astype(int)}).astype(moved.dtype)
+            moved = inverse.isel(each_draw | {component: moved.astype(int)}).astype(moved.dtype)
         changed[name] = variable.copy(data=moved.transpose(*variable.dims).to_numpy())
     return draws.assign(changed)

@@ -1,16 +1,16 @@
 """The three rules that undo label switching, as functions of plain arrays.
 
-The posterior of a mixture does not change when its components are relabelled, so S draws come in any of K! orders
-each. A rule looks for orders ν_1, ..., ν_S, with the draw's component ν_s(k) in the place k, of least loss:
+The posterior of a mixture does not change when its components are relabelled, so each of S draws has one of K! orders.
+A rule finds the orders ν_1, ..., ν_S of least loss, where component ν_s(k) of draw s gets the index k:
 
     pivot      Σ_s Σ_k Σ_e (θ_s[ν_s(k), e] - θ*[k, e])² / σ_e²                 θ* given; σ_e the posterior's spread
     ECR        Σ_s Σ_i 1(z_si ≠ ν_s(z*_i))                                     z* given, or part of the minimum
     Stephens   Σ_s Σ_i Σ_k p_s[i, ν_s(k)] log(p_s[i, ν_s(k)] / q[i, k])        q part of the minimum
 
-Given θ*, z* or q, each draw is an assignment problem of its own (Kuhn 1955), and is solved exactly. Where z* or q is
-part of the minimum, it has a closed form given the orders: the commonest label, and the mean responsibilities. The two
-steps alternate, the loss never increases, and they stop where neither finds a gain. That may be a local minimum, so
-they start from several draws and the best is kept.
+Given θ*, z* or q, each draw is an assignment problem of its own (Kuhn 1955), and is solved exactly. Given the orders,
+z* and q have closed forms: the most common label, and the mean responsibilities. The two steps alternate until neither
+lowers the loss, which never increases. This may be a local minimum, so the iteration starts from several draws, and the
+run of least loss is kept.
 
 References
 ----------
@@ -49,12 +49,12 @@ def assign(costs: Array) -> np.ndarray:
     Parameters
     ----------
     costs : ndarray, shape (..., K, K)
-        Cost of putting the draw's component j (first axis) in the place k (second).
+        Cost of giving the draw's component j (first axis) the index k (second axis).
 
     Returns
     -------
     ndarray of int, shape (..., K)
-        ``order``, with the draw's component ``order[k]`` in the place k.
+        ``order``: the draw's component ``order[k]`` gets the index k.
 
     Examples
     --------
@@ -95,34 +95,34 @@ def pivot(draws: Array, reference: Array, scale: Array) -> Relabelling:
 def pivot_scale(draws: Array, reference: Array) -> Array:
     """Return σ_e, shape (E,): the posterior standard deviation of an entry, averaged (squared) over components.
 
-    Which draws belong to a component is not known before they are matched. So they are matched in units of the
-    standard deviation over all draws and components first, and σ_e is taken from the draws in that order. An entry that
-    is one number in all draws and components costs the same in every order, and gets an infinite σ_e.
+    The standard deviation within components needs matched draws. So the draws are matched first in units of the
+    standard deviation over all draws and components, and σ_e is computed from the result. An entry that is constant
+    over all draws and components gets σ_e = infinity: it costs the same in every order.
     """
     pooled = draws.std(axis=(0, 1))
     pooled = np.where(pooled > ROUNDING * np.abs(draws).max(axis=(0, 1)), pooled, np.inf)
     matched = np.take_along_axis(draws, pivot(draws, reference, pooled).orders[:, :, None], axis=1)
     within = np.sqrt(matched.var(axis=0).mean(axis=0))
-    return np.maximum(within, 1e-6 * pooled)  # an entry that does not vary within components decides, but stays finite
+    return np.maximum(within, 1e-6 * pooled)  # an entry that is constant within components has a large, finite weight
 
 
 # ECR and Stephens -----------------------------------------------------------------------------------------------------
 
 
 def log_mean(q: Array) -> Array:
-    """Stephens' score log q[i, k] of a unit of responsibility in the place k."""
+    """Return Stephens' score log q[i, k] of a unit of responsibility at index k."""
     return np.log(np.maximum(q, 1e-300))
 
 
 def commonest(q: Array) -> Array:
-    """ECR's score of a label in the place k: 0 in the commonest place, which is the pivot z*_i, and -1 elsewhere."""
+    """Return ECR's score of a label k: 0 for the most common label, which is the pivot z*_i, and -1 for all others."""
     return np.asarray(np.eye(q.shape[1])[q.argmax(axis=1)] - 1)
 
 
 def relabel(
     blocks: Blocks, score: Callable[[Array], Array], starts: Sequence[int | Array], max_iter: int = MAX_ITER
 ) -> Relabelling:
-    """Alternate between the template q and the orders, from each start, and return the run of least loss.
+    """Alternate between the template q and the orders, from each start; return the run of least loss.
 
     Both rules minimise Σ_s Σ_i Σ_k p (log p - score(q)) with p = p_s[i, ν_s(k)] and q the mean of p over draws. For
     ECR, p is 1 where z_si = k and 0 elsewhere, so that p log p = 0.
@@ -130,14 +130,15 @@ def relabel(
     Parameters
     ----------
     blocks : callable
-        Returns an iterator over blocks of rows of p, each of shape (S, K, m). It is called once per iteration; nothing
+        Returns an iterator over blocks of rows of p, each of shape (S, K, m). It is called once per iteration; no array
         of size S x n is kept.
     score : callable
         :func:`log_mean` for Stephens, :func:`commonest` for ECR.
     starts : sequence of int or ndarray, shape (n, K)
-        First templates: the p of a draw, or a given one. The answer takes the labels of the first start.
+        First templates: a template, or the number of a draw whose p is the template. The result has the order of
+        components of the first start.
     max_iter : int
-        Bound on the iterations; with 1 the template is given, and not part of the minimum.
+        Largest number of iterations; 1 keeps the template as it is given.
     """
     runs: dict[int, Relabelling] = {}
     active, entropies = list(range(len(starts))), np.zeros(1)
@@ -169,12 +170,12 @@ def _first_template(start: int | Array, p: Array, done: int) -> Array:
 def _mean(p: Array, orders: np.ndarray) -> Array:
     """Return q[i, k], the mean over draws of p_s[i, ν_s(k)], shape (m, K)."""
     S, K, m = p.shape
-    placed = np.eye(K)[np.argsort(orders, axis=1)].reshape(S * K, K)  # 1 where component j goes to the place k
-    return np.asarray(p.reshape(S * K, m).T @ placed / S)
+    one_hot = np.eye(K)[np.argsort(orders, axis=1)].reshape(S * K, K)  # 1 where component j gets the index k
+    return np.asarray(p.reshape(S * K, m).T @ one_hot / S)
 
 
 def _better(costs: Array, orders: np.ndarray) -> np.ndarray:
-    """Return the best orders, and the present ones where the best gain nothing but rounding."""
+    """Return the best orders; keep the present order of a draw if the best one gains no more than rounding."""
     best = assign(costs)
     present = total(costs, orders)
     gains = present - total(costs, best) > ROUNDING * np.abs(present)
@@ -182,6 +183,6 @@ def _better(costs: Array, orders: np.ndarray) -> np.ndarray:
 
 
 def _labelled_like(wanted: np.ndarray, orders: np.ndarray) -> np.ndarray:
-    """Rename the places, the same in all draws, so that most components stand where ``wanted`` has them."""
+    """Permute the indices, in all draws alike, so that most components have the index that ``wanted`` gives them."""
     agreement = (orders[:, :, None] == wanted[:, None, :]).sum(axis=0)
     return orders[:, assign(-agreement.astype(np.float64))]

@@ -1,7 +1,7 @@
-"""Responsibilities of posterior draws, p(z_i = k | x_i, θ_s), block by block of rows: never S x n x K in memory.
+"""Compute responsibilities of posterior draws, p(z_i = k | x_i, θ_s), by Bayes' rule from log p(x_i, z_i = k | θ_s).
 
-They come from log p(x_i, z_i = k | θ_s) by Bayes' rule, and that from a family's formulas in NumPy, for all draws at
-once; PyMC has no part in it.
+The joint density comes from a family's formulas in NumPy, for all draws at once, and not from PyMC. Rows are processed
+in blocks, so that no array of size S x n x K is kept.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,24 +20,24 @@ from em.bound import check_responsibilities, normalise
 from em.engine.blocks import blocks
 from models.validation import Array, data_matrix, real_numbers
 
-BLOCK_CELLS = 2**21  # of (draw, component, row): 16 MB, and with what is made from it some 50 MB
-CACHE_CELLS = 2**15  # the part of them that is computed at a time
+BLOCK_CELLS = 2**21  # cells (draw, component, row) of a block: 16 MB, some 50 MB with intermediate results
+CACHE_CELLS = 2**15  # cells of a block that are computed at a time
 Draws = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
 class LogJoint:
-    """log p(x_i, z_i = k | θ_s) of some data, as a function of draws.
+    """log p(x_i, z_i = k | θ_s) of given data, as a function of draws.
 
-    Made by :func:`log_joint` for the families of this project. For any other mixture, write ``given``.
+    :func:`log_joint` makes it for the families of this project. For any other mixture, write ``given``.
 
     Parameters
     ----------
     n_samples : int
         Number of rows n.
     given : callable
-        Takes draws, a dict of arrays (S, K, ...) with the component first (S, ... for what has no component), and
-        returns a function of a slice of m rows, which returns the array (S, K, m) in nats.
+        Takes draws: a dict of arrays (S, K, ...), or (S, ...) for a quantity without components. Returns a function
+        that takes a slice of m rows, and returns an array (S, K, m) in nats.
 
     Examples
     --------
@@ -74,7 +74,7 @@ class LogJoint:
             yield p, log_prob
 
     def responsibilities(self, draws: Arrays) -> Iterator[Array]:
-        """Yield responsibilities (S, K, m) for blocks that cover the rows in order."""
+        """Yield responsibilities (S, K, m), in blocks that cover the rows in order."""
         return (p for p, _ in self.normalised(draws))
 
     def at(self, draws: Arrays, rows: np.ndarray) -> tuple[Array, Array]:
@@ -116,7 +116,7 @@ def log_joint(X: ArrayLike, family: str | Family, **options: Any) -> LogJoint:
 
 
 def of_array(responsibilities: Any, draws: Arrays) -> tuple[Blocks, int]:
-    """Return blocks (S, K, m) of given responsibilities (chain, draw, n, K), and n.
+    """Return given responsibilities (chain, draw, n, K) as blocks (S, K, m), and n.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def of_array(responsibilities: Any, draws: Arrays) -> tuple[Blocks, int]:
 
 
 def of_labels(z: xr.DataArray, K: int) -> tuple[Blocks, int]:
-    """Return blocks (S, K, m) of labels (chain, draw, n) as ones and zeros, and n."""
+    """Return labels (chain, draw, n) as blocks (S, K, m) of ones and zeros, and n."""
     values = z.transpose("chain", "draw", ...).to_numpy()
     if values.ndim != 3:
         raise ValueError(f"labels must have the dims chain, draw and one for the samples, got {z.dims}")
@@ -149,13 +149,13 @@ def of_labels(z: xr.DataArray, K: int) -> tuple[Blocks, int]:
 
 
 def _in_blocks(shape: tuple[int, ...], of_rows: Callable[[slice], Array]) -> tuple[Blocks, int]:
-    """Return blocks of responsibilities (S, n, K), made from slices of rows, and n."""
+    """Return a function that yields blocks of responsibilities, ``of_rows`` of each slice of rows, and n."""
     S, n, K = shape
     return lambda: map(of_rows, row_blocks(n, S * K)), n
 
 
 def template(reference: Any, n_samples: int, draws: Arrays, log_joint: LogJoint | None) -> Array:
-    """Return labels (n,) as ones and zeros, responsibilities as they are, or those of parameters, shape (n, K)."""
+    """Return a reference as a template (n, K): labels as ones and zeros, or responsibilities."""
     if isinstance(reference, Mapping) or hasattr(reference, "arrays") or hasattr(reference, "parameters_"):
         if log_joint is None:
             raise ValueError("reference must be labels or responsibilities: parameters need log_joint")
@@ -174,11 +174,11 @@ def template(reference: Any, n_samples: int, draws: Arrays, log_joint: LogJoint 
 
 
 def most_probable(blocks: Blocks) -> Iterator[Array]:
-    """Yield responsibilities (S, K, m) with 1 at the most probable component, the first of equals, and 0 elsewhere."""
+    """Yield blocks (S, K, m) with 1 at the most probable component, the first of equals, and 0 elsewhere."""
     for p in blocks():
         yield (p.argmax(axis=1)[:, None] == np.arange(p.shape[1])[:, None]).astype(np.float64)
 
 
 def row_blocks(n_samples: int, cells: int) -> Iterator[slice]:
-    """Return slices that cover n rows in order, each of as many rows of so many ``cells`` as fit into a block."""
+    """Return slices that cover n rows in order, with as many rows of ``cells`` cells each as fit into a block."""
     return blocks(n_samples, max(1, BLOCK_CELLS // cells))
