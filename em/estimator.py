@@ -140,10 +140,10 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
 
     def _path_from(self, start: P | None, samples: Samples) -> list[P]:
         """Return the parameters of each iteration of plain EM from a start, which is in standard units."""
-        there = self._in_standard_units(samples)
-        path = [] if start is None else plain_path(there._problem(there._standardised(samples)), start)
+        scaled = self._in_standard_units(samples)
+        path = [] if start is None else plain_path(scaled._problem(scaled._standardised(samples)), start)
         frozen: dict[str, Any] = self._frozen(samples.X.shape[1])  # without rounding
-        return [replace(there._in_units_of_data(parameters), **frozen) for parameters in path]
+        return [replace(scaled._in_units_of_data(parameters), **frozen) for parameters in path]
 
     def _fitted(self, result: SearchResult[P], samples: Samples) -> Self:
         """Store the best run, and complete the status."""

@@ -99,8 +99,8 @@ class Chunks:
 
             tasks = HighLevelGraph.from_collections(token_hex(8), tasks, [*self.rows, *filter(is_dask, self.weights)])
         for of_group in get(tasks, keys):
-            for place, part in of_group.items():
-                add(parts, place, part, n_chunks)
+            for position, part in of_group.items():
+                add(parts, position, part, n_chunks)
         (total,) = parts.values()
         return total
 

@@ -9,8 +9,7 @@ A run leaves in one of these cases.
 - It falls behind, and has taken twice as many iterations as the best run needed to converge. A run falls behind if the
   second half of its iterations gained less than it is still below the best.
 - It falls behind, and enough runs ended at the best optimum: three runs and three in ten of the race, while no other
-run
-  is above it. The share matters because a user who asks for many runs looks for an optimum that few of them find.
+  run is above it. The share matters because a user who asks for many runs looks for an optimum that few of them find.
 
 Gains before a run was released from a boundary do not count as falling behind. Rates of convergence alone decide
 nothing: a run that gains next to nothing on a plateau may still win. On 465 races of ten restarts (193 problems of all

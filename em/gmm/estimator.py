@@ -159,15 +159,15 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return {"weights": (K,), "means": (K, D), "covariances": covariances_shape(kind, K, D)}
 
     def _result_in_units_of_data(
-        self, there: Self, found: SearchResult[GMMParameters], standard: Samples, samples: Samples
+        self, scaled: Self, found: SearchResult[GMMParameters], standard: Samples, samples: Samples
     ) -> SearchResult[GMMParameters]:
-        units = there._units
+        units = scaled._units
         log_data = units.log_data(samples)
         log_prior = 0.0 if self.prior is None else units.log_prior(self.n_components)
         try:
             best = units.run(found.best, log_data, log_prior)
         except ValueError:  # some covariance is so nearly singular that rounding decides
-            best = units.run(rounder(found.best, there._problem(standard)), log_data, log_prior)
+            best = units.run(rounder(found.best, scaled._problem(standard)), log_data, log_prior)
         held = replace(best.parameters, **self._frozen(len(units.scale)))  # without rounding
         for row in found.optima:
             row["objective"] += best.objective - found.best.objective
@@ -207,8 +207,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     def _centred_at(self, statistics: Arrays, arrays: Arrays) -> dict[str, Array]:
         return GaussianStatistics(self.covariance_type, **statistics).about(arrays["means"]).arrays()
 
-    def _in_own_units(self, statistics: Arrays, there: Self) -> dict[str, Array]:
-        return there._units.statistics(statistics, self._units)
+    def _in_own_units(self, statistics: Arrays, other: Self) -> dict[str, Array]:
+        return other._units.statistics(statistics, self._units)
 
     @property
     def _shared(self) -> tuple[str, ...]:

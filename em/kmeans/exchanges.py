@@ -85,6 +85,6 @@ def _gains(distances: Array, labels: np.ndarray, w: Array, counts: Array) -> Arr
     left = counts[labels, None] - w
     own = np.where(left > ROUNDING * w, distances[rows, labels, None] / np.where(left > 0, left, 1.0), 0.0)
     own *= counts[labels, None]
-    there = counts / (counts + w) * distances
-    there[rows, labels] = np.inf
-    return w * np.where(there < own * (1 - ROUNDING), own - there, 0.0)
+    after = counts / (counts + w) * distances
+    after[rows, labels] = np.inf
+    return w * np.where(after < own * (1 - ROUNDING), own - after, 0.0)

@@ -127,13 +127,15 @@ def parameters_of(path: PathOf) -> Parameters:
 
 def _builder(estimator: Any, samples: Samples) -> Callable[[Array], Parameters]:
     """Return what makes parameters in the units of X of the numbers (P,) that the loop of EM has."""
-    there, D = estimator._in_standard_units(samples), samples.X.shape[1]
+    scaled, D = estimator._in_standard_units(samples), samples.X.shape[1]
     shapes, held = estimator._shapes(estimator.n_components, D), estimator._frozen(D)
     ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
 
     def built(x: Array) -> Parameters:
         parts = zip(shapes.items(), np.split(x, ends[:-1]), strict=True)
-        parameters = there._in_units_of_data(there._built({name: part.reshape(shape) for (name, shape), part in parts}))
+        parameters = scaled._in_units_of_data(
+            scaled._built({name: part.reshape(shape) for (name, shape), part in parts})
+        )
         return replace(parameters, **held)
 
     return built

@@ -11,14 +11,13 @@ direction hides behind a fast one: of 120 overlapping mixtures 22 were farther f
 
 - If at most a millionth of a nat is missing, the step is taken, unless it lowers the objective.
 - If more is missing, EM goes on. Only EM's own steps lead to its estimate, so another formula cannot hide a wrong
-M-step.
+  M-step.
 - There is no step if parameters are not identified, or if it would take long. The information of many rows and
   parameters is computed only after so many E-steps that it takes at most a fifth of their time.
 - A first step that was long leaves an error of the square of its length. So after twice as many E-steps a second step
   follows, and after three times as many a third.
 - If more than ``tol`` is missing at the end, as when ``max_iter`` came first, the status says so, provided that the
-step
-  leads to legal parameters. Beyond them the estimate means little.
+  step leads to legal parameters. Beyond them the estimate means little.
 """
 
 from copy import copy

@@ -31,10 +31,10 @@ from models.supports import SIMPLEX
 from models.validation import Array, frozen_array
 
 SHORT_RUN = 10  # iterations
-FEWEST_IN_PART, ROWS_PER_NUMBER = 2048, 15  # rows of the first part: at least so many, and per free number
+FEWEST_IN_PART, ROWS_PER_NUMBER = 2048, 15  # rows of the first part: at least 2048, and 15 per parameter
 TOL_OF_PART = 1e-2  # nats, of runs on a part
 REACH = 10.0  # a run that is farther below the best than so many times its last gain leaves
-START_CELLS, START_ROWS = 2_000_000, 100  # a start is computed from at most so many cells, but so many rows for each K
+START_CELLS, START_ROWS = 2_000_000, 100  # of a start: at most so many cells, but this many rows per component
 
 
 class SearchResult[P: Parameters](NamedTuple):
@@ -103,9 +103,9 @@ class Restarts[P: Parameters](FittedMixture[P]):
         return samples
 
     def _result_in_units_of_data(
-        self, there: Self, result: SearchResult[P], standard: Samples, samples: Samples
+        self, scaled: Self, result: SearchResult[P], standard: Samples, samples: Samples
     ) -> SearchResult[P]:
-        """Return a result in standard units, of the estimator ``there``, in the units of X."""
+        """Convert the result of ``scaled``, this estimator in standard units, to the units of X."""
         return result
 
     def _row_sizes(self, samples: Samples) -> Array | None:
@@ -116,9 +116,9 @@ class Restarts[P: Parameters](FittedMixture[P]):
 
     def _search(self, samples: Samples) -> SearchResult[P]:
         """Return the best run of all starts on distinct samples."""
-        there = self._in_standard_units(samples)
-        standard = there._standardised(samples)
-        return self._result_in_units_of_data(there, there._best(standard), standard, samples)
+        scaled = self._in_standard_units(samples)
+        standard = scaled._standardised(samples)
+        return self._result_in_units_of_data(scaled, scaled._best(standard), standard, samples)
 
     def _best(self, samples: Samples) -> SearchResult[P]:
         """Return the best run of all starts; with many rows, of those that are shortlisted on parts of the rows."""
@@ -146,7 +146,7 @@ class Restarts[P: Parameters](FittedMixture[P]):
         return SearchResult(best_of(runs, problem), n_collapsed, n_starts, optima(runs, times))
 
     def _shortlist(self, samples: Samples) -> "Shortlist[P] | None":
-        """Return the runs that may be the best on all rows, from runs on growing parts; None if there are few rows.
+        """Return the runs that may be the best on all rows, from runs on growing parts; None for few rows.
 
         Each part has four times as many rows as the one before. When one run is left, no more parts are needed.
         """
@@ -167,10 +167,8 @@ class Restarts[P: Parameters](FittedMixture[P]):
         n_numbers = sum(int(np.prod(shape)) for shape in self._shapes(K, D).values())
         n_rows = max(FEWEST_IN_PART, ROWS_PER_NUMBER * n_numbers)
         few = issparse(samples.X) or len(samples.X) < WORTH_A_PART * n_rows
-        whole = (
-            few or not isinstance(self.init, str) or self._row_sizes(samples) is not None
-        )  # equal rows of a part become one
-        return 0 if whole else n_rows
+        own_sizes = self._row_sizes(samples) is not None  # a part would merge equal rows of other sizes
+        return 0 if few or not isinstance(self.init, str) or own_sizes else n_rows
 
     def _shortlist_of_part(self, part: Samples, before: "Shortlist[P] | None") -> "Shortlist[P]":
         """Run EM on a part of the rows, from new starts or from an earlier shortlist, and return the new shortlist.

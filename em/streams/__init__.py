@@ -24,9 +24,8 @@ Each time that n has doubled, the stream looks back at a random sample of all sa
 be in it, even if rows repeat (:mod:`em.samples.concise`):
 
 - EM runs on this sample from new starts and from the stream's θ̃. If a likelihood ratio test on the sample rejects θ̃,
-as
-  when the first rows showed one component only, the stream begins anew at the best run. It also does so if the sample
-  holds all rows.
+  as when the first rows showed one component only, the stream begins anew at the best run. It also does so if the
+  sample holds all rows.
 - Otherwise the stream is moved to where slow EM would lead it. The sample tells how statistics depend on parameters,
   s̄₀(θ). The stream tells their level: s̄ᵥ, the mean of its batches' s̄ with the weights v of s̃. The path would end at
   the fixed point of s ← s̄₀(M(s)) + s̄ᵥ - s̄₀(θ̃). The sample is a control variate, as in Johnson & Zhang (2013), so

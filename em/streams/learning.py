@@ -48,11 +48,11 @@ class StreamLearner[P: Parameters](Restarts[P]):
         """Set ``identifiability_``, and return the family's sentences for the status."""
 
     def _centred_at(self, statistics: Arrays, arrays: Arrays) -> dict[str, Array]:
-        """Return statistics centred at the parameters ``arrays``, so that they can be added to others centred there."""
+        """Return statistics centred at the parameters ``arrays``, so that they can be added to others like them."""
         return dict(statistics)
 
-    def _in_own_units(self, statistics: Arrays, there: Any) -> dict[str, Array]:
-        """Return statistics, given in the units of the estimator ``there``, in the units of this one."""
+    def _in_own_units(self, statistics: Arrays, other: Any) -> dict[str, Array]:
+        """Return statistics, given in the units of the estimator ``other``, in the units of this one."""
         return dict(statistics)
 
     @property

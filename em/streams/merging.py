@@ -90,13 +90,13 @@ def _merged(one: Any, other: Any) -> Any:
     steps, arrays = Stepwise.at_estimate(one, mine)
     shared = steps.scaled._shared
     order = np.arange(len(one.parameters_.weights)) if steps.labelled else _matched(one, other)
-    there = Stepwise(other, theirs).scaled
+    scaled = Stepwise(other, theirs).scaled
     n = [stream.settings.remembered(stream.n_samples) for stream in (mine, theirs)]
     looks = mine.settings.half_life is None and mine.n_steps + theirs.n_steps > 0
 
     def together(name: str) -> dict[str, Array]:
         own: Arrays = {key: a if key in shared else a[order] for key, a in getattr(theirs, name).items()}
-        return steps.mean(getattr(mine, name), steps.scaled._in_own_units(own, there), n[1] / sum(n), arrays)
+        return steps.mean(getattr(mine, name), steps.scaled._in_own_units(own, scaled), n[1] / sum(n), arrays)
 
     stream: Stream = replace(
         mine.with_sample(theirs.row_sample(steps.unit), steps.unit),
