@@ -228,11 +228,6 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
 
     # Checks -------------------------------------------------------------------------------------------------------
 
-    def _shape_of_start(self, n_features: int) -> str:
-        """Return in words which array ``init`` may be."""
-        _, name, *_ = shapes = self._shapes(self.n_components, n_features)
-        return f"{name} of shape {shapes[name]}"
-
     def _check_settings(self, samples: Samples) -> None:
         K, X = count_at_least_one("n_components", self.n_components), samples.X
         if X.shape[0] < K:
@@ -254,10 +249,11 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
                 raise ValueError(f"init must have (components, features) = {(K, X.shape[1])}, got {shape}")
         elif not self._is_start(samples):
             labels = f"{samples.n_rows} integer labels from 0 to {K - 1}, " if samples.in_memory else ""
-            where = "" if samples.in_memory else " where X is in chunks"
+            where = "" if samples.in_memory else " for X in chunks"
+            _, name, *_ = shapes = self._shapes(K, X.shape[1])
             raise ValueError(
                 f"init must be one of {', '.join(STARTS)}, a {self._parameters_type.__name__}, {labels}"
-                f"or {self._shape_of_start(X.shape[1])}{where}, got {shown(self.init)}"
+                f"or {name} of shape {shapes[name]}{where}, got {shown(self.init)}"
             )
         self._known_from_init(X.shape[1])
 

@@ -151,7 +151,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         """Raise a ValueError if sizes differ between rows, because parts of X do not know their row numbers."""
         if np.ndim(size) == 2:
             name = self._steps.cells.size_name
-            raise ValueError(f"{name} must be a number or one for each column where X comes in parts, got a matrix")
+            raise ValueError(f"{name} must be a number or one for each column if X comes in parts, got a matrix")
 
     def _check_cells(self, samples: Samples) -> int:
         """Raise a ValueError if a cell is not legal; return 0, which adds up over chunks."""

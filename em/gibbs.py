@@ -124,8 +124,8 @@ def sweeps(mixture: Any, z: np.ndarray, n_components: int, rng: np.random.Random
             parameters = mixture.posterior(one_hot(z, n_components)).draw(rng)
             z, log_likelihood = draw_labels(mixture.log_joint(parameters), rng)
         except np.linalg.LinAlgError:
-            wanted = "prior.scale or prior.degrees_of_freedom must be larger: a covariance was singular to rounding"
-            raise ValueError(f"{wanted}, which without samples comes from the prior, got {mixture.prior}") from None
+            wanted = "prior.scale or prior.degrees_of_freedom must be larger: a covariance was singular up to rounding"
+            raise ValueError(f"{wanted} (the prior draws those of empty components), got {mixture.prior}") from None
         yield parameters | {"z": z, "log_likelihood": log_likelihood}
 
 

@@ -154,7 +154,10 @@ def likelihood_ratio_test(
     B = count_at_least_one("n_bootstrap", n_bootstrap)
     rng = random_source(estimator.random_state if random_state is None else random_state)
     first, *seeds = rng.randint(2**31 - 1, size=B + 1).tolist()
-    null, alternative = _fits(X, estimators, check_random_state(first), sample_weight)
+    rng = check_random_state(first)
+    seeded = [clone(one).set_params(random_state=rng.randint(2**31 - 1)) for one in estimators]
+    with left_to_the_status():
+        null, alternative = (one.fit(X, sample_weight=sample_weight) for one in seeded)
     simulated = [one.for_rows(rows) for one in estimators]
     statistic = 2 * (alternative.log_likelihood_ - null.log_likelihood_)
     for fit in (null, alternative):
@@ -187,14 +190,6 @@ def _null_and_alternative(estimator: MixtureEM[Any], n_components: int) -> list[
         raise ValueError(f"estimator.init must be {wanted}, got {type(estimator.init).__name__}")
     K = count_at_least_one("n_components", n_components)
     return [clone(estimator).set_params(n_components=count) for count in (K, K + 1)]
-
-
-def _fits(
-    X: ArrayLike, estimators: list[MixtureEM[Any]], rng: np.random.RandomState, sample_weight: ArrayLike | None = None
-) -> list[MixtureEM[Any]]:
-    seeded = [clone(one).set_params(random_state=rng.randint(2**31 - 1)) for one in estimators]
-    with left_to_the_status():
-        return [one.fit(X, sample_weight=sample_weight) for one in seeded]
 
 
 def _gain(null: Run[Any], alternative: Run[Any]) -> float:

@@ -198,7 +198,7 @@ def variational(
         clusters = np.linspace(K, fewest, n_init).round().astype(int)
         starts = [one_hot(start_labels(start_rows.X, k, rng, weights), K) for k in clusters]
     elif data.counted is None:
-        raise ValueError(f"init must be None where X is in chunks, got {shown(init)}")
+        raise ValueError(f"init must be None if X is in chunks, got {shown(init)}")
     else:
         starts = [_check_init(init, len(data.counted), K)[data.counted]]
     problem = mean_field_problem(start_rows, K, weights)
@@ -271,8 +271,9 @@ def over_chunks[Q](problem: Problem[Q], mixture: Any, samples: ChunkedSamples) -
     ----------
     problem : Problem
         The problem of the start rows, weighted to the number of all samples
+        (:func:`em.engine.problem.one_by_one`).
     mixture : ConjugateMixture or GaussianConjugate
-        Takes the rows of a chunk
+        Takes the rows of a chunk (:func:`em.families.mixture_of_chunks`).
     samples : ChunkedSamples
         All rows.
     """

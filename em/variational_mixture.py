@@ -110,7 +110,7 @@ class VariationalMixture(Predictions):
         check_header(self, X, reset=True)
         if nowhere := [name for name, array in q.mean.items() if np.isnan(array).any()]:
             raise ValueError(
-                f"prior must leave every parameter a mean under q, got none of {', '.join(nowhere)}: raise its "
+                f"prior must give every parameter a mean under q, got none for {', '.join(nowhere)}: raise its "
                 "degrees_of_freedom above D + 1, or call em.variational.variational"
             )
         self.posterior_: VariationalPosterior = q

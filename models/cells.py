@@ -104,7 +104,7 @@ class Cells:
         sizes = self.sizes(size, X.shape)
         if np.ndim(size) == 2:
             raise ValueError(
-                f"{self.size_name} must be a number or have shape ({X.shape[1]},) where X is sparse, got "
+                f"{self.size_name} must be a number or have shape ({X.shape[1]},) if X is sparse, got "
                 f"{sizes.shape}: pass X.toarray() if it differs between rows"
             )
         for cells in row_slices(X.data[:, None]):
@@ -125,7 +125,10 @@ class Cells:
             If a keyword has another name.
         """
         if others := sorted(set(named) - {self.size_name}):
-            raise TypeError(f"sizes of cells must be given as {self.size_name or 'nothing'}, got {', '.join(others)}")
+            wanted = (
+                f"sizes of cells must be given as {self.size_name}" if self.size_name else "cells have no sizes here"
+            )
+            raise TypeError(f"{wanted}, got {', '.join(others)}")
         return named.get(self.size_name, size)
 
     def sizes(self, size: ArrayLike, shape: tuple[int, ...]) -> Array:

@@ -173,7 +173,7 @@ COUNTS[250, 1] = 2
         (GaussianMixtureEM(2), FLAT, r"constant column\(s\) \[1\]: .* What helps here: drop them, or pass prior="),
         (GaussianMixtureEM(2), clouds().ravel(), "X must be two-dimensional"),
         (GaussianMixtureEM(2), clouds()[:1], "X must have at least two rows"),
-        (GaussianMixtureEM(2, init=np.arange(600) % 2), clouds(), "init must be one of .* where X is in chunks, got"),
+        (GaussianMixtureEM(2, init=np.arange(600) % 2), clouds(), "init must be one of .* for X in chunks, got"),
         (BernoulliMixtureEM(2), COUNTS, r"chunk 2: X must hold only 0 and 1 .* the first misfit is X\[50, 1\] = 2"),
         (BinomialMixtureEM(2, n_trials=np.full((600, 2), 2)), COUNTS, "n_trials must be a number or one for each col"),
     ],

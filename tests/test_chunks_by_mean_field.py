@@ -94,7 +94,7 @@ def test_a_fit_of_chunks_is_saved_without_its_rows(tmp_path):
     assert again.posterior_.responsibilities is None
     np.testing.assert_array_equal(again.predict_proba(X), parts.predict_proba(X))
     plot(again, chunks)
-    with pytest.raises(ValueError, match="init must be None where X is in chunks"):
+    with pytest.raises(ValueError, match="init must be None if X is in chunks"):
         VariationalMixture(2, prior=parts.prior, init=np.ones((150, 2)) / 2).fit(chunks)
 
 

@@ -22,7 +22,7 @@ FIT = GaussianMixtureEM(2, n_init=1, random_state=0).fit(X2)
 
 def test_what_a_stream_does_not_know_is_no_attribute_and_a_fit_forgets_the_stream(tmp_path):
     fit = copy.copy(FIT).begin_stream(X2)
-    with pytest.raises(AttributeError, match=r"log_likelihood_ is not known of a stream, .* score\(X\) and bic\(X\)"):
+    with pytest.raises(AttributeError, match=r"log_likelihood_ is not known for a stream, .* score\(X\) and bic\(X\)"):
         fit.log_likelihood_  # noqa: B018
     fit.report(X2, tmp_path / "stream.html")
     assert "100 samples" in (tmp_path / "stream.html").read_text()

@@ -187,7 +187,7 @@ def test_it_keeps_the_conventions_of_scikit_learn():
         (None, "prior must be conjugate, such as a GMMPrior, got NoneType"),
         (
             GMMPrior(0.01, [0.0, 0.0], 0.1, 2.5, np.eye(2)),
-            "prior must leave every parameter a mean under q, got none of",
+            "prior must give every parameter a mean under q, got none for",
         ),
     ],
     ids=["none", "too few degrees of freedom"],

@@ -209,7 +209,9 @@ def _cut(sample_weight: Any, array: Any) -> list[Array]:
     weights = np.asarray(sample_weight)
     sizes = array.chunks[0]
     if np.isnan(sizes).any():
-        raise ValueError("sample_weight must be a Dask array in chunks like X, whose numbers of rows are not known")
+        raise ValueError(
+            "sample_weight must be a Dask array in chunks like X, because the lengths of X's chunks are not known"
+        )
     if weights.shape != (sum(sizes),):
         raise ValueError(f"sample_weight must have shape ({sum(sizes)},), one for each row of X, got {weights.shape}")
     return np.split(weights, np.cumsum(sizes)[:-1])

@@ -58,7 +58,7 @@ def open_parquet(source: str | PathLike[str] | Any, columns: Sequence[str] | Non
     try:
         import dask.dataframe as dd
     except ImportError as error:
-        raise ImportError(f'open_parquet reads by Dask: pip install "dask[dataframe]" ({error})') from None
+        raise ImportError(f'open_parquet needs Dask: pip install "dask[dataframe]" ({error})') from None
     from dask.dataframe.utils import clear_known_categories
     from pyarrow.dataset import Dataset, dataset
 

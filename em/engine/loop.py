@@ -240,7 +240,7 @@ class Loop[P: Parameters]:
         n_iter, loss, nowhere = len(self.history) - 1, self.best - after.objective, np.isnan(after.objective)
         if ((after.objective == -np.inf) & (self.best == -np.inf)).any():
             raise ValueError(
-                "init, frozen and prior leave the data or the parameters impossible: the objective is minus infinity, "
+                "init, frozen and prior make the data or the parameters impossible: the objective is minus infinity, "
                 "before and after an M-step. Keep frozen probs and those of init off 0 and 1"
             )
         lost, bounds = loss > rounding, np.minimum(self.to_come, self.gain.of_step_to(after.x))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from em.engine import stopping
 from em.engine.problem import one_run
 from em.engine.run import Run, Visit
 
@@ -21,7 +22,7 @@ type State = dict[str, Any]
 
 PARTS = {  # attributes that change in an iteration, by the object that has them
     "": ("ids", "best", "to_come", "released_at"),
-    "gain": ("last", "last_squared", "last_gain", "gain_per_squared_step", "rates", "estimates", "gains_by_leaps"),
+    "gain": stopping.OF_RUNS,
     "leaps": ("points", "pair", "at", "secants", "n_secants", "shortened", "n_refused", "by_secants"),
     "races": ("objectives", "points", "n_met", "length"),
 }

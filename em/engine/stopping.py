@@ -21,6 +21,7 @@ References
 Böhning et al. (1994), Annals of the Institute of Statistical Mathematics 46, 373-388.
 """
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ CONFIRMED = 3  # estimates in a row that must agree on the limit
 PROBES = 30  # most plain steps that test a run that reached ``max_iter``
 PROBED = 10  # times ``tol`` that may remain after these tests, because two such estimates differ by a factor
 LEAPS_COUNT = 6  # iterations for which the gain of a leap bounds the estimate from below
+OF_RUNS = "last", "last_squared", "last_gain", "gain_per_squared_step", "rates", "estimates", "gains_by_leaps"
 STEP_NOISE = 100 * EPS  # a step this small, in units of the parameters' scales, is the M-step's own rounding
 
 
@@ -91,8 +93,8 @@ class GainToCome:
 
     def take(self, which: np.ndarray) -> "GainToCome":
         """Return the estimates of some of the runs."""
-        other = GainToCome(self.last[which], self.problem)
-        for name in ("last_squared", "last_gain", "gain_per_squared_step", "rates", "estimates", "gains_by_leaps"):
+        other = copy(self)
+        for name in OF_RUNS:
             setattr(other, name, getattr(self, name)[which])
         return other
 

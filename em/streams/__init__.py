@@ -29,7 +29,7 @@ be in it, even if rows repeat (:mod:`em.samples.concise`):
 - Otherwise the stream is moved to where slow EM would lead it. The sample tells how statistics depend on parameters,
   s̄₀(θ). The stream tells their level: s̄ᵥ, the mean of its batches' s̄ with the weights v of s̃. The path would end at
   the fixed point of s ← s̄₀(M(s)) + s̄ᵥ - s̄₀(θ̃). The sample is a control variate, as in Johnson & Zhang (2013), so
-  its own
+  its own noise cancels.
 
 With drifting data and a half-life of h samples there is no average and no look back. Then s is the mean of all samples'
 statistics with the weight 2^(-age / h), γ = (1 - 2^(-m/h)) / (1 - 2^(-(n+m)/h)), and the estimate is θ. All samples of

@@ -104,7 +104,7 @@ class StreamLearner[P: Parameters](Restarts[P]):
                 stream, drawn = stream.with_rows(part.part(slice(drawn, done)), unit), done
                 stream = replace(stream, looked=stream.n_samples)
                 with left_to_the_status():
-                    stream = self._remarked(steps, steps.looked(stream))
+                    stream = self._remarked(steps, steps.looked_back(stream))
                 arrays = self._arrays(steps, stream)
         return (stream.with_rows(part.part(slice(drawn, done)), unit) if drawn < done else stream), steps
 
@@ -132,7 +132,7 @@ class StreamLearner[P: Parameters](Restarts[P]):
         """Begin the stream by a fit of the rows that are kept; if that fails, return it unchanged, and why."""
         try:
             if stream.n_samples < max(self.n_components, 2):
-                raise ValueError("it has fewer than two, or than components")
+                raise ValueError("there are fewer samples than two, or than components")
             check_columns(samples.n_observed > 0, samples.names)
             self._check_data(samples)
             distinct, here = self._distinct(samples), copy(self)
@@ -145,7 +145,7 @@ class StreamLearner[P: Parameters](Restarts[P]):
             return stream, str(error)
         if best.collapsed:
             return stream, best.status
-        tried = steps.begun(tried, steps.relabelled(best.parameters, samples).arrays(), samples)
+        tried = steps.started(tried, steps.relabelled(best.parameters, samples).arrays(), samples)
         if steps.parameters(tried.averaged, tried.n_samples) is None:
             return stream, "rounding leaves no mixture"
         return self._remarked(steps, tried), ""

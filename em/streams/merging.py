@@ -109,7 +109,7 @@ def _merged(one: Any, other: Any) -> Any:
     result = copy(one)
     if looks:
         with left_to_the_status():
-            stream = Stepwise(one, stream).looked(stream)
+            stream = Stepwise(one, stream).looked_back(stream)
     result._keep_stream(result._remarked(steps, stream), steps)
     return result
 

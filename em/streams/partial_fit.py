@@ -35,7 +35,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
             """Explain why a stream lacks an attribute that only `fit` sets."""
             if name in OF_WHOLE_FITS and "stream_" in self.__dict__:
                 raise AttributeError(
-                    f"{name} is not known of a stream, whose rows are not kept: score(X) and bic(X) take rows"
+                    f"{name} is not known for a stream, because its rows are not kept: use score(X) and bic(X)"
                 )
             return self.__getattribute__(name)  # raises the usual AttributeError
 
@@ -162,7 +162,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
         stream = replace(stream, n_samples=samples.total, looked=samples.total)
         with one_blas_thread():
             steps, arrays = Stepwise.at_estimate(self, stream)
-            stream = steps.begun(stream, arrays, samples)
+            stream = steps.started(stream, arrays, samples)
             self._keep_stream(self._remarked(steps, stream), steps)
 
     def _next(
@@ -184,7 +184,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
             self._check_settings(Samples(np.empty((least, D)), None, np.ones(least, dtype=bool), least))
             self._check_model(D)
             if self._starts_from_labels:
-                raise ValueError("init must not be labels in a stream, whose rows are not known")
+                raise ValueError("init must not be labels for a stream, because labels belong to known rows")
             stream = Stream.empty(settings or StreamSettings(), D)
         self._check_parts()
         if len(part.X):

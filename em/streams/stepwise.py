@@ -60,18 +60,18 @@ class Stepwise:
             return None, why or "rounding left the parameter space"
         return {name: array[0] for name, array in arrays.items()}, ""
 
-    def expected(self, part: Samples, arrays: Arrays) -> tuple[dict[str, Array], float]:
-        """Return the mean statistics of samples in the units of X at parameters in these units, and their number."""
+    def expected(self, part: Samples, arrays: Arrays) -> dict[str, Array]:
+        """Return the mean statistics of samples, in the units of X, at parameters in these units."""
         with np.errstate(all="ignore"):  # squares of cells may overflow
             standard = self.scaled._standardised(part)
             statistics = standard.e_step(self.scaled)(one_run(arrays), FIRST)[1]
             means = self._times(1 / part.total, {name: array[0] for name, array in statistics.items()})
-            return self.scaled._centred_at(means, arrays), part.total
+            return self.scaled._centred_at(means, arrays)
 
     def step(self, stream: Stream, arrays: Arrays, part: Samples) -> tuple[Stream, Arrays]:
         """Return the stream after a step, and its parameters; a step that leaves the parameter space is left out."""
-        means, m = self.expected(part, self._inside(arrays, stream.n_samples))
-        n, settings = stream.n_samples, self.settings
+        means = self.expected(part, self._inside(arrays, stream.n_samples))
+        n, m, settings = stream.n_samples, part.total, self.settings
         with np.errstate(all="ignore"):
             running = self.mean(stream.running, means, settings.step(n, m, self.unit), arrays)
         after, _ = self.maximised(running, n + m)
@@ -83,11 +83,11 @@ class Stepwise:
         new: dict[str, Any] = {"running": running, "averaged": averaged, "expected": expected}
         return replace(stream, n_samples=n + m, n_steps=stream.n_steps + 1, **new), after
 
-    def begun(self, stream: Stream, arrays: Arrays, part: Samples) -> Stream:
+    def started(self, stream: Stream, arrays: Arrays, part: Samples) -> Stream:
         """Return the stream with the statistics of ``part`` at these parameters."""
-        return _at(stream, self.expected(part, arrays)[0])
+        return _at(stream, self.expected(part, arrays))
 
-    def looked(self, stream: Stream) -> Stream:
+    def looked_back(self, stream: Stream) -> Stream:
         """Look back at the random sample of the rows: begin anew if that is better, else correct the statistics.
 
         The stream begins anew at the best run on the sample if the sample holds all rows, or if a likelihood ratio test
@@ -105,7 +105,7 @@ class Stepwise:
             gain = best.log_likelihood - float(problem.expect(one_run(arrays), FIRST)[0][0])
             if gammaincc(self.estimator.n_free_parameters_ / 2, max(gain, 0.0)) >= REJECTED:
                 return self._corrected(stream, arrays)
-        return self.begun(stream, self.relabelled(best.parameters, stream.sample()).arrays(), stream.sample())
+        return self.started(stream, self.relabelled(best.parameters, stream.sample()).arrays(), stream.sample())
 
     @property
     def labelled(self) -> bool:
@@ -123,7 +123,7 @@ class Stepwise:
     def _corrected(self, stream: Stream, arrays: Arrays) -> Stream:
         """Return the stream at the limit of its path: s* = s̄_sample(M(s*)) + (mean of s̄ - s̄_sample(M(s̃)))."""
         sample, center, problem = stream.sample(), arrays, self.problem
-        at_start, _ = self.expected(sample, self._inside(arrays, stream.n_samples))
+        at_start = self.expected(sample, self._inside(arrays, stream.n_samples))
         gap = self._plus(self.scaled._centred_at(stream.expected, center), at_start, -1)
         of_sample = at_start
         for _ in range(MOST_CYCLES):
@@ -131,11 +131,11 @@ class Stepwise:
             after, _ = self.maximised(statistics, stream.n_samples)
             if after is None:
                 return stream
-            moved = np.abs(problem.join(one_run(after)) - problem.join(one_run(arrays))) / problem.unit
-            if moved.max() <= STILL:
+            change = np.abs(problem.join(one_run(after)) - problem.join(one_run(arrays))) / problem.unit
+            if change.max() <= STILL:
                 break
             arrays = after
-            of_sample, _ = self.expected(sample, self._inside(arrays, stream.n_samples))
+            of_sample = self.expected(sample, self._inside(arrays, stream.n_samples))
         return _at(stream, statistics)
 
     def parameters(self, statistics: Arrays, n_samples: float) -> Any:
@@ -147,8 +147,8 @@ class Stepwise:
             parameters = self.scaled._in_units_of_data(self.problem.build(dict(arrays)))
         except ValueError:  # rounding leaves no mixture in the units of X
             return None
-        held: dict[str, Any] = self.estimator._frozen(parameters.n_features)
-        return replace(parameters, **held)  # without rounding
+        frozen: dict[str, Any] = self.estimator._frozen(parameters.n_features)
+        return replace(parameters, **frozen)  # without rounding
 
     def _inside(self, arrays: Arrays, n_samples: float) -> dict[str, Array]:
         """Return parameters for an E-step, in which a probability or weight of 0 becomes 1 / (remembered samples)."""
