@@ -74,8 +74,8 @@ def _here(estimator: MixtureEM[Any], run: Run[Any]) -> Run[Any]:
         return replace(run, collapsed=True, converged=False)
 
 
-def fit_together(estimators: Sequence[MixtureEM[Any]], X: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-    """Fit estimators that differ only in ``n_components`` to X: one, or several for which `go_together` is true.
+def fit_batch(estimators: Sequence[MixtureEM[Any]], X: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+    """Fit estimators that differ only in ``n_components`` to X: one, or several for which `fits_one_batch` is true.
 
     Runs with fewer components than the largest are padded with components of weight 0, which EM leaves at 0.
     """
@@ -89,7 +89,7 @@ def fit_together(estimators: Sequence[MixtureEM[Any]], X: ArrayLike, sample_weig
             estimator._fitted(result, own)
 
 
-def go_together(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> bool:
+def fits_one_batch(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> bool:
     """Whether fits may run as one batch: by maximum likelihood, from random starts, on few complete rows."""
     K = max(estimator.n_components for estimator in estimators)
     n_responsibilities = samples.X.shape[0] * K * sum(estimator.n_init for estimator in estimators)

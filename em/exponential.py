@@ -15,7 +15,7 @@ from em.chunked.predictions import sums_of
 from em.engine.problem import Arrays, Problem, log_prior_size
 from em.estimator import MixtureEM
 from em.identifiability.rank_test import identify
-from em.samples import Samples, weighted
+from em.samples import Samples, samples_of, weighted
 from em.samples.distinct import hashes
 from em.samples.reading import samples_to_use
 from em.steps import Steps
@@ -173,7 +173,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         ends = np.cumsum([len(own.X) for own in samples])
         parts = zip(np.split(place, ends[:-1]), samples, strict=True)
         weights = np.array([np.bincount(part, own.weights, minlength=len(together)) for part, own in parts])
-        union = Samples(together, None, np.arange(len(together)), len(together), samples[0].names)
+        union = samples_of(together, names=samples[0].names)
         return replace(self._problem(union, weights), n_samples=samples[0].total)
 
     def _problem(self, samples: Samples, own_weights: Array | None = None) -> Problem[P]:

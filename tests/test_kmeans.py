@@ -12,8 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from em import BernoulliMixtureEM, FewerClustersWarning, KMeans, NotConvergedWarning, NotIdentifiableWarning, gmm
 from em.kmeans import FEWEST_IN_PART, REACH, kmeans_plusplus
+from em.kmeans.batch import best_of, lloyd_batch
 from em.kmeans.lloyd import lloyd
-from em.kmeans.together import best_of, lloyd_together
 from models.gmm import GMMParameters
 
 problem = given(seed=seeds, K=st.integers(1, 5), D=feature_counts, n=sample_counts)
@@ -139,7 +139,7 @@ def test_runs_that_take_their_steps_together_end_where_each_ends_alone(weighted,
     rng = np.random.RandomState(seed)
     weights = 1.0 + rng.randint(3, size=n) if weighted else None
     starts = [X[rng.choice(n, K, replace=False)] for _ in range(4)]
-    for start, run in zip(starts, lloyd_together(X, weights, starts), strict=True):
+    for start, run in zip(starts, lloyd_batch(X, weights, starts), strict=True):
         alone = lloyd(X, weights, start)
         np.testing.assert_allclose(run.objective, alone.objective, rtol=1e-9, atol=1e-12 * (X**2).sum())
         finished = run if run.status else lloyd(X, weights, run.centers, path=(-run.history[:-1]).tolist())
@@ -153,9 +153,9 @@ def test_who_leaves_out_of_reach_of_the_best_would_not_have_been_the_best(seed):
     X, _ = random_data(seed, 6, 2, 4000)
     part = X[::4]
     plusplus = [kmeans_plusplus(part, 6, np.random.RandomState(r)) for r in range(10)]
-    near_limits = [run.centers for run in lloyd_together(part, None, plusplus)]
+    near_limits = [run.centers for run in lloyd_batch(part, None, plusplus)]
     all_, some = (
-        lloyd(X, None, best_of(lloyd_together(X, None, near_limits, reach=reach)).centers).objective
+        lloyd(X, None, best_of(lloyd_batch(X, None, near_limits, reach=reach)).centers).objective
         for reach in (np.inf, REACH)
     )
     assert some >= all_ * (1 + 1e-9)

@@ -20,7 +20,7 @@ from em import (
     merge,
     save,
 )
-from em.samples.concise import samples_of
+from em.samples import samples_of
 from em.streams.state import Stream
 from models.gmm import GMMParameters, simulate
 

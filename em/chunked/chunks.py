@@ -57,7 +57,7 @@ class Chunks:
     def of(cls, X: Any, sample_weight: Any) -> "Chunks":
         """Return the chunks of X and of its weights, which are a Dask array or any array.
 
-        Threads that share passes (:mod:`em.chunked.together`) get the same object for the same data.
+        Threads that share passes (:mod:`em.chunked.shared_passes`) get the same object for the same data.
         """
         shared = SHARED.get()
         return cls.read_from(X, sample_weight) if shared is None else shared.chunks_of(X, sample_weight)

@@ -119,7 +119,9 @@ def grouped(recipes: Sequence[Recipe], n_threads: int, workers: Mapping[Hashable
     recipes : sequence of Recipe
         How to compute the chunks.
     n_threads : int
-                Number of threads of all workers together.
+        Number of threads of all workers together.
+    workers : mapping
+        For each result that a cluster holds, by key, a worker that holds it.
     """
     n = len(recipes)
     alone = recipes[0].shared or n <= ALONE * n_threads

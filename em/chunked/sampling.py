@@ -10,8 +10,8 @@ from sklearn.utils.random import sample_without_replacement
 from em.chunked import is_chunked
 from em.chunked.chunks import rows_of
 from em.chunked.samples import CELLS_AT_A_TIME, ChunkedSamples
-from em.samples import Samples
-from em.samples.concise import ConciseSample, samples_of
+from em.samples import Samples, samples_of
+from em.samples.concise import ConciseSample
 from models.shown import shown
 from models.validation import count_at_least_one, random_source
 

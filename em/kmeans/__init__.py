@@ -22,13 +22,13 @@ from sklearn.utils import Tags, check_random_state
 from em.chunked import is_chunked
 from em.chunked.predictions import for_chunks, lazily, sums_of
 from em.chunked.samples import ChunkedSamples, check_header, chunked_samples
+from em.kmeans.batch import SAME, best_of, lloyd_batch, shortlisted
 from em.kmeans.chunks import lloyds_of_chunks
 from em.kmeans.exchanges import MOST_DISTANCES, exchanged
 from em.kmeans.lloyd import LloydRun, lloyd, nearest, squared_distances
 from em.kmeans.plusplus import kmeans_plusplus
 from em.kmeans.sparse_moments import sparse_typical_size
 from em.kmeans.split_and_merge import split_and_merge
-from em.kmeans.together import SAME, best_of, lloyd_together, shortlisted
 from em.process.blas import one_blas_thread
 from em.reports import ReportsOfKMeans
 from em.samples import Samples
@@ -199,7 +199,7 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
             runs = self._runs(whole, starts, seeds, settings)
         best = best_of(runs)
         if n_starts > 1 and not starts and whole.X.shape[0] * self.n_clusters <= MOST_DISTANCES:
-            best = exchanged(whole, best, partial(together, whole, **settings), SAME, self.max_iter)
+            best = exchanged(whole, best, partial(lloyd_runs, whole, **settings), SAME, self.max_iter)
         if not best.status:
             path = (-best.history[:-1]).tolist()
             best = lloyd(whole.X, whole.weights, best.centers, **settings, path=path)
@@ -228,15 +228,15 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
     ) -> list[LloydRun]:
         """Run from the shortlisted centres; if there are none, from every seed, and split and merge the best run."""
         if shortlist:
-            return together(samples, shortlist, **settings, reach=REACH)
+            return lloyd_runs(samples, shortlist, **settings, reach=REACH)
         rng, starts = np.random.RandomState(0), list[Array]()  # seeding it again is faster than a new generator
         for seed in seeds:
             rng.seed(seed)
             starts.append(kmeans_plusplus(samples.X, self.n_clusters, rng, samples.weights))
-        runs = together(samples, starts, **settings)
+        runs = lloyd_runs(samples, starts, **settings)
         if len(runs) == 1:
             return runs
-        return [*runs, split_and_merge(samples, best_of(runs), partial(together, samples, **settings), SAME)]
+        return [*runs, split_and_merge(samples, best_of(runs), partial(lloyd_runs, samples, **settings), SAME)]
 
     @property
     def _n_features_out(self) -> int:
@@ -269,12 +269,12 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         return for_chunks(self, X)
 
 
-def together(samples: Samples, starts: list[Array], **settings: Any) -> list[LloydRun]:
-    """Run Lloyd's algorithm from all starts, for dense rows as one batch (:mod:`em.kmeans.together`)."""
+def lloyd_runs(samples: Samples, starts: list[Array], **settings: Any) -> list[LloydRun]:
+    """Run Lloyd's algorithm from all starts, for dense rows as one batch (:mod:`em.kmeans.batch`)."""
     if issparse(samples.X):
         settings.pop("reach", None)
         return [lloyd(samples.X, samples.weights, start, **settings) for start in starts]
-    return lloyd_together(samples.X, samples.weights, starts, **settings)
+    return lloyd_batch(samples.X, samples.weights, starts, **settings)
 
 
 def _location_and_scale(samples: Samples) -> tuple[Array, float]:

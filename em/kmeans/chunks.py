@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from em.chunked.samples import ChunkedSamples
-from em.chunked.together import together
+from em.chunked.shared_passes import in_shared_passes
 from em.kmeans.lloyd import LloydRun, cluster_sums, converged_after, finished_run, means, nearest, stopping
 from em.samples import Samples
 from em.samples.distinct import order_of_values
@@ -92,7 +92,7 @@ def lloyd_of_chunks(
 
 def lloyds_of_chunks(samples: ChunkedSamples, starts: Sequence[Array], X: Any, **settings: Any) -> list[LloydRun]:
     """Run Lloyd's algorithm from several starts; the runs share passes over the chunks X."""
-    return together([partial(lloyd_of_chunks, samples, start, **settings) for start in starts], X)
+    return in_shared_passes([partial(lloyd_of_chunks, samples, start, **settings) for start in starts], X)
 
 
 def _farthest(samples: ChunkedSamples, at: Assignment) -> tuple[float, Array]:

@@ -12,7 +12,7 @@ from scipy.sparse import issparse
 
 from em.chunked import is_chunked
 from em.chunked.predictions import sums_over
-from em.chunked.together import together
+from em.chunked.shared_passes import in_shared_passes
 from em.predictions import NOBODY, sums_of_rows
 from em.samples.reading import samples_to_use
 from em.uncertainty import KINDS, Uncertainty
@@ -162,7 +162,7 @@ def sums_and_cells(
         return sums(estimator, X, sample_weight), _cells(estimator, X, None)
     fit = estimator._for_chunks(X)
     passes = partial(sums_over, partial(sums, fit), X, sample_weight), partial(sums_over, partial(_cells, fit), X, None)
-    total, cells = together(passes, X)
+    total, cells = in_shared_passes(passes, X)
     return total, cells
 
 

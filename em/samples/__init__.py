@@ -160,8 +160,7 @@ class Samples:
         if len(hidden := hidden[: MOST_CELLS_SKETCHED // (2 * D)]):
             ends = self.sum_of(lambda part: Extremes.of(part.X, hidden)).rows
             rows, weights = np.concatenate([rows, ends]), np.concatenate([weights, np.ones(len(ends))])
-        counts = None if (weights == 1).all() else weights
-        return Samples(rows, counts, np.arange(len(rows)), len(rows), self.names)
+        return samples_of(rows, weights, self.names)
 
     def in_units(self, units: Any) -> "Samples":
         """Return the samples in other units."""
@@ -249,6 +248,12 @@ class Samples:
             total = total + (weights * np.where(observed, function(part.X), 0.0)).sum(axis=0)
             weight = weight + weights.sum(axis=0)
         return total, weight
+
+
+def samples_of(rows: Array, weights: Array | None = None, names: Sequence[str] | None = None) -> Samples:
+    """Return rows (m, D) and their weights (m,) as samples, numbered from 0."""
+    counts = None if weights is None or (weights == 1).all() else weights
+    return Samples(rows, counts, np.arange(len(rows)), len(rows), names)
 
 
 def kept_samples(matrix: Array, weights: Array | None, names: Sequence[str] | None, missing: bool = True) -> Samples:

@@ -13,11 +13,11 @@ Gibbons & Matias (1998), New sampling-based summary statistics for improving app
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from em.samples import Samples
+from em.samples import Samples, samples_of
 from em.samples.distinct import digest, distinct_rows
 from models.validation import Array
 
@@ -77,8 +77,3 @@ class ConciseSample:
         weights = rng.binomial(whole.astype(np.int64), q) + part * (rng.random_sample(len(whole)) < q)
         some = weights > 0
         return replace(self, rows=self.rows[some], weights=weights[some], share=q * self.share)
-
-
-def samples_of(rows: Array, weights: Array, names: Any = None) -> Samples:
-    """Return rows (m, D) and their weights (m,) as samples."""
-    return Samples(rows, None if (weights == 1).all() else weights, np.arange(len(rows)), len(rows), names)

@@ -27,9 +27,9 @@ from joblib import Parallel, delayed  # type: ignore[import-untyped]
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from em.batches import fit_together, go_together
+from em.batches import fit_batch, fits_one_batch
 from em.chunked import is_chunked
-from em.chunked.together import together
+from em.chunked.shared_passes import in_shared_passes
 from em.estimator import MixtureEM
 from em.process.progress import track
 from em.samples import Samples
@@ -87,8 +87,8 @@ def select(
     Notes
     -----
     All numbers of components of one structure are fitted as one batch, where they are fits of maximum likelihood to
-    complete rows that are not too many (:func:`em.batches.go_together`). Of rows in chunks all fits go along in the
-    same passes: each chunk is read once for all of them (:mod:`em.chunked.together`).
+    complete rows that are not too many (:func:`em.batches.fits_one_batch`). Of rows in chunks all fits go along in the
+    same passes: each chunk is read once for all of them (:mod:`em.chunked.shared_passes`).
 
     A fit that collapsed or stopped at ``max_iter`` is shown and never chosen; if there is no other, ``best`` is None
     and a ``NoMaximumWarning`` is given. The fits' own warnings are not: the column ``status`` says the same. p counts
@@ -156,7 +156,7 @@ def _groups(combinations: list[dict[str, Any]], estimators: list[MixtureEM[Any]]
         alike.setdefault(("alone", i) if settings["n_components"] == 1 else others, []).append(i)
     groups: list[list[int]] = []
     for members in alike.values():
-        if len(members) > 1 and go_together([estimators[i] for i in members], samples):
+        if len(members) > 1 and fits_one_batch([estimators[i] for i in members], samples):
             groups.append(members)
         else:
             groups += [[i] for i in members]
@@ -170,11 +170,11 @@ def _fitted(
     start = perf_counter()
     with left_to_the_status():
         if is_chunked(X):
-            together([partial(estimator.fit, X, sample_weight=sample_weight) for estimator in estimators], X)
+            in_shared_passes([partial(estimator.fit, X, sample_weight=sample_weight) for estimator in estimators], X)
         else:
-            fit_together(estimators, X, sample_weight)
+            fit_batch(estimators, X, sample_weight)
     seconds = (perf_counter() - start) / len(estimators)
-    criteria = together([partial(estimator._criteria, X, sample_weight) for estimator in estimators], X)
+    criteria = in_shared_passes([partial(estimator._criteria, X, sample_weight) for estimator in estimators], X)
     return [(estimator, of_fit, seconds) for estimator, of_fit in zip(estimators, criteria, strict=True)]
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from em.bound import normalise
 from em.engine.problem import Arrays
 from em.process.blas import one_blas_thread
-from em.samples import Samples
+from em.samples import samples_of
 from em.status import left_to_the_status
 from em.streams.state import Stream
 from em.streams.stepwise import Stepwise
@@ -116,8 +116,7 @@ def _merged(one: Any, other: Any) -> Any:
 
 def _matched(one: Any, other: Any) -> np.ndarray:
     """Return for each component of ``one`` the matching component of ``other``, shape (K,)."""
-    rows = np.concatenate([fit.stream_.rows for fit in (one, other)])
-    samples = Samples(rows, None, np.arange(len(rows)), len(rows))
+    samples = samples_of(np.concatenate([fit.stream_.rows for fit in (one, other)]))
     mine, theirs = (normalise(fit._log_joint_at(samples, fit.parameters_))[0] for fit in (one, other))
     return nearest_order(theirs, mine)
 

@@ -15,7 +15,7 @@ from em.chunked.chunks import Chunks
 from em.chunked.predictions import apply_to_chunk
 from em.chunked.samples import check_header
 from em.process.blas import one_blas_thread
-from em.samples import Samples, kept_samples
+from em.samples import Samples, kept_samples, samples_of
 from em.samples.reading import encoded
 from em.streams import StreamSettings
 from em.streams.learning import OF_WHOLE_FITS, StreamLearner
@@ -181,7 +181,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
         if stream is None:
             D, K = part.X.shape[1], self.n_components
             least = max(K, 2) if isinstance(K, int) else 2
-            self._check_settings(Samples(np.empty((least, D)), None, np.ones(least, dtype=bool), least))
+            self._check_settings(samples_of(np.empty((least, D))))
             self._check_model(D)
             if self._starts_from_labels:
                 raise ValueError("init must not be labels for a stream, because labels belong to known rows")

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from em.samples import Samples
-from em.samples.concise import ConciseSample, samples_of
+from em.samples import Samples, samples_of
+from em.samples.concise import ConciseSample
 from em.streams import StreamSettings
 from models.validation import Array
 

@@ -22,7 +22,7 @@ SAME = 1e-9  # relative difference of inertias up to which two runs have the sam
 SAME_SUMS = 1e-12  # difference of sums, relative to the sum of all squares, up to which no row has changed clusters
 
 
-def lloyd_together(
+def lloyd_batch(
     X: Array,
     weights: Array | None,
     starts: list[Array],
@@ -41,9 +41,9 @@ def lloyd_together(
     Examples
     --------
     >>> import numpy as np
-    >>> from em.kmeans.together import lloyd_together
+    >>> from em.kmeans.batch import lloyd_batch
     >>> X, starts = np.array([[0.0], [1.0], [9.0]]), [np.array([[0.0], [1.0]]), np.array([[1.0], [9.0]])]
-    >>> [round(run.objective, 9) for run in lloyd_together(X, None, starts)]
+    >>> [round(run.objective, 9) for run in lloyd_batch(X, None, starts)]
     [-0.5, -0.5]
     """
     columns, norms = np.vstack([np.ones(len(X)), X.T]), squared_norms(X)

@@ -24,23 +24,23 @@ class Request(NamedTuple):
     answer: Future[Any]
 
 
-def together[T](tasks: Sequence[Callable[[], T]], X: Any) -> list[T]:
+def in_shared_passes[T](tasks: Sequence[Callable[[], T]], X: Any) -> list[T]:
     """Return the result of each task; if X is in chunks, the tasks share passes over it.
 
     Parameters
     ----------
     tasks : sequence of callable
-            The tasks, such as fits of X; no task may wait for another.
-        X : array_like, or a Dask array or DataFrame
-            The data of all tasks.
+        The tasks, such as fits of X; no task may wait for another.
+    X : array_like, or a Dask array or DataFrame
+        The data of all tasks.
 
     Examples
     --------
     >>> import dask.array as da
     >>> from em import GaussianMixtureEM
-    >>> from em.chunked.together import together
+    >>> from em.chunked.shared_passes import in_shared_passes
     >>> X = da.from_array([[0.0], [1.0], [2.0], [9.0]], chunks=2)
-    >>> [fit.n_components for fit in together([lambda K=K: GaussianMixtureEM(K).fit(X) for K in (1, 1)], X)]
+    >>> [fit.n_components for fit in in_shared_passes([lambda K=K: GaussianMixtureEM(K).fit(X) for K in (1, 1)], X)]
     [1, 1]
     """
     if not is_chunked(X):

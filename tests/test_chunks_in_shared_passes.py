@@ -8,7 +8,7 @@ from families import FAMILIES
 from em import GaussianMixtureEM, density_threshold, is_anomaly, select
 from em.chunked.chunks import Chunks
 from em.chunked.quantiles import quantile_of_chunks
-from em.chunked.together import together
+from em.chunked.shared_passes import in_shared_passes
 
 pytestmark = pytest.mark.usefixtures("chunks_that_matter")
 
@@ -76,7 +76,7 @@ def test_sums_that_are_equal_are_made_once_and_others_apart():
         calls.append(power)
         return (rows**power).sum()
 
-    sums = together([lambda power=power: Chunks.of(X, None).sum(total, power) for power in (1, 1, 2)], X)
+    sums = in_shared_passes([lambda power=power: Chunks.of(X, None).sum(total, power) for power in (1, 1, 2)], X)
     np.testing.assert_allclose(sums, [clouds().sum(), clouds().sum(), (clouds() ** 2).sum()])
     assert sorted(calls) == [1] * 6 + [2] * 6
 
@@ -97,7 +97,7 @@ def test_an_interrupt_ends_all_fits():
     X = da.from_array(clouds(), chunks=(100, -1))
     tasks = [lambda: Chunks.of(X, None).sum(interrupted), lambda: GaussianMixtureEM(2).fit(X)]
     with pytest.raises(KeyboardInterrupt):
-        together(tasks, X)
+        in_shared_passes(tasks, X)
 
 
 QUANTILES = (0.04, 0.5, 0.999)
