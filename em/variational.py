@@ -216,27 +216,13 @@ def variational(
 
 
 class _Data(NamedTuple):
-    """The data of a fit.
+    """The data of a fit."""
 
-    Attributes
-    ----------
-    mixture : ConjugateMixture or GaussianConjugate
-        All rows in memory, or no rows for chunks.
-    start_rows : ConjugateMixture or GaussianConjugate
-        The rows from which starts are computed: all rows that take part, or a sketch of the chunks.
-    weights : ndarray or None
-        How often each of ``start_rows`` counts.
-    counted : ndarray of bool, or None
-        Which rows in memory take part; None for chunks.
-    all_chunks : ChunkedSamples or None
-        All rows, if they are in chunks and the sketch does not hold them all.
-    """
-
-    mixture: Any
-    start_rows: Any
-    weights: Array | None
-    counted: np.ndarray | None
-    all_chunks: ChunkedSamples | None
+    mixture: Any  # all rows; none for chunks
+    start_rows: Any  # the rows from which starts are computed: all that take part, or a sketch of the chunks
+    weights: Array | None  # how often each start row counts
+    counted: np.ndarray | None  # which rows in memory take part; None for chunks
+    all_chunks: ChunkedSamples | None  # all rows in chunks, if the sketch does not hold them all
 
 
 def _in_memory(X: ArrayLike, prior: Any, sample_weight: ArrayLike | None, size: dict[str, Any]) -> _Data:
@@ -295,10 +281,10 @@ def _expected(part: Samples, mixture: Any, several: Sequence[Any]) -> Sums:
 
 
 def _check_init(init: ArrayLike, n: int, K: int) -> Array:
-    wanted = f"init must be responsibilities of shape {(n, K)}"
     try:
-        if (shape := np.shape(init)) == (n, K):
+        if np.shape(init) == (n, K):
             return check_responsibilities(init, n)
+        given = f", got {np.shape(init)}"
     except ValueError as error:
-        raise ValueError(f"{wanted}: {error}") from None
-    raise ValueError(f"{wanted}, got {shape}")
+        given = f": {error}"
+    raise ValueError(f"init must be responsibilities of shape {(n, K)}{given}")

@@ -1,4 +1,4 @@
-"""What needs rows at hand takes chunks too: all rows where they are few, else a random part, and it says so."""
+"""What needs rows in memory takes chunks too: all rows if there are few, else a random part, and it says so."""
 
 import dask.array as da
 import numpy as np

@@ -30,14 +30,14 @@ def in_memory_and_in_chunks(X, weights=None):
 
 
 @pytest.mark.parametrize("number", [0, -1], ids=["in the sketch", "not there"])
-def test_a_row_of_half_of_the_samples_is_half_of_those_at_hand(number):
+def test_a_row_of_half_of_the_samples_is_half_of_the_start_rows(number):
     X = np.random.RandomState(0).normal(size=(N, 2))
     X[N // 2 :] = often = X[np.argsort(hashes(X))[number]]
     for samples in in_memory_and_in_chunks(X):
-        hand = samples.start_rows
-        (those,) = np.nonzero((hand.X - often == 0).all(axis=1))
+        rows = samples.start_rows
+        (those,) = np.nonzero((rows.X - often == 0).all(axis=1))
         assert len(those) == 1
-        assert hand.weights[those] / hand.total == pytest.approx(0.5, abs=5 * 0.25 / np.sqrt(MOST))  # the error of p
+        assert rows.weights[those] / rows.total == pytest.approx(0.5, abs=5 * 0.25 / np.sqrt(MOST))  # the error of p
     memory, chunks = (samples.start_rows for samples in in_memory_and_in_chunks(X))
     np.testing.assert_array_equal(memory.X, chunks.X)
     np.testing.assert_allclose(memory.weights, chunks.weights, rtol=1e-12)

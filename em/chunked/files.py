@@ -64,10 +64,9 @@ def open_parquet(source: str | PathLike[str] | Any, columns: Sequence[str] | Non
 
     try:
         files = source if isinstance(source, Dataset) else dataset(source, format="parquet", partitioning="hive")
-    except FileNotFoundError:
-        raise ValueError(f"source must be a Parquet file, a folder of them or a pyarrow dataset: no {source}") from None
     except (OSError, TypeError, ValueError) as error:
-        raise ValueError(f"source must be a Parquet file, a folder of them or a pyarrow dataset: {error}") from None
+        reason = f"no {source}" if isinstance(error, FileNotFoundError) else error
+        raise ValueError(f"source must be a Parquet file, a folder of them or a pyarrow dataset: {reason}") from None
     names = files.schema.names
     if unknown := [name for name in columns or () if name not in names]:
         raise ValueError(f"columns must be some of {', '.join(names)}, got {', '.join(map(str, unknown))}")

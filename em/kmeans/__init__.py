@@ -7,6 +7,9 @@ Take a Gaussian mixture with equal weights and covariances ε I. As ε → 0 the
 
 and the objective becomes minus the inertia, J = Σ_i min_k ‖x_i - c_k‖² (Bishop 2006, section 9.3.2). So Lloyd's
 algorithm (:mod:`em.kmeans.lloyd`) is EM.
+
+Starts come from k-means++ (:mod:`em.kmeans.plusplus`). Restarts run as one batch (:mod:`em.kmeans.batch`) or on chunks
+(:mod:`em.kmeans.chunks`). The best run is improved by :mod:`em.kmeans.split_and_merge` and :mod:`em.kmeans.exchanges`.
 """
 
 from dataclasses import KW_ONLY, dataclass, replace
@@ -22,7 +25,7 @@ from sklearn.utils import Tags, check_random_state
 from em.chunked import is_chunked
 from em.chunked.predictions import for_chunks, lazily, sums_of
 from em.chunked.samples import ChunkedSamples, check_header, chunked_samples
-from em.kmeans.batch import SAME, best_of, lloyd_batch, shortlisted
+from em.kmeans.batch import SAME, best_of, lloyd_runs, shortlisted
 from em.kmeans.chunks import lloyds_of_chunks
 from em.kmeans.exchanges import MOST_DISTANCES, exchanged
 from em.kmeans.lloyd import LloydRun, lloyd, nearest, squared_distances
@@ -41,7 +44,7 @@ from models.validation import Array, check_sample_weight, count_at_least_one, fr
 
 MOST_ITERATIONS = 1000
 SMALLEST_SCALE, LARGEST_SCALE = 1e-140, 1e140
-FEWEST_IN_PART, ROWS_PER_NUMBER = 2048, 30  # rows of the first part: at least so many, and per number in the centres
+FEWEST_IN_PART, ROWS_PER_NUMBER = 2048, 30  # of the first part: 2048 rows, or 30 per number; half if few
 REACH = 20.0  # a run that is farther behind the best than so many times the gain of its last iterations leaves
 
 
@@ -267,14 +270,6 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
     def _for_chunks(self, X: Any) -> Self:
         """Return a copy that takes the chunks of X as arrays."""
         return for_chunks(self, X)
-
-
-def lloyd_runs(samples: Samples, starts: list[Array], **settings: Any) -> list[LloydRun]:
-    """Run Lloyd's algorithm from all starts, for dense rows as one batch (:mod:`em.kmeans.batch`)."""
-    if issparse(samples.X):
-        settings.pop("reach", None)
-        return [lloyd(samples.X, samples.weights, start, **settings) for start in starts]
-    return lloyd_batch(samples.X, samples.weights, starts, **settings)
 
 
 def _location_and_scale(samples: Samples) -> tuple[Array, float]:

@@ -8,7 +8,10 @@ sums of all clusters,
 This decides which starts go on. The last digits, and ties between centres, are left to :mod:`em.kmeans.lloyd`.
 """
 
+from typing import Any
+
 import numpy as np
+from scipy.sparse import issparse
 
 from em.engine.blocks import Sums, sum_over_chunks
 from em.engine.problem import EPS
@@ -72,6 +75,14 @@ def lloyd_batch(
         before = centers[goes_on], sums
         centers = sums[..., 1:] / counts[..., None]
     return [ended[r] for r in range(len(starts))]
+
+
+def lloyd_runs(samples: Samples, starts: list[Array], **settings: Any) -> list[LloydRun]:
+    """Run Lloyd's algorithm from all starts, for dense rows as one batch."""
+    if issparse(samples.X):
+        settings.pop("reach", None)
+        return [lloyd(samples.X, samples.weights, start, **settings) for start in starts]
+    return lloyd_batch(samples.X, samples.weights, starts, **settings)
 
 
 def assigned_sums(columns: Array, weights: Array | None, centers: Array, largest: float) -> tuple[Array, Array]:

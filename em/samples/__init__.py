@@ -1,4 +1,10 @@
-"""Samples: rows and how often each occurs, as every estimator takes them."""
+"""Samples: rows and how often each occurs, as every estimator takes them.
+
+:mod:`em.samples.reading` checks X and weights, and :mod:`em.samples.distinct` merges equal rows. There are two kinds of
+random sample. In a sketch (:mod:`em.samples.sketch`) each distinct row is equally likely; starts are computed from it,
+because it is the same in memory and in chunks. In a concise sample (:mod:`em.samples.concise`) each sample is equally
+likely; it needs no second look at the rows, so streams keep one.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
