@@ -22,7 +22,7 @@ class Cells:
     size_name : str
         Name of the argument for sizes; "" if cells have no sizes.
     wanted_size : str
-        Which sizes are legal, in words.
+        A description of legal sizes for error messages.
     whole, negative, sparse_too : bool
         Whether cells are whole numbers; whether they may be negative; whether 0 is legal, so that X may be sparse.
     legal : float
@@ -45,7 +45,7 @@ class Cells:
         return np.zeros(x.shape, dtype=bool)
 
     def wanted(self, size: Array) -> str:
-        """Return which cells are legal, in words."""
+        """Return a description of legal cells for error messages."""
         return "real numbers"
 
     def advice(self, X: Array, size: Array, names: Sequence[str] | None) -> str:
@@ -168,7 +168,7 @@ class Counts(Cells):
         return (x < 0) | (np.floor(x) != x)
 
     def wanted(self, size: Array) -> str:
-        """Return which counts are legal, in words."""
+        """Return a description of legal counts for error messages."""
         return "whole numbers of at least 0"
 
 
@@ -182,5 +182,5 @@ class Positives(Cells):
         return (x <= 0) & (size > 0)
 
     def wanted(self, size: Array) -> str:
-        """Return which cells are legal, in words."""
+        """Return a description of legal cells for error messages."""
         return "positive numbers"

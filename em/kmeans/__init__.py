@@ -45,7 +45,7 @@ from models.validation import Array, check_sample_weight, count_at_least_one, fr
 MOST_ITERATIONS = 1000
 SMALLEST_SCALE, LARGEST_SCALE = 1e-140, 1e140
 FEWEST_IN_PART, ROWS_PER_NUMBER = 2048, 30  # of the first part: 2048 rows, or 30 per number; half if few
-REACH = 20.0  # a run that is farther behind the best than so many times the gain of its last iterations leaves
+REACH = 20.0  # a run leaves if it is farther behind the best than 20 times the gain of its last iterations
 
 
 @dataclass(eq=False, repr=False)

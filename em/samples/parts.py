@@ -5,7 +5,7 @@ import numpy as np
 from em.samples.sketch import CLEARLY
 from models.validation import Array
 
-WORTH_A_PART = 4  # a part is used if there are at least so many times more rows
+WORTH_A_PART = 4  # a part is used if there are at least 4 times more rows
 
 
 def is_clear(gap: Array, weights: Array | None) -> bool:

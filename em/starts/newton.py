@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from em.starts.restarts import Restarts
 
 MOST_MISSING, LEAST_MISSING = 1e-6, 1e-11  # nats up to which a step is taken, and above which another one follows
-MOST_TIMES = 3  # EM goes on at most so often
+MOST_TIMES = 3  # how often EM goes on at most
 CLOSER = 1e-2  # each time EM goes on, its ``tol`` is multiplied by this
 MOST_WORK = 1e8  # (rows + 8 parameters) times parameters²: about 20 milliseconds
 FEWEST_E_STEPS = 150  # plus one per parameter: information costs 30 E-steps, plus a fifth of one per parameter

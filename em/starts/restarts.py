@@ -33,7 +33,7 @@ from models.validation import Array, frozen_array
 SHORT_RUN = 10  # iterations
 FEWEST_IN_PART, ROWS_PER_NUMBER = 2048, 15  # rows of the first part: at least 2048, and 15 per parameter
 TOL_OF_PART = 1e-2  # nats, of runs on a part
-REACH = 10.0  # a run that is farther below the best than so many times its last gain leaves
+REACH = 10.0  # a run leaves if it is farther below the best than 10 times the gain of its last iterations
 START_CELLS, START_ROWS = 2_000_000, 100  # a start takes so many cells, or so many rows per component if that is more
 
 

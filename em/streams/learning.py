@@ -15,8 +15,8 @@ from em.streams.stepwise import Stepwise
 from models.parameters import Parameters
 from models.validation import Array, check_columns
 
-GROWTH = 1.1  # before the stream has begun, a fit is tried again after so many times more samples
-LOOKS = 2.0  # the stream looks back after so many times more samples
+GROWTH = 1.1  # before the stream has begun, a fit is tried again after 1.1 times more samples
+LOOKS = 2.0  # the stream looks back each time that there are 2 times more samples
 OF_WHOLE_FITS = ["log_likelihood_", "objective_", "history_", "n_iter_", "n_e_steps_", "n_collapsed_", "collapsed_"]
 OF_WHOLE_FITS += ["starts_", "converged_", "path_"]
 

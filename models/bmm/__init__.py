@@ -19,7 +19,7 @@ Densities (all logarithms in nats, 0 log 0 = 0)
     log_likelihood       Σ_i log Σ_k π_k p(x_i | z_i = k)
 
 Not every such mixture is identifiable: with one flip per coin (D = 1, m = 1) only Σ_k π_k p_k is. A rank test in
-:mod:`em.identifiability.rank_test` finds this and its relatives.
+:mod:`em.identifiability.rank_test` finds such mixtures.
 
 Prior
 -----

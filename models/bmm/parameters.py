@@ -23,11 +23,11 @@ class Successes(Counts):
         return ~np.isfinite(size) | (size < 1) | (size % 1 != 0)
 
     def misfits(self, x: Array, size: Array) -> np.ndarray:
-        """Return which cells are no counts, or more than their trials."""
+        """Return which cells are not counts, or are larger than their number of trials."""
         return super().misfits(x, size) | (size < x)
 
     def wanted(self, size: Array) -> str:
-        """Return which counts are legal, in words."""
+        """Return a description of legal counts for error messages."""
         if (size <= 1).all():
             return "only 0 and 1 (or booleans), because n_trials is 1"
         return f"whole numbers from 0 to n_trials ({size.max():.15g} at most)"

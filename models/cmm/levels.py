@@ -44,7 +44,7 @@ class Codes(Cells):
         return (x < 0) | (x >= self.levels) | (np.floor(x) != x)
 
     def wanted(self, size: Array) -> str:
-        """Return which codes are legal, in words."""
+        """Return a description of legal codes for error messages."""
         return f"codes, whole numbers from 0 to L - 1 in columns of L = {shown(self.levels)} levels"
 
 
