@@ -75,4 +75,4 @@ def run_em[P: Parameters](
         For each start the parameters reached, their objective, and the history of the run.
     """
     with one_blas_thread(), np.errstate(divide="ignore", invalid="ignore"):  # in runs that collapse
-        return Loop(problem, starts, tol, max_iter, acceleration, races, reach, end_last_run).to_the_end()
+        return Loop(problem, starts, tol, max_iter, acceleration, races, reach, end_last_run).run()

@@ -46,7 +46,7 @@ class Loop[P: Parameters]:
         self.released: dict[int, Array] = {}  # by run number, where released runs go on in the next iteration
         self.released_at = np.zeros(R, dtype=int)  # the iteration of each run's last release
 
-    def to_the_end(self) -> list[Run[P]]:
+    def run(self) -> list[Run[P]]:
         """Iterate until every run has ended; continue an earlier call of the same fit if there is one."""
         stages = stages_of_fit.get()
         state = None if stages is None else stages.begin()
@@ -57,14 +57,14 @@ class Loop[P: Parameters]:
         while len(self.ids):
             if stages is not None:
                 stages.put(state_of(self))
-            self._end_where_converged()
+            self._end_converged_runs()
             if self.racing and len(self.ids) and (len(self.history) - 1) % LOOKS == 0:
-                self._end_where_beaten()
+                self._end_beaten_runs()
             if len(self.ids):
                 self._advance()
         if stages is not None and (state is None or "at" in state):
             stages.put(state_of(self))
-        return self._with_those_beaten_by_a_collapse()
+        return self._continue_runs_beaten_by_a_collapse()
 
     def _begin(self) -> None:
         """Make the E-step of every start."""
@@ -75,9 +75,9 @@ class Loop[P: Parameters]:
         for i in np.flatnonzero(lost).tolist():
             status = "collapsed at its start: the objective is not a number there"
             self.ended[i] = Run(self.starts[i], -np.inf, -np.inf, np.array([-np.inf]), 1, False, True, status)
-        self._go_on(~lost)
+        self._keep_runs(~lost)
 
-    def _with_those_beaten_by_a_collapse(self) -> list[Run[P]]:
+    def _continue_runs_beaten_by_a_collapse(self) -> list[Run[P]]:
         """Return all runs; a run that left its race to a run that collapsed later is continued first."""
         runs = [run for run in self.ended if run is not None]
 
@@ -88,7 +88,7 @@ class Loop[P: Parameters]:
             starts = [runs[r].parameters for r in numbers]
             problem, races = self.problem.of_runs(np.array(numbers)), self.races.of_run[numbers].tolist()
             left = self.max_iter - max(runs[r].n_iter for r in numbers)
-            again = Loop(problem, starts, self.tol, left, self.acceleration, races, self.reach).to_the_end()
+            again = Loop(problem, starts, self.tol, left, self.acceleration, races, self.reach).run()
             for r, after in zip(numbers, again, strict=True):
                 history = np.concatenate([runs[r].history, after.history[1:]])
                 by = None if after.beaten_by is None else numbers[after.beaten_by]
@@ -99,7 +99,7 @@ class Loop[P: Parameters]:
 
     # Ending ---------------------------------------------------------------------------------------------------------
 
-    def _end_where_converged(self) -> None:
+    def _end_converged_runs(self) -> None:
         n_iter, still, out_of_time = len(self.history) - 1, False, len(self.history) > self.max_iter
         if n_iter >= STILL:
             gained = self.best - self.history[-1 - STILL][self.ids]
@@ -126,7 +126,7 @@ class Loop[P: Parameters]:
                     self._end(i, f"stopped at max_iter={self.max_iter} {RISES}")
             else:
                 self._end(i, converged_after(n_iter, self.tol if converged[i] else rounding[i]), converged=True)
-        self._go_on(goes_on)
+        self._keep_runs(goes_on)
 
     def _release(self, i: int) -> bool:
         """Let the run in row i go on from better parameters next to its limit; return whether there are any."""
@@ -140,7 +140,7 @@ class Loop[P: Parameters]:
         self.released_at[number] = len(self.history) - 1
         return True
 
-    def _end_where_beaten(self) -> None:
+    def _end_beaten_runs(self) -> None:
         """End runs that cannot win their race (:mod:`em.engine.race`), and with ``end_last_run`` the last run."""
         n_iter = len(self.history) - 1
         lately = self._gained_since(n_iter - LOOKS) if n_iter else np.full(len(self.ids), np.inf)
@@ -154,7 +154,7 @@ class Loop[P: Parameters]:
             self._leave(number, f"left after {n_iter} iterations: enough runs had ended at the best optimum", by)
         if self.end_last_run and len(self.ids) == 1 and self.best[0] >= self.races.objectives.max():
             self._end(0, f"ended after {n_iter} iterations as the best run, when all others had ended")
-            self._go_on(np.zeros(1, dtype=bool))
+            self._keep_runs(np.zeros(1, dtype=bool))
 
     def _gained_since(self, n: int) -> Array:
         """Return what runs (R',) gained since their n-th iteration; infinity if they were released after it."""
@@ -164,7 +164,7 @@ class Loop[P: Parameters]:
         """End a run that another run has beaten."""
         (i,) = np.flatnonzero(self.ids == number).tolist()
         self._end(i, status, beaten_by=beaten_by, met=met)
-        self._go_on(self.ids != number)
+        self._keep_runs(self.ids != number)
 
     def _end(
         self,
@@ -202,7 +202,7 @@ class Loop[P: Parameters]:
             self.starts[number],
         )
 
-    def _go_on(self, which: np.ndarray) -> None:
+    def _keep_runs(self, which: np.ndarray) -> None:
         """Keep only some of the runs in the batch."""
         if which.all():
             return
@@ -220,7 +220,7 @@ class Loop[P: Parameters]:
             for i in [i for i, sentence in enumerate(why) if sentence]:
                 self._end(i, f"collapsed in iteration {n_iter + 1}: {why[i]}", collapsed=True)
             kept = np.array([not sentence for sentence in why])
-            self._go_on(kept)
+            self._keep_runs(kept)
             x = x[kept]
             if not len(x):
                 return
@@ -228,14 +228,14 @@ class Loop[P: Parameters]:
         slack = LEAP_SLACK * self.problem.last_digit(self.best)
         after = self._leap_or_step(x, np.where(self.tol >= rounding, rounding, slack))
         if not (self.best - after.objective <= rounding).all():
-            after = self._without_those_that_lost(after, rounding)
+            after = self._end_runs_that_lost(after, rounding)
         best = np.maximum(after.objective, self.best)
         self.at, self.to_come = after, self.gain.after(after.x, best - self.best, best, after.leapt)
         self.best, history = best, self.history[-1].copy()
         history[self.ids] = best
         self.history.append(history)
 
-    def _without_those_that_lost(self, after: Visit, rounding: Array) -> Visit:
+    def _end_runs_that_lost(self, after: Visit, rounding: Array) -> Visit:
         """End the runs whose step lost more than rounding or gave NaN; return where the others arrived."""
         n_iter, loss, nowhere = len(self.history) - 1, self.best - after.objective, np.isnan(after.objective)
         if ((after.objective == -np.inf) & (self.best == -np.inf)).any():
@@ -250,7 +250,7 @@ class Loop[P: Parameters]:
         for i in np.flatnonzero(nowhere).tolist():
             status = f"collapsed in iteration {n_iter + 1}: the objective is not a number there"
             self._end(i, status, collapsed=True)
-        self._go_on(~(lost | nowhere))
+        self._keep_runs(~(lost | nowhere))
         return after.take(~(lost | nowhere))
 
     def _leap_or_step(self, x: Array, slack: Array) -> Visit:

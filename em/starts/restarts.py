@@ -130,7 +130,7 @@ class Restarts[P: Parameters](FittedMixture[P]):
             n_starts, times = shortlist.n_starts, shortlist.times
         if all(run.collapsed for run in runs):
             starts, times = self._starts(samples), None
-            runs, n_starts = self._runs(problem, starts), len(starts)
+            runs, n_starts = self._run_best_starts(problem, starts), len(starts)
         return self._polished(problem, samples, self._ranked(problem, runs, n_starts, times))
 
     def _polished(self, problem: Problem[P], samples: Samples, result: SearchResult[P]) -> SearchResult[P]:
@@ -181,7 +181,7 @@ class Restarts[P: Parameters](FittedMixture[P]):
         quick.tol = max(self.tol, TOL_OF_PART)
         if before is None:
             starts = self._starts(part)
-            runs = quick._runs(problem, starts)
+            runs = quick._run_best_starts(problem, starts)
             before = Shortlist(starts, len(starts), [1] * len(runs), [])
         else:
             runs = quick._run(problem, before.starts, self.max_iter, reach=REACH, end_last_run=True)
@@ -220,7 +220,7 @@ class Restarts[P: Parameters](FittedMixture[P]):
         """Whether ``init`` holds labels: it is no name, no parameters and no matrix."""
         return not (isinstance(self.init, str | self._parameters_type) or np.ndim(self.init) == 2)
 
-    def _runs(self, problem: Problem[P], starts: list[P]) -> list[Run[P]]:
+    def _run_best_starts(self, problem: Problem[P], starts: list[P]) -> list[Run[P]]:
         """Run every start; if there are more than ``n_init``, the best ``n_init`` after a short run of each.
 
         A start that collapses is replaced by the next best. All runs that collapsed are returned too.
