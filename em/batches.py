@@ -108,7 +108,7 @@ def _each_result(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Iter
     for estimator, one, runs in zip(estimators, scaled, batch, strict=True):
         problem = one._problem(standard)
         result = one._ranked(problem, runs, len(runs))
-        best = replace(result.best, parameters=_cut(result.best.parameters, one))
+        best = replace(result.best, parameters=_without_padding(result.best.parameters, one))
         result = one._polished(problem, standard, result._replace(best=best))
         yield estimator._result_in_units_of_data(one, result, standard, samples)
 
@@ -129,7 +129,7 @@ def _padded(start: Any, like: MixtureEM[Any]) -> Any:
     return like._built(_of_components(start, pad))
 
 
-def _cut(parameters: Any, like: MixtureEM[Any]) -> Any:
+def _without_padding(parameters: Any, like: MixtureEM[Any]) -> Any:
     """Return parameters without the padding."""
     return like._built(_of_components(parameters, lambda _, array: array[: like.n_components]))
 

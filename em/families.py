@@ -40,7 +40,7 @@ def conjugate_mixture(X: Any, prior: Any, **size: Any) -> Any:
     """
     given = type(prior).__name__
     if not isinstance(prior, MixturePrior) or not prior.conjugate:
-        raise ValueError(f"prior must be conjugate, {_conjugate_instead(prior)}, got {given}")
+        raise ValueError(f"prior must be conjugate, {_suggested_prior(prior)}, got {given}")
     module = family_module(prior)
     build = getattr(module, "conjugate_mixture", None)
     if build is not None and (foreign := size.keys() - signature(build).parameters.keys()):
@@ -68,7 +68,7 @@ def without_samples(mixture: Any) -> Any:
     return conjugate_mixture(X, mixture.prior, **size)
 
 
-def _conjugate_instead(prior: Any) -> str:
+def _suggested_prior(prior: Any) -> str:
     """Name a conjugate prior of a prior's family, for an error message."""
     if not isinstance(prior, MixturePrior):
         return "such as a GMMPrior"

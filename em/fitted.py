@@ -142,11 +142,11 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
         bic = float(deviance + p * np.log(n))
         return {"aic": deviance + 2 * p, "bic": bic, "icl": bic - 2 * certainty}
 
-    def _said(self, log_likelihood: float, certainty: float, n: float) -> dict[str, Any]:
+    def _summary_numbers(self, log_likelihood: float, certainty: float, n: float) -> dict[str, Any]:
         return {"n_free_parameters": self.n_free_parameters_, **self._criteria_from(log_likelihood, certainty, n)}
 
     @property
-    def _how(self) -> str:
+    def _method(self) -> str:
         return "maximum likelihood" if self.prior is None else "MAP"
 
     # Uncertainty of the estimate --------------------------------------------------------------------------------------

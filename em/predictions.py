@@ -19,7 +19,7 @@ from models.frames import framed_like
 from models.parameters import Labels, labels_of_features
 from models.validation import Array, data_matrix
 
-NOBODY = "X must have a row with an observed cell and a positive weight, got none"
+NO_SAMPLE = "X must have a row with an observed cell and a positive weight, got none"
 
 
 class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
@@ -37,12 +37,12 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
         """Return the parameters as a row of entries."""
 
     @abstractmethod
-    def _said(self, log_likelihood: float, certainty: float, n: float) -> dict[str, Any]:
+    def _summary_numbers(self, log_likelihood: float, certainty: float, n: float) -> dict[str, Any]:
         """Return the numbers in a summary beside the log-likelihood; the arguments are `sums_of_rows`."""
 
     @property
     @abstractmethod
-    def _how(self) -> str:
+    def _method(self) -> str:
         """The method by which the mixture was fitted, in words."""
 
     @property
@@ -109,7 +109,7 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
         """Return log-likelihood, Σ_i log max_k r_ik, and the number of samples, from one E-step."""
         log_likelihood, certainty, n = sums_of(type(self)._sums_of_rows, self, X, sample_weight).tolist()
         if not n > 0:
-            raise ValueError(NOBODY)
+            raise ValueError(NO_SAMPLE)
         return log_likelihood, certainty, n
 
     def _sums_of_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:

@@ -206,11 +206,11 @@ class VariationalMixture(Predictions):
     def _entries(self, n_samples: float) -> Entries:
         return entries_of(self.parameters_, n_samples, labels=self._labels)
 
-    def _said(self, log_likelihood: float, certainty: float, n: float) -> dict[str, Any]:
+    def _summary_numbers(self, log_likelihood: float, certainty: float, n: float) -> dict[str, Any]:
         return {"lower_bound": self.lower_bound_}
 
     @property
-    def _how(self) -> str:
+    def _method(self) -> str:
         return "mean field"
 
 

@@ -70,7 +70,7 @@ class Chunks:
         if sample_weight is None:
             return cls(rows, (None,) * len(rows), _futures_of(array))
         if not hasattr(sample_weight, "to_delayed"):
-            return cls(rows, tuple(_cut(sample_weight, array)), _futures_of(array))
+            return cls(rows, tuple(_split_weights(sample_weight, array)), _futures_of(array))
         weights = sample_weight.to_dask_array() if hasattr(sample_weight, "to_dask_array") else sample_weight
         if weights.ndim != 1 or weights.npartitions != len(rows):
             raise ValueError(
@@ -204,7 +204,7 @@ def _futures_of(*collections: Any) -> dict[Any, Any]:
     return {future.key: future for future in futures_of(collections)}
 
 
-def _cut(sample_weight: Any, array: Any) -> list[Array]:
+def _split_weights(sample_weight: Any, array: Any) -> list[Array]:
     """Return the weights of each chunk's rows as a list of arrays (n_c,)."""
     weights = np.asarray(sample_weight)
     sizes = array.chunks[0]

@@ -59,7 +59,7 @@ class Recipe:
     def part(self, function: Callable[..., Any], given: Mapping[Hashable, Any]) -> Any:
         """Return a function of the chunk, or None if all its weights are 0; errors name the chunk."""
         try:
-            rows, weights = self._made(given)
+            rows, weights = self._computed(given)
             n = rows.shape[0]
             if n == 0 or (weights is not None and np.shape(weights) == (n,) and not np.any(weights)):
                 return None
@@ -67,7 +67,7 @@ class Recipe:
         except Exception as error:
             raise_in_chunk(self.number, error)
 
-    def _made(self, given: Mapping[Hashable, Any]) -> tuple[Any, Array | None]:
+    def _computed(self, given: Mapping[Hashable, Any]) -> tuple[Any, Array | None]:
         from dask.local import get_sync
 
         known = self.weights is None or isinstance(self.weights, np.ndarray)
@@ -94,7 +94,7 @@ class Recipes:
 
 def recipes_of(rows: Sequence[Any], weights: Sequence[Any], held: Collection[Hashable] = ()) -> list[Recipe]:
     """Return how to compute chunks from delayed rows and from weights, which are delayed, arrays or None."""
-    recipes = [_as_dask_makes_it(c, own, w) for c, (own, w) in enumerate(zip(rows, weights, strict=True))]
+    recipes = [_left_to_dask(c, own, w) for c, (own, w) in enumerate(zip(rows, weights, strict=True))]
     graphs = [one[0].__dask_graph__() for one in (rows, weights) if hasattr(one[0], "__dask_graph__")]
     if any(layer.annotations for graph in graphs for layer in getattr(graph, "layers", {}).values()):
         return recipes  # the user asked for special workers
@@ -130,7 +130,7 @@ def grouped(recipes: Sequence[Recipe], n_threads: int, workers: Mapping[Hashable
     for recipe in recipes:
         worker = next((workers[key] for key in recipe.given if key in workers), "")
         by_worker.setdefault(worker, []).append(recipe.number)
-    split = (_cut(numbers, -(-len(numbers) * n_groups // n)) for numbers in by_worker.values())
+    split = (_split_numbers(numbers, -(-len(numbers) * n_groups // n)) for numbers in by_worker.values())
     return [tuple(group.tolist()) for groups in split for group in groups]
 
 
@@ -172,7 +172,7 @@ def add(parts: Parts, position: tuple[int, int], part: Any, n_chunks: int) -> No
     parts[level, at] = part
 
 
-def _cut(numbers: Sequence[int], n_groups: int) -> list[np.ndarray]:
+def _split_numbers(numbers: Sequence[int], n_groups: int) -> list[np.ndarray]:
     """Cut ascending numbers into groups of nearly equal size, so that few pairs of the tree lie in two groups.
 
     Groups begin at multiples of the largest 2^level that is at most a quarter of a group. Sizes then differ by no more
@@ -184,7 +184,7 @@ def _cut(numbers: Sequence[int], n_groups: int) -> list[np.ndarray]:
     return np.split(np.asarray(numbers), np.searchsorted(numbers, borders))
 
 
-def _as_dask_makes_it(number: int, rows: Any, weights: Any) -> Recipe:
+def _left_to_dask(number: int, rows: Any, weights: Any) -> Recipe:
     given = (rows.key, *((weights.key,) if hasattr(weights, "key") else ()))
     return Recipe(number, {}, rows.key, getattr(weights, "key", weights), given, shared=True)
 
@@ -192,7 +192,7 @@ def _as_dask_makes_it(number: int, rows: Any, weights: Any) -> Recipe:
 def _with_own_tasks(recipe: Recipe, tasks: Mapping[Hashable, Any]) -> Recipe:
     from dask.optimization import cull
 
-    keys = [_named_by(key, tasks) for key in recipe.given]  # of the rows, and of any weights
+    keys = [_alias_target(key, tasks) for key in recipe.given]  # of the rows, and of any weights
     own, _ = cull(tasks, [key for key in keys if key in tasks])
     needed = (key for task in own.values() for key in getattr(task, "dependencies", ()))
     given = {*keys, *needed} - own.keys()
@@ -200,7 +200,7 @@ def _with_own_tasks(recipe: Recipe, tasks: Mapping[Hashable, Any]) -> Recipe:
     return Recipe(recipe.number, own, keys[0], weights, tuple(sorted(given, key=str)), shared=False)
 
 
-def _named_by(key: Hashable, tasks: Mapping[Hashable, Any]) -> Hashable:
+def _alias_target(key: Hashable, tasks: Mapping[Hashable, Any]) -> Hashable:
     """Return the key that a key is an alias of, or the key itself."""
     while hasattr(tasks.get(key), "target"):
         key = tasks[key].target

@@ -101,7 +101,7 @@ def frame_of_chunks(method: Callable[[Any], Mapping[str, np.ndarray]], X: Any, k
     """
     columns = partial(_columns, method, dict(kinds))
     if hasattr(X, "columns"):
-        return X.map_partitions(columns, _numbers(X), meta=dict(kinds), align_dataframes=False)
+        return X.map_partitions(columns, _partition_numbers(X), meta=dict(kinds), align_dataframes=False)
     from dask.dataframe import from_delayed
     from dask.delayed import delayed
 
@@ -132,10 +132,10 @@ def filled_chunks(impute: Callable[[Any], np.ndarray], X: Any, labels: np.ndarra
     if not hasattr(X, "columns"):
         return lazily(impute, X, X.shape[1], np.float64 if labels is None else labels.dtype)
     kinds = {name: kind if labels is not None or _is_full(kind) else FLOAT for name, kind in X.dtypes.items()}
-    return X.map_partitions(partial(_filled, impute, kinds), _numbers(X), meta=kinds, align_dataframes=False)
+    return X.map_partitions(partial(_filled, impute, kinds), _partition_numbers(X), meta=kinds, align_dataframes=False)
 
 
-def _numbers(X: Any) -> Any:
+def _partition_numbers(X: Any) -> Any:
     """Return a Dask series that holds in each partition its number.
 
     Errors name a chunk by this number. Dask's own numbers begin at the first partition that is computed.

@@ -13,7 +13,7 @@ from scipy.sparse import issparse
 from em.chunked import is_chunked
 from em.chunked.predictions import sums_over
 from em.chunked.shared_passes import in_shared_passes
-from em.predictions import NOBODY, sums_of_rows
+from em.predictions import NO_SAMPLE, sums_of_rows
 from em.samples.reading import samples_to_use
 from em.uncertainty import KINDS, Uncertainty
 from models.labels import some_of
@@ -121,10 +121,10 @@ def summary_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, un
     sums, cells = sums_and_cells(_sums, estimator, X, sample_weight)
     (log_likelihood, certainty, n, mean_sure, n_sure), K = sums[:5].tolist(), estimator.n_components
     if not n > 0:
-        raise ValueError(NOBODY)
+        raise ValueError(NO_SAMPLE)
     entries = estimator._entries(n)
     table = _asked(estimator, X, sample_weight, uncertainty, entries.names)
-    fit = {"log_likelihood": log_likelihood, **estimator._said(log_likelihood, certainty, n)}
+    fit = {"log_likelihood": log_likelihood, **estimator._summary_numbers(log_likelihood, certainty, n)}
     fit |= {"mean_probability": mean_sure / n, "share_sure": n_sure / n}
     sizes, of_component = sums[5:].reshape(2, K)
     components = {"component": range(K), "weight": estimator.weights_}
@@ -213,7 +213,7 @@ def _model(estimator: Any) -> str:
     parts += [f"{name}={getattr(theta, name)!r}" for name in options]
     frozen = getattr(estimator, "frozen", None)
     parts += [f"{', '.join(frozen)} frozen"] if frozen else []
-    return f"{', '.join(parts)}{',' * (len(parts) > 1)} by {estimator._how}"
+    return f"{', '.join(parts)}{',' * (len(parts) > 1)} by {estimator._method}"
 
 
 def _rows_as_table(rows: list[dict[str, Any]]) -> list[str]:
