@@ -8,7 +8,7 @@ import pytest
 
 import comparisons.data.parquet
 from comparisons import concentration
-from comparisons.comparison.all_rows import beside, said_of, with_all_rows
+from comparisons.comparison.all_rows import beside, sample_note, with_all_rows
 from comparisons.comparison.fits import fit
 from comparisons.comparison.problem import DEFAULTS, prepare
 from comparisons.components import compare_components
@@ -130,7 +130,7 @@ def test_a_file_that_went_after_its_sample_was_read_leaves_em_of_all_rows_out(tm
     assert fits.of_all_rows is None
     assert "FileNotFoundError" in fits.all_rows.why
     assert "b.parquet" in fits.all_rows.why
-    assert said_of(fits) == "500 rows drawn at random (random_state=0) from 8,000"
+    assert sample_note(fits) == "500 rows drawn at random (random_state=0) from 8,000"
 
 
 # Files ----------------------------------------------------------------------------------------------------------------

@@ -496,10 +496,10 @@ def test_too_few_draws_alone_are_inconclusive_and_say_how_many_would_do(found):
     verdict, why = verdict_of(found, [passed, *few])
     assert verdict == "inconclusive"
     assert "ask for draws=3000" in why  # 500 x 400 / 100 and half as many again
-    assert "modes of their own" not in why
+    assert "different modes" not in why
     assert verdict_of(found, [passed, failed, *few]) == ("disagree", "failed: b; R-hat, label-free; ESS, label-free")
     apart = replace(few[0], value=1.8)
-    assert "modes of their own" in verdict_of(found, [apart])[1]
+    assert "different modes" in verdict_of(found, [apart])[1]
 
 
 def test_its_page_has_every_check_estimate_figure_setting_and_version(found, tmp_path):

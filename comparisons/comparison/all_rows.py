@@ -1,7 +1,7 @@
-"""All rows of data that are too many to draw a posterior from: EM fits them beside the random sample that is compared.
+"""Compare a random sample of many rows, and fit EM to all rows beside it.
 
-A sample of m of n rows has its own maximum of the likelihood. That of all rows lies about sqrt(1 - m / n) standard
-errors of the sample from it, if the rows are independent and the model holds.
+Drawing a posterior of all rows would take too long. The MLE of a sample of m of n rows differs from the MLE of all
+rows: by about sqrt(1 - m / n) standard errors of the sample, if the rows are independent and the model holds.
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ from models.validation import Array
 
 
 def sample_of(X: Array, kept: np.ndarray, family: Family, settings: Settings) -> tuple[np.ndarray, AllRows]:
-    """Return which rows (n,) a random sample of those that are kept has, and all that are kept."""
+    """Draw a random sample of the kept rows; return it as a mask (n,), and all kept rows."""
     numbers = np.flatnonzero(kept)
     chosen = np.zeros(len(kept), dtype=bool)
     chosen[numbers[row_numbers(len(numbers), settings.rows, settings.random_state)]] = True
@@ -29,7 +29,7 @@ def sample_of(X: Array, kept: np.ndarray, family: Family, settings: Settings) ->
 
 
 def sample_of_chunks(X: Any, settings: Settings, categorical: bool) -> tuple[Any, AllRows | None]:
-    """Return a sample of chunks in memory, and all rows; None of these if there are no more."""
+    """Draw a random sample of the rows of chunks into memory; return it, and all rows, or None if it has them all."""
     sizes = sizes_of_chunks(X)
     n = int(sizes.sum())
     sample = rows_at(X, sizes, row_numbers(n, settings.rows, settings.random_state))
@@ -40,7 +40,7 @@ def sample_of_chunks(X: Any, settings: Settings, categorical: bool) -> tuple[Any
 
 
 def with_all_rows(fits: Fits) -> Fits:
-    """Return the fits with EM's of all rows by maximum likelihood, from the sample's; or with why it cannot be."""
+    """Fit all rows by maximum likelihood, starting at the sample's MLE; if that cannot be done, store the reason."""
     assert fits.all_rows is not None
     if not (fits.has_maximum and fits.identified):
         return replace(
@@ -53,26 +53,26 @@ def with_all_rows(fits: Fits) -> Fits:
     try:
         with left_to_the_status():
             return replace(fits, of_all_rows=estimator.fit(fits.all_rows.X))
-    except (ValueError, RuntimeError, OSError) as error:  # of rows not looked at before: no sample, or a file that went
+    except (ValueError, RuntimeError, OSError) as error:  # rows outside the sample may be illegal, files may be gone
         return replace(fits, all_rows=fits.all_rows.without(f"{error}"))
 
 
-def said_of(fits: Problem) -> str:
-    """Return what the data are a sample of, in words; nothing where they are all rows."""
+def sample_note(fits: Problem) -> str:
+    """Return a note that the data are a random sample, such as "500 rows drawn at random from 20,000", or ""."""
     if fits.all_rows is None:
         return ""
     return drawn_rows(len(fits.X), fits.all_rows.n_rows, fits.settings.random_state)
 
 
 def expected_distance(fits: Problem) -> str:
-    """Return about how far the MLE of all rows lies from the sample's, in words."""
+    """Return a note on the distance that is expected between the MLEs of the sample and of all rows."""
     assert fits.all_rows is not None
     m, n = len(fits.X), fits.all_rows.n_rows
     return f"about sqrt(1 - m/n) = {np.sqrt(max(1 - m / n, 0.0)):.2f} is expected for m = {m:,} of n = {n:,} rows"
 
 
 def beside(comparison: Any) -> list[dict[str, Any]]:
-    """Return one row per parameter: the sample's MLE and standard error, that of all rows, and how far they are apart.
+    """Return one row per parameter: MLE and standard error of the sample, MLE of all rows, and their distance.
 
     The distance is in standard errors of the sample.
     """

@@ -1,4 +1,4 @@
-"""A check: a number, its tolerance, where that tolerance comes from, and whether the number passed."""
+"""A check: a number, its tolerance, the reason for that tolerance, and whether the number passed."""
 
 import operator
 from collections.abc import Callable
@@ -19,15 +19,15 @@ class Check:
     Attributes
     ----------
     name : str
-        What is claimed.
+        The claim.
     value, tolerance : float
-        What was computed and what it is held to.
+        The number that was computed, and the bound that it is compared with.
     reason : str
         Unit of the value and origin of the tolerance.
     passed : bool or None
-        None when the number is shown but not judged.
+        Whether the claim holds; None if the number is shown but not judged.
     why_shown : str
-        Why it is not judged, where it is not.
+        Why it is not judged; "" if it is.
     """
 
     name: str
@@ -41,14 +41,14 @@ class Check:
 def check(
     name: str, value: float, tolerance: float, reason: str, why_shown: str = "", holds: Rule = operator.le
 ) -> Check:
-    """Return a check that ``value`` is at most ``tolerance``, or as ``holds`` says; NaN fails.
+    """Return a check that ``value`` is at most ``tolerance``, or that ``holds(value, tolerance)``. NaN fails.
 
-    It is judged, unless ``why_shown`` says why it is only shown.
+    If ``why_shown`` gives a reason, the check is shown and not judged.
     """
     passed = None if why_shown else bool(holds(value, tolerance))
     return Check(name, float(value), float(tolerance), reason, passed, why_shown)
 
 
 def in_sd(one: Array, other: Array, sd: Array) -> Array:
-    """Return distances in posterior sd of the quantities that vary; the weight of a single component does not."""
+    """Return distances in posterior sd, of the quantities that vary: not of the weight of a single component."""
     return np.abs(one - other)[sd > 0] / sd[sd > 0]

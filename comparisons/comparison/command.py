@@ -1,6 +1,6 @@
 """The command line of a family, such as ``python -m comparisons.gmm``.
 
-Help and errors in what was typed are answered at once: what compares, draws and fits is imported after that.
+Help and usage errors are answered at once: the modules that compare, draw and fit are imported only after that.
 """
 
 import sys
@@ -28,15 +28,15 @@ from comparisons.output.flags import paragraphs, takes
 from comparisons.output.progress import Bars
 
 DRAWS = replace(FLAGS["draws"], default=None, help="Posterior draws of each chain; default: as the case", parse=int)
-MOST_MINUTES = "Most minutes, by the first draws' pace; default: 5"
+MOST_MINUTES = "Longest time in minutes, judged by the pace of the first draws; default: 5"
 MINUTES = replace(FLAGS["minutes"], default=None, help=MOST_MINUTES, parse=float)
 FILES = "a file with a header (.csv .tsv .txt .parquet), or a folder of .parquet files"
 DATA = f"A built-in name, {FILES}; column 'count' has frequencies"
-FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=family_names())
+FAMILY = Option("family", None, "For your own file: which mixture", choices=family_names())
 
 
 def family_flags(*families: type[Family]) -> list[Option]:
-    """Return the options of families as a command's flags, each name once; their default is None, not given."""
+    """Return the options of families as flags of a command, each name once. A flag that is not given is None."""
     flags = {}
     for family in reversed(families):
         for option in family.options:
@@ -47,7 +47,7 @@ def family_flags(*families: type[Family]) -> list[Option]:
 
 
 def flags_of_any_family(*settings: str) -> list[Option]:
-    """Return the flags of a command about data of any family, with these settings."""
+    """Return the flags of a command that takes data of any family, with the named settings."""
     return [FAMILY, *OF_FILES, *family_flags(*family_classes()), *(FLAGS[name] for name in settings)]
 
 
@@ -57,15 +57,15 @@ def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Cal
     Parameters
     ----------
     what : str
-        What the figure's file is called, before the name of the data.
+        First part of the figure's file name; the name of the data follows.
     data, out
-        The data that a command was given, and the folder for the figure.
+        The command's data, and the folder for the figure.
     flags : dict
-        The command's :func:`flags_of_any_family`, by name.
+        The values of :func:`flags_of_any_family`, by name.
     make : callable
-        Takes X, the family's name, and its options and settings by name.
+        Makes the table from X, the family's name, and the family's options and the settings by name.
     title : str
-        Of the figure, after the name of the data.
+        Second part of the figure's title, after the name of the data.
     """
     settings, options = split(flags, {name: flags[name] for name in FLAGS.keys() & flags.keys()})
     with bad_input_exits():
@@ -79,7 +79,7 @@ def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Cal
 
 
 def _dataset(data: str, family: str | None, options: dict[str, Any], **sample: int) -> Dataset:
-    """Return a data set with the options that were given; ``sample`` says which rows of a large file."""
+    """Return a data set with the options that were given; ``sample`` is passed to `comparisons.data.find`."""
     return find(data, family, **sample, **{name: value for name, value in options.items() if value is not None})
 
 
@@ -91,24 +91,24 @@ def run(family: str) -> None:
 
 
 def application(family: str, start: float = 0.0) -> typer.Typer:
-    """Return the command line of one family; ``start`` is how long Python and this module took to be there."""
+    """Return the command line of one family; ``start`` is the time that Python and this module took to load."""
     pair = family_class(family)
 
     def command(data: str, components: int | None, out: Path | None, verbose: bool, **rest: Any) -> None:
         """Fit a {title} by EM and by PyMC and say, with numbers, whether they agree.
 
-        EM gives maximum likelihood and, under the prior that the PyMC model takes, MAP. PyMC gives the joint density,
-        its gradient, its own MAP and the posterior by NUTS. Each check is printed with its value and its tolerance, and
-        with --verbose with where that tolerance comes from. The verdict is [green]agree[/], [red]disagree[/],
+        EM gives maximum likelihood and, under the prior of the PyMC model, MAP. PyMC gives the joint density, its
+        gradient, its own MAP and the posterior by NUTS. Each check is printed with its value and its tolerance;
+        --verbose adds the reason for the tolerance. The verdict is [green]agree[/], [red]disagree[/],
         [yellow]inconclusive[/] (too few draws or restarts), [yellow]not identified[/] or [yellow]no maximum[/].
 
         Built-in data: {names}.
 
-        Written to the out folder: report.html, which is one file to send, comparison.json, data.png, objective.png,
+        The out folder receives report.html, which is one file to send, comparison.json, data.png, objective.png,
         posterior.png, responsibilities.png and posterior.nc, which ArviZ opens (arviz.from_netcdf).
 
-        Exit code: 0 when the verdict is the one a built-in case declares (or, on your own data, anything but disagree),
-        1 when not, 2 for bad input.
+        Exit code: 0 if the verdict is the one that a built-in case declares (or, on your own data, any but disagree), 1
+        if not, 2 for bad input.
         """
         console = Console()
         own = {name: rest[name] for name in (*FLAGS, "prior", "prior_family", "single_start")}
@@ -135,7 +135,7 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
             try:
                 with bars.step("files and figures"):
                     report.save(comparison, folder)
-            finally:  # the report is printed whether its files could be written or not
+            finally:  # print the report even if its files cannot be written
                 comparison.print(console, verbose=verbose)
         tell(console, f"Written to {folder}/")
         raise typer.Exit(exit_code(comparison.verdict, case if case in pair.cases else None, console))
@@ -160,15 +160,15 @@ def _flags(family: type[Family]) -> list[Option]:
         Option("prior", "", "Changes to the default prior's numbers, e.g. 'concentration=1'"),
         Option("prior_family", kinds[0], f"Default prior: {', '.join(kinds)}"),
         *(FLAGS | {"draws": DRAWS, "minutes": MINUTES}).values(),
-        Option("single_start", False, "Start all chains at MAP, not each at EM's best of its own"),
+        Option("single_start", False, "Start all chains at the MAP; default: each at the best of its own restarts"),
         Option("out", None, where, parse=Path),
-        Option("verbose", False, "Print what each check's value is, where its tolerance comes from, what words mean"),
+        Option("verbose", False, "Explain the value and the tolerance of each check, and the words of the report"),
     ]
 
 
 @contextmanager
 def bad_input_exits(kinds: tuple[type[Exception], ...] = (ValueError,)) -> Iterator[None]:
-    """Turn a ValueError about what was given, or an error of these kinds, into a sentence and exit code 2."""
+    """Print a ValueError, or an error of the given kinds, as one line; then exit with code 2."""
     try:
         yield
     except kinds as error:
@@ -178,7 +178,7 @@ def bad_input_exits(kinds: tuple[type[Exception], ...] = (ValueError,)) -> Itera
 
 @contextmanager
 def interrupt_keeps_draws(folder: Path) -> Iterator[None]:
-    """On Ctrl-C write the draws so far, and exit with code 130."""
+    """On Ctrl-C, write the draws made so far, and exit with code 130."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
@@ -202,18 +202,18 @@ def prepare_case(
     minutes: float | None = None,
     **settings: Any,
 ) -> Problem:
-    """Check and prepare the comparison of a data set as its case says; gaps are judged only as it declares.
+    """Check the arguments of a command, and return the problem of a case.
 
     Parameters
     ----------
     dataset, case
-        What to compare.
+        The data, and the case with number of components and options.
     prior, prior_family : str
-        Changes to the default prior as ``name=value,name=value``, and which default prior.
+        Changes to the default prior as ``name=value,name=value``, and the name of the default prior.
     draws : int or None
         Posterior draws of each chain; ``None`` takes the case's.
     minutes : float or None
-        How long it may take; ``None`` takes the default, and any time for a standard case, which is known to end.
+        How long it may take; ``None`` takes the default, or no limit for a standard case.
     **settings
         See :class:`comparisons.comparison.problem.Settings`; ``single_start`` stands for ``starts="single"``.
     """
@@ -222,7 +222,7 @@ def prepare_case(
     if (kind := prior_family or kinds[0]) not in kinds:
         raise ValueError(f"prior-family must be one of {', '.join(kinds)}, got {prior_family!r}")
     if truth is not None and (truth.n_components != K or case.options):
-        truth = None  # what the data were drawn from is no parameter of this mixture
+        truth = None  # it has another K or structure than this mixture
     own = _changed(family.default_prior(X, K, kind), prior) if prior or kind != kinds[0] else None
     known = {name: getattr(dataset, name) for name in ("feature_names", "notes", "all_rows")}
     known |= {"truth": truth, "title": dataset.name, "draws": case.draws if draws is None else draws}
@@ -232,7 +232,7 @@ def prepare_case(
 
 
 def exit_code(verdict: str, case: Case | None, console: Console) -> int:
-    """Return 0 or 1, and say so where a declared verdict was missed."""
+    """Return exit code 0 or 1; print a line if the verdict is not the declared one."""
     if case is None:
         if verdict == "inconclusive":
             console.print("[yellow]Warning:[/] inconclusive: draws or restarts are too few to tell.")
@@ -245,7 +245,7 @@ def exit_code(verdict: str, case: Case | None, console: Console) -> int:
 
 
 def _changed(prior: Any, changes: str) -> Any:
-    """Return the prior with numbers replaced as ``name=value,name=value`` says."""
+    """Return the prior with numbers replaced, given as ``name=value,name=value``."""
     values = {field.name: getattr(prior, field.name) for field in fields(prior)}
     names = [name for name, value in values.items() if isinstance(value, float | np.ndarray)]
     replaced: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""EM against the densities of the PyMC models: responsibilities, log-likelihood, log prior and stationarity."""
+"""Check EM against the densities of the PyMC models: responsibilities, log-likelihood, log prior, stationarity."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -17,7 +17,7 @@ SINGULAR = "of covariances that are nearly singular"
 
 
 def rounding_of_prior(problem: Problem) -> float:
-    """Return by how many nats the log prior is rounded: a part in 2**52 of its log gamma functions, which cancel."""
+    """Return the rounding error of the log prior in nats: its log gamma functions cancel, and each is off by 2**-52."""
     named = (getattr(problem.prior, name, None) for name in problem.family.prior_counts)  # numbers of pseudo-samples
     largest = [np.max(count) for count in named if count is not None]
     terms = np.abs(gammaln(problem.n_components * np.array(largest)))
@@ -25,26 +25,27 @@ def rounding_of_prior(problem: Problem) -> float:
 
 
 def rounding_of_counts(problem: Problem) -> float:
-    """Return by how many nats log densities of counts are rounded: a part in 2**52 of log gamma functions that cancel.
+    """Return the rounding error of log densities of counts in nats: their log gamma functions cancel.
 
-    PyMC's densities have those of the counts, and of sizes that bound them, as numbers of trials do.
+    PyMC's densities have log gamma functions of the counts, and of the sizes that bound the counts, such as numbers of
+    trials. Each is off by a relative 2**-52.
     """
     X, cells = np.nan_to_num(problem.X), problem.family.parameters_type.cells
     if not cells.whole:
         return 0.0
     for size in map(np.asarray, problem.family.of_data.values()):
-        bounds = cells.misfits(np.ceil(size) + 1, size)  # whether a count above it is illegal
+        bounds = cells.misfits(np.ceil(size) + 1, size)  # whether a count above the size is illegal
         X = np.maximum(X, np.where(bounds, size, 0))
     return float(4 * np.finfo(np.float64).eps * gammaln(1 + X).sum())
 
 
 class Densities:
-    """The PyMC models (explicit z, marginal, marginal with flat priors), compiled.
+    """The compiled PyMC models: with explicit z, marginal, and marginal with flat priors.
 
     Parameters
     ----------
     fits : Fits
-        The problem; without a maximum of the likelihood no flat model is built.
+        The problem. The flat model is built only if the likelihood has a maximum.
     """
 
     def __init__(self, fits: Fits) -> None:
@@ -62,9 +63,9 @@ class Densities:
 
 
 def density_checks(fits: Fits, densities: Densities) -> list[Check]:
-    """Hold EM's responsibilities, log-likelihood, log prior and stationarity to PyMC's densities."""
-    found = [("MLE", fits.mle), ("MAP", fits.map)][not fits.has_maximum :]
-    made = [check for at, fit in found for check in _matching(fits, densities, at, fit)]
+    """Compare EM's responsibilities, log-likelihood, log prior and stationarity with PyMC's densities."""
+    estimates = [("MLE", fits.mle), ("MAP", fits.map)][not fits.has_maximum :]
+    made = [check for at, fit in estimates for check in _matching(fits, densities, at, fit)]
     point, of_em = fits.map.parameters_, fits.prior.log_prob(fits.map.parameters_)
     log_prior = densities.marginal_density.at(point.arrays())[1]
     rounding = max(ROUNDING * max(1.0, abs(log_prior)) * 10, rounding_of_prior(fits))
@@ -75,9 +76,10 @@ def density_checks(fits: Fits, densities: Densities) -> list[Check]:
 
 
 def _matching(fits: Fits, densities: Densities, at: str, fit: Any) -> Iterator[Check]:
-    """Yield checks of responsibilities and log-likelihood at EM's answer.
+    """Yield checks of responsibilities and log-likelihood at EM's estimate.
 
-    The log-likelihood is the E-step's, the one that the fit has, and its objective without the log prior.
+    Three values of the log-likelihood are checked: that of the E-step, that of the fit, and the fit's objective minus
+    the log prior.
     """
     parameters, e_step = fit.parameters_, partial(fits.family.e_step, fits.X)
     (responsibilities, log_likelihood), (nearby, nearly) = e_step(parameters), e_step(fits.family.rounded(parameters))
@@ -98,8 +100,8 @@ def _matching(fits: Fits, densities: Densities, at: str, fit: Any) -> Iterator[C
 def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:
     """Yield checks that the likelihood is stationary at the MLE.
 
-    Inside its range a quantity has a gradient of 0, with flat priors. On the boundary (Karush-Kuhn-Tucker) moving
-    inwards does not raise the log-likelihood.
+    The gradient of a quantity inside its range is 0, under flat priors. For a quantity on the boundary of its range, a
+    step inwards does not raise the log-likelihood (Karush-Kuhn-Tucker).
     """
     parameters, flat, log_likelihood = fits.mle.parameters_, densities.flat, densities.marginal_density.log_likelihood
     point, at = parameters.arrays(), flat.unconstrain(fits.family.inside(parameters))

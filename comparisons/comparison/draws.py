@@ -1,4 +1,4 @@
-"""NUTS's part of a comparison: draws from the posterior, with labels aligned to EM's answer."""
+"""Draw from the posterior by NUTS, and align the labels of the draws to EM's estimate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from models.validation import Array
 
 
 class NoDrawsError(ValueError):
-    """Float64 does not hold the posterior density next to MAP, which only the first step of a chain can tell."""
+    """The posterior density overflows float64 near the MAP, which shows only when a chain starts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +30,9 @@ class Draws:
     Attributes
     ----------
     posterior : DataTree
-        Draws aligned to EM's answer, with log_likelihood, sample_stats and observed_data.
+        Draws aligned to EM's estimate, with log_likelihood, sample_stats and observed_data.
     unaligned : Dataset
-        The draws as they came.
+        The draws before alignment.
     pointwise : ndarray, shape (chain, draw, n)
         log p(x_i | θ) of each draw.
     log_prior : ndarray, shape (chain, draw)
@@ -55,7 +55,7 @@ class Draws:
         return stack(self.aligned)
 
     def best(self, log_density: Array, like: Any) -> Any:
-        """Return the draw of the greatest density (chain, draw), as parameters ``like`` others."""
+        """Return the draw of the greatest density, an array (chain, draw), as parameters of the type of ``like``."""
         chain, s = np.unravel_index(log_density.argmax(), log_density.shape)
         return replace(
             like, **{str(name): array.to_numpy()[chain, s] for name, array in self.aligned.data_vars.items()}
@@ -66,7 +66,7 @@ class Draws:
         return replace(self, posterior=align(self.posterior, "pivot", reference=parameters))
 
     def in_order(self, parameters: Any) -> Any:
-        """Return parameters with their components in the places that they have in the aligned draws."""
+        """Return parameters with their components in the order of the aligned draws."""
         return parameters.permute(order_of(parameters, self.posterior))
 
 
@@ -78,7 +78,7 @@ def draw(fits: Fits, densities: Densities, advance_to: Callable[[int, int], None
     NoDrawsError
         If the density is not finite where chains start.
     Interrupted
-        On Ctrl-C, with the aligned draws until then.
+        On Ctrl-C; it holds the aligned draws made so far.
     """
     from comparisons.posterior import Interrupted
     from comparisons.posterior.nuts import NotFiniteError
@@ -99,7 +99,7 @@ def draw(fits: Fits, densities: Densities, advance_to: Callable[[int, int], None
 
 
 def sampled_from_map(problem: Problem, advance_to: Callable[[int, int], None]) -> xr.DataTree:
-    """Return NUTS's draws as they come, from chains that start at MAP-EM, of a problem that was not fitted before."""
+    """Fit the MAP by EM, and return NUTS's draws from chains that start there, not aligned."""
     with left_to_the_status():
         mode = fit_map(problem, random_state=problem.settings.random_state).parameters_
     model = problem.family.build_marginal_model(problem.X, problem.n_components, problem.prior)
@@ -109,9 +109,9 @@ def sampled_from_map(problem: Problem, advance_to: Callable[[int, int], None]) -
 def sampled(
     problem: Problem, model: Any, mode: Any, advance_to: Callable[[int, int], None], density: Any = None
 ) -> xr.DataTree:
-    """Return NUTS's draws from a problem's marginal model, whose mode MAP-EM found, as its settings say.
+    """Return NUTS's draws from a problem's marginal model, with the problem's settings, not aligned.
 
-    ``density`` is the model's, where it was compiled before.
+    ``mode`` is EM's MAP. ``density`` is the model's compiled density, if there is one.
     """
     from comparisons.posterior import sample
 
@@ -128,11 +128,11 @@ def settings_used(settings: Settings, draws: Draws) -> Settings:
 
 
 def chain_starts(problem: Problem, mode: Any) -> list[Point]:
-    """Return where each chain starts, inside the parameter space.
+    """Return the start of each chain, inside the parameter space.
 
-    With ``starts="restarts"`` each chain starts at the best of ``n_init`` restarts of MAP-EM of its own, with labels in
-    random order, so that R-hat can tell of other modes; where all of a chain's collapsed, at the MAP. With "single" all
-    start at the MAP.
+    With ``starts="restarts"``, each chain has ``n_init`` restarts of MAP-EM of its own, and starts at the best of them,
+    with labels in random order; so R-hat can detect other modes. If all of them collapse, the chain starts at the MAP.
+    With ``starts="single"`` all chains start at the MAP.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def chain_starts(problem: Problem, mode: Any) -> list[Point]:
 
 
 def aligned(fits: Fits, densities: Densities, tree: xr.DataTree) -> Draws:
-    """Return draws with their log-likelihood, aligned."""
+    """Align draws, and compute their log-likelihood and log prior."""
     unaligned = tree["posterior"].to_dataset()[list(fits.map.parameters_.arrays())]
     pointwise, log_prior = densities.marginal_density.of_draws(unaligned)
     observed = xr.Dataset({"x": (("obs", "feature"), fits.X)})

@@ -1,4 +1,4 @@
-"""Draws and points of a comparison as plain arrays by name, and the table of estimates made from them."""
+"""Turn draws and points of a comparison into plain arrays by name, and make the table of estimates."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -31,7 +31,10 @@ def distinct_entries(point: Mapping[Any, Any], family: Family) -> Array:
 
 
 def estimates_of(fits: Any, draws: Any) -> list[dict[str, Any]]:
-    """Return one row per distinct parameter: estimates, posterior, and their gaps beside the conjugate K = 1 gaps."""
+    """Return one row per distinct parameter: estimates, posterior, their gaps, and those of the conjugate K = 1 case.
+
+    A gap is a distance from the posterior mean in posterior sd.
+    """
     import arviz as az  # slow to import
 
     family, aligned, of_map = fits.family, draws.aligned, draws.in_order(fits.map.parameters_)

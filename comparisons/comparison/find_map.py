@@ -1,4 +1,4 @@
-"""PyMC looks for the mode from posterior draws, and what it finds is held to MAP-EM."""
+"""Search the mode with PyMC's `find_MAP`, starting at posterior draws, and compare it with MAP-EM."""
 
 import operator
 from collections.abc import Iterator
@@ -16,23 +16,24 @@ from comparisons.family import PRECISE, Family, Point
 from em.status import left_to_the_status
 from models.validation import Array
 
-LESSER, ELSEWHERE = 1e-6, 0.1  # nats and posterior sd between two maxima that are not one
+LESSER, ELSEWHERE = 1e-6, 0.1  # two maxima differ if they are so many nats and posterior sd apart
 
 
 def find_map_checks(fits: Fits, draws: Draws, densities: Densities) -> list[Check]:
-    """Return whether `find_MAP` arrives at MAP-EM, and whether it moved.
+    """Check that `find_MAP` ends at MAP-EM's estimate, and that it moved at all.
 
-    An optimiser that starts from a draw may end in a lesser maximum, and says nothing. So each chain offers a start in
-    turn, first an early draw and then its best one, until one leads to MAP-EM's answer or to a better one. Where all
-    end lower and elsewhere, MAP-EM goes on from the last of these places, and must stay: it is a lesser maximum then.
+    An optimiser that starts at a draw may end in a lesser maximum, without notice. So it starts at an early draw of
+    each chain, then at the best draw of each chain, until it ends at MAP-EM's estimate or at a better point. If it ends
+    lower and elsewhere from every start, MAP-EM is started at the last end point, and must stay there: this shows that
+    the point is a lesser maximum.
 
-    L-BFGS stops when a step changes the objective by less than ``ftol`` of it, or than its rounding in nats, or short
-    of EM's answer where the axes of a posterior are of very different lengths; a gain of g nats is sqrt(2 g) sd.
+    L-BFGS stops when a step changes the objective by less than ``ftol`` of it, or by less than its rounding. It stops
+    early if the axes of the posterior have very different lengths. A stop that is g nats too low is sqrt(2 g) sd off.
 
     Parameters
     ----------
     fits, draws, densities
-        EM's answers, the posterior, and the compiled models.
+        EM's estimates, the posterior, and the compiled models.
     """
     from comparisons.posterior import FIND_MAP_FTOL, find_map
 
@@ -56,8 +57,8 @@ def find_map_checks(fits: Fits, draws: Draws, densities: Densities) -> list[Chec
             there = fits.estimator(prior=fits.prior, init=replace(best, **answer), **PRECISE).fit(fits.X).parameters_
         apart, tolerance = in_sd(distinct_entries(there.arrays(), family), reached, sd).max(), 10 * tolerance
         note = (
-            f"; PyMC ends lower from every start, the last time by {-gain:.3g} nats: MAP-EM started there is compared, "
-            "with ten times the tolerance, as the posterior may be flatter there"
+            f"; PyMC ends lower from every start, the last time by {-gain:.3g} nats: compared is MAP-EM started there, "
+            "with ten times the tolerance, because the posterior may be flatter there"
         )
     elif gain > LESSER:
         note = f"; PyMC's maximum is {gain:.3g} nats better than EM's: more restarts are needed"
@@ -68,7 +69,7 @@ def find_map_checks(fits: Fits, draws: Draws, densities: Densities) -> list[Chec
     of_start = "root mean square distance from its start in posterior sd; the start was chosen at least 1 away"
     why = "PyMC's optimiser stops in a lesser maximum near each start" if lesser else ""
     begun = distinct_entries(start, family)
-    if _distance(begun, target, sd) < 1:  # a chain in a mode of its own, where those of others make sd large
+    if _distance(begun, target, sd) < 1:  # a chain that stays in one mode, while other modes make the sd large
         why = why or "no draw of its chain is that far away"
     moved = _distance(begun, reached, sd)
     return [
@@ -78,12 +79,12 @@ def find_map_checks(fits: Fits, draws: Draws, densities: Densities) -> list[Chec
 
 
 def is_lesser(apart: float, gain: float) -> bool:
-    """Whether `find_MAP` ended elsewhere than MAP-EM, by posterior sd, and lower, by nats: in a lesser maximum."""
+    """Whether `find_MAP` ended in a lesser maximum: far from MAP-EM in posterior sd, and lower by nats."""
     return gain < -LESSER and bool(apart > ELSEWHERE)
 
 
 def _in_order(answer: Point, draws: Draws, best: Any) -> Point:
-    """Return an answer with its components in the places of ``best``: the posterior is the same in any order."""
+    """Return PyMC's answer with its components in the order of ``best``; the posterior is the same in any order."""
     if not all(np.isfinite(array).all() for array in answer.values()):
         return answer
     ordered: Point = draws.in_order(replace(best, **answer)).arrays()
@@ -96,7 +97,7 @@ def _distance(one: Array, other: Array, sd: Array) -> float:
 
 
 def _starts(draws: dict[str, Array], log_posterior: Array, target: Array, sd: Array, family: Family) -> Iterator[Point]:
-    """Yield a draw of each chain at least one posterior sd from the target, the first ones, then the best ones."""
+    """Yield starts: of each chain the first draw, then the best draw, at least one posterior sd from the target."""
     for ranked in (np.zeros_like(log_posterior), -log_posterior):
         for chain, order in enumerate(ranked.argsort(axis=1, kind="stable")):
             for s in order:

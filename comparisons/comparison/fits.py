@@ -1,4 +1,4 @@
-"""EM's part of a comparison: maximum likelihood, and MAP next to it."""
+"""Fit by EM: maximum likelihood, and MAP."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,24 +12,24 @@ from comparisons.family import PRECISE
 from em import NoMaximumWarning, NotIdentifiableWarning
 from em.status import left_to_the_status
 
-PLAIN = 1000  # iterations of EM that tell its rate
-CLEAR = 1e-9  # share of the log-likelihood from which on a gain is no rounding
+PLAIN = 1000  # most iterations of plain EM to estimate its rate
+CLEAR = 1e-9  # share of the log-likelihood below which a gain may be rounding
 
 
 class NoModeError(ValueError):
-    """Under the prior every restart of MAP-EM collapsed on these data, which only the fit can tell."""
+    """Every restart of MAP-EM collapsed under this prior on these data."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fits(Problem):
-    """A problem with EM's answers.
+    """A problem with EM's estimates.
 
     Attributes
     ----------
     mle, map : estimators
-        Fits without and with the prior. ``mle`` is an estimator even when it found no maximum.
+        Fits without and with the prior. ``mle`` is an estimator even if it found no maximum.
     of_all_rows : estimator or None
-        Maximum likelihood of ``all_rows``, from ``mle``; None where X has all rows.
+        Maximum likelihood of ``all_rows``, started at ``mle``; None if X has all rows.
     """
 
     mle: Any
@@ -48,10 +48,10 @@ class Fits(Problem):
 
     @cached_property
     def labelled(self) -> float:
-        """How many whole samples with known labels the data are worth: n times the least share of the information.
+        """The number of complete samples with known labels that carry as much information as the data.
 
-        That is the share that the data hold without labels (Louis' identity), at the MLE; n itself where there is no
-        MLE. Where cells are missing, EM converges at a rate of 1 minus the share that is held without labels and cells.
+        It is n times the smallest share of the complete-data information that the data have, at the MLE (Louis'
+        identity); n if there is no MLE. If cells are missing too, the share is 1 minus the rate at which EM converges.
         """
         if not (self.has_maximum and self.identified):
             return float(len(self.X))
@@ -59,9 +59,9 @@ class Fits(Problem):
         return float(len(self.X) * (min(share, 1 - self._rate()) if np.isnan(self.X).any() else share))
 
     def _rate(self) -> float:
-        """Return the rate of convergence of plain EM on its way from MAP to MLE, the root of the ratio of two gains.
+        """Return the rate of convergence of plain EM from MAP to MLE: the square root of the ratio of two gains.
 
-        It is the largest share of the information that is missing (Dempster, Laird and Rubin 1977, section 3).
+        It is the largest share of missing information (Dempster, Laird and Rubin 1977, section 3).
         """
         least = CLEAR * max(1.0, abs(self.mle.log_likelihood_))
         with left_to_the_status():
@@ -77,50 +77,55 @@ class Fits(Problem):
 
     @property
     def reference(self) -> Any:
-        """The parameters whose labels the draws have: EM's MLE, or its MAP where there is no MLE."""
+        """The parameters whose order of components the draws have: EM's MLE, or its MAP if there is no MLE."""
         return self.mle.parameters_ if self.has_maximum and self.identified else self.map.parameters_
 
     @cached_property
     def mode(self) -> Any:
-        """The MAP parameters with the labels of `reference`, by shared responsibilities: what draws are aligned to."""
-        found = self.map.parameters_
-        of_mode, of_reference = (self.family.e_step(self.X, theta)[0] for theta in (found, self.reference))
-        return found if found is self.reference else found.permute(assign(-of_mode.T @ of_reference))
+        """The MAP parameters with components in the order of `reference`; draws are aligned to them.
+
+        Components are matched by their responsibilities.
+        """
+        mode = self.map.parameters_
+        if mode is self.reference:
+            return mode
+        of_mode, of_reference = (self.family.e_step(self.X, theta)[0] for theta in (mode, self.reference))
+        return mode.permute(assign(-of_mode.T @ of_reference))
 
 
 def fit(problem: Problem) -> Fits:
-    """Fit by EM: maximum likelihood, and MAP, next to it where that is a maximum too."""
+    """Fit maximum likelihood and MAP by EM."""
     settings = {"random_state": problem.settings.random_state, **PRECISE}
-    with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # these two are verdicts here
+    with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # they become verdicts
         mle = problem.named_estimator(n_init=problem.settings.n_init, **settings).fit(problem.named_samples)
         mode = fit_map(problem, near=None if mle.collapsed_ else mle.parameters_, **settings)
     return Fits(**vars(problem), mle=mle, map=mode)
 
 
 def fit_from(fits: Fits, most_probable: Any, likeliest: Any) -> Fits:
-    """Return the fits with what EM finds from two draws in the places of MAP and MLE where that is better.
+    """Start EM at two posterior draws; replace MAP and MLE if EM finds better ones.
 
     Parameters
     ----------
     fits : Fits
-        EM's answers by restarts.
+        EM's estimates by restarts.
     most_probable : parameters
         The draw of the greatest posterior density.
     likeliest : parameters or None
-        The draw of the greatest likelihood; ``None`` where MLE's is greater.
+        The draw of the greatest likelihood; ``None`` if the MLE's is greater.
     """
     mode, mle = fits.map, fits.mle
     with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):
-        found = fits.named_estimator(init=most_probable, prior=fits.prior, **PRECISE).fit(fits.named_samples)
-        mode = found if found.objective_ > mode.objective_ and not found.collapsed_ else mode
+        refit = fits.named_estimator(init=most_probable, prior=fits.prior, **PRECISE).fit(fits.named_samples)
+        mode = refit if refit.objective_ > mode.objective_ and not refit.collapsed_ else mode
         if likeliest is not None:
-            found = fits.named_estimator(init=likeliest, **PRECISE).fit(fits.named_samples)
-            mle = found if found.objective_ > mle.objective_ else mle
+            refit = fits.named_estimator(init=likeliest, **PRECISE).fit(fits.named_samples)
+            mle = refit if refit.objective_ > mle.objective_ else mle
     return replace(fits, map=mode, mle=mle)
 
 
 def fit_map(problem: Problem, near: Any = None, **settings: Any) -> Any:
-    """Fit MAP by restarts, and from parameters ``near`` it; return the better fit.
+    """Fit the MAP by restarts, and once from parameters ``near`` it, such as the MLE; return the better fit.
 
     Raises
     ------
@@ -129,7 +134,7 @@ def fit_map(problem: Problem, near: Any = None, **settings: Any) -> Any:
     """
     settings |= {"prior": problem.prior}
     mode = problem.named_estimator(n_init=problem.settings.n_init, **settings).fit(problem.named_samples)
-    if near is not None:  # the MAP next to the MLE may be better than the restarts' best
+    if near is not None:  # the MAP near the MLE may be better than the best of the restarts
         nearby = problem.named_estimator(init=near, **settings).fit(problem.named_samples)
         better = nearby.objective_ >= mode.objective_ - 1e-9 * abs(mode.objective_)
         if mode.collapsed_ or (better and not nearby.collapsed_):

@@ -1,4 +1,4 @@
-"""The posterior against the estimates: MLE, MAP, responsibilities and truth, and the chains against each other."""
+"""Check estimates against the posterior: MLE, MAP, responsibilities and truth; and chains against each other."""
 
 import operator
 from collections.abc import Iterator
@@ -26,12 +26,12 @@ ENOUGH_SAMPLES = 20  # labelled samples in the smallest component; see `why_show
 def posterior_checks(
     fits: Fits, draws: Draws, estimates: list[dict[str, Any]], responsibilities: dict[str, Array]
 ) -> list[Check]:
-    """Hold MLE, MAP, responsibilities and truth to the posterior, and the chains to each other.
+    """Compare MLE, MAP, responsibilities and truth with the posterior, and the chains with each other.
 
     Parameters
     ----------
     fits, draws
-        EM's answers, and the posterior.
+        EM's estimates, and the posterior.
     estimates : list of dict
         From :func:`comparisons.comparison.estimates.estimates_of`.
     responsibilities : dict of ndarray
@@ -60,11 +60,11 @@ def posterior_checks(
 
 
 def why_shown(fits: Fits) -> str:
-    """Return why the distances between estimates and posterior are only shown, or nothing where they are judged.
+    """Return why distances between estimates and posterior are shown but not judged; "" if they are judged.
 
-    They are judged where posteriors are nearly normal: the parameters are identified, the likelihood has a maximum, and
-    the data are worth enough samples with labels in the smallest component (`Fits.labelled`). The MLE's distance is
-    judged only where no estimate is on the boundary. See ``python -m benchmarks.judged`` for false alarms.
+    They are judged if the posterior is nearly normal: the parameters are identified, the likelihood has a maximum, and
+    the data are worth enough labelled samples in the smallest component (`Fits.labelled`). The MLE's distance is judged
+    only if no estimate is on the boundary. ``python -m benchmarks.judged`` counts false alarms.
     """
     if not fits.identified:
         return "the parameters are not identified"
@@ -76,7 +76,7 @@ def why_shown(fits: Fits) -> str:
 
 
 def _mixed(quantities: xr.Dataset, what: str, shown: str) -> list[Check]:
-    """Return whether chains mixed, by R-hat and bulk ESS of a set of quantities (Vehtari et al. 2021)."""
+    """Return checks that the chains mixed: R-hat and bulk ESS of a set of quantities (Vehtari et al. 2021)."""
     rhat, ess = extremes(quantities)
     of_rhat = "largest rank-normalised split R-hat (Vehtari et al. 2021)"
     of_ess = "smallest bulk effective sample size (Vehtari et al. 2021)"
@@ -89,12 +89,14 @@ def _mixed(quantities: xr.Dataset, what: str, shown: str) -> list[Check]:
 def near_posterior_mean(
     fits: Fits, estimates: list[dict[str, Any]], ess: float, which: list[str], shown: str
 ) -> Iterator[Check]:
-    """Yield checks that estimates lie within the distance of the posterior mean that arithmetic explains.
+    """Yield checks that estimates lie as near to the posterior mean as theory predicts.
 
-    As many samples with known labels as the data are worth explain the conjugate K = 1 gap of each parameter. Labels
-    that are not known add terms of the order 1 / sqrt(N_k) (mode and mean of a posterior differ by its skewness), of
-    which two are allowed for, and the draws add Monte Carlo error. Near an end of its range a posterior is skewed as
-    a Gamma of shape (distance / sd)², whatever N_k: its skewness is 2 / sqrt(shape).
+    The allowed distance has three parts. With known labels it is the conjugate K = 1 gap of each parameter, for as many
+    labelled samples as the data are worth. Unknown labels add terms of the order 1 / sqrt(N_k), since the skewness of a
+    posterior moves its mean from its mode; two of them are allowed. The draws add Monte Carlo error.
+
+    Near an end of its range a posterior is skewed like a Gamma of shape (distance / sd)², whatever N_k is; the skewness
+    is 2 / sqrt(shape). So N_k is replaced by this shape where that is smaller.
     """
     rows = [row for row in estimates if row["sd"] > 0]  # the weight of a single component does not vary
     N = np.maximum(1.0, np.minimum(_labelled_in_smallest(fits), _events(fits, estimates)))
@@ -104,19 +106,22 @@ def near_posterior_mean(
         why = shown or (on_edge or why_moved(estimates) if key == "mle" else "")
         gaps, conjugate = (np.array([row[f"{key}_gap_{of}"] for row in rows]) for of in ("sd", "conjugate"))
         excess = np.abs(gaps) - conjugate
-        worst = int(np.argmax((excess - allowed).round(9)))  # the first, where two weights have one gap
+        worst = int(np.argmax((excess - allowed).round(9)))  # two weights have equal gaps: rounded, the first is taken
         gap, explained = abs(gaps[worst]), conjugate[worst]
         reason = (
             f"largest gap in posterior sd beyond that of the conjugate K=1 case: {rows[worst]['parameter']}, {gap:.2f} "
             f"against {explained:.2f}; allowed 2/sqrt(N_k) at N_k = {N[worst]:.0f}, the labelled samples that the data "
-            "are worth in the smallest component, or the events that are near the end of a range, plus 4 Monte Carlo "
-            "errors"
+            "are worth in the smallest component, or (distance / sd)^2 from the end of a range if that is less, plus 4 "
+            "Monte Carlo errors"
         )
         yield check(f"{key.upper()} near posterior mean", excess[worst], allowed[worst], reason, why)
 
 
 def _events(fits: Fits, estimates: list[dict[str, Any]]) -> Array:
-    """Return (distance / sd)² of each posterior mean that varies from the nearest end of its range, or infinity."""
+    """Return (distance / sd)² of each posterior mean from the nearest end of its range; infinity without an end.
+
+    Parameters that do not vary are left out.
+    """
     arrays, ends = fits.reference.arrays(), {q.name: (q.support.least, q.support.most) for q in fits.family.quantities}
     low, high = (
         distinct_entries({name: np.full_like(array, ends[name][i]) for name, array in arrays.items()}, fits.family)
@@ -127,10 +132,10 @@ def _events(fits: Fits, estimates: list[dict[str, Any]]) -> Array:
 
 
 def near_average(fits: Fits, estimates: list[dict[str, Any]], responsibilities: dict[str, Array], shown: str) -> Check:
-    """Return whether EM's responsibilities lie within the distance of the posterior's that arithmetic explains.
+    """Return a check that EM's responsibilities lie as near to the posterior's as theory predicts.
 
-    That is a posterior sd, or as many as the conjugate K = 1 gap of a parameter where that is more, as of rates near 0,
-    and two terms of the order 1 / sqrt(N_k), as for the estimates.
+    The allowed distance is one posterior sd, or the largest conjugate K = 1 gap of a parameter if that is more (as for
+    rates near 0), plus two terms of the order 1 / sqrt(N_k), as for the estimates.
     """
     plug_in, mean, sd = responsibilities.values()
     gap, width = np.sqrt(((plug_in - mean) ** 2).mean()), np.sqrt((sd**2).mean())
@@ -146,19 +151,19 @@ def near_average(fits: Fits, estimates: list[dict[str, Any]], responsibilities: 
 
 
 def _labelled_in_smallest(fits: Fits) -> float:
-    """Return N_k, how many labelled samples the data are worth in the smallest component of MLE and MAP.
+    """Return N_k, the number of labelled samples that the data are worth in the smallest component of MLE and MAP.
 
-    A prior far from the data may empty a component.
+    The MAP is included because a prior far from the data may empty a component.
     """
     return float(min(fits.reference.weights.min(), fits.map.parameters_.weights.min()) * fits.labelled)
 
 
 def why_moved(estimates: list[dict[str, Any]]) -> str:
-    """Return why the MLE is not held to the posterior mean where the prior moves an estimate far from it.
+    """Return why the MLE's distance from the posterior mean is not judged: the prior moves an estimate too far; or "".
 
-    How far it moves is told by the MAP, and to first order by the conjugate K = 1 gap. A shift by s posterior sd
-    changes curvatures by s / sqrt(N_k) of them, and so adds about s² / (2 sqrt(N_k)) to what is told to first order. Up
-    to s = 2 that is no more than the 2 / sqrt(N_k) that are allowed.
+    The MAP shows how far the prior moves it; the conjugate K = 1 gap shows it to first order. A shift by s posterior sd
+    changes curvatures by a relative s / sqrt(N_k), and adds about s² / (2 sqrt(N_k)) to the first order. For s <= 2
+    this is at most the allowed 2 / sqrt(N_k).
     """
     rows = [row for row in estimates if row["mle_gap_sd"] is not None]
     moved = [max(abs(row["mle_gap_sd"] - row["map_gap_sd"]), row["mle_gap_conjugate"]) for row in rows]
@@ -168,14 +173,14 @@ def why_moved(estimates: list[dict[str, Any]]) -> str:
 
 
 def why_on_edge(fits: Fits, parameters: Any) -> str:
-    """Return why parameters are not held to the posterior mean if one, other than a weight, is on its boundary."""
+    """Return why parameters are not compared with the posterior mean: one, not a weight, is on its boundary; or ""."""
     bounded, values = [q for q in fits.family.quantities[1:] if q.support.edges], parameters.arrays()
     on_edge = any(q.support.at_edge(values[q.name]).any() for q in bounded)
     return "an estimate is on the boundary, where no posterior mean is" if on_edge else ""
 
 
 def _truth(fits: Fits, draws: Draws) -> Check:
-    """Return whether the truth lies where a posterior of this shape puts it, by squared Mahalanobis distance."""
+    """Return a check that the truth is plausible under the posterior, by the squared Mahalanobis distance."""
     truth = fits.family.unconstrained(single(draws.in_order(fits.truth)))[0]
     values = fits.family.unconstrained(draws.stacked)
     gap, quantile = truth - values.mean(axis=0), chi2.ppf(0.999, len(truth))
@@ -186,13 +191,14 @@ def _truth(fits: Fits, draws: Draws) -> Check:
 
 
 def _identified_quantity(fits: Fits, draws: Draws) -> Check:
-    """Return whether what a non-identified mixture does identify, the mean Σ_k π_k p_k of a sample, agrees.
+    """Return a check of the mean of a sample, Σ_k π_k p_k, which is identified even if the parameters are not.
 
-    The prior's pseudo-samples among n samples, as many as show the feature that is seen least, move the mean by
-    pseudo / n of the distance to theirs, or to a component's: they also shift weight between components, which have
-    other pseudo-samples than the weights. Judged only of probs that are the mean themselves: means of Gaussian
-    components also move with weights and missing cells, and where the mean is another number, no such sum is
-    identified.
+    The prior moves this mean: by pseudo / n of its distance to the mean of the prior's pseudo-samples, where n is the
+    number of samples of the feature observed least often. It may also shift weight between components, by pseudo / n of
+    their distance from the mean.
+
+    The check is judged only for families whose probs are the mean of a component. Means of Gaussian components also
+    move with weights and missing cells; in other families the sum is not identified.
     """
     family, n, located = fits.family, int((~np.isnan(fits.X)).sum(axis=0).min()), fits.family.parameter_names[1]
     of_draws, estimate = family.mean_response(draws.stacked), family.mean_response(single(fits.mle.parameters_))[0]

@@ -1,4 +1,4 @@
-"""What a comparison is given: data, family, prior and settings, all checked before any work."""
+"""The input of a comparison: data, family, prior and settings, checked before any computation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -22,31 +22,31 @@ def _setting(default: Any, flag: str, help_text: str, parse: type | None = None)
 
 @dataclass(frozen=True)
 class Settings:
-    """How a comparison is done.
+    """The settings of a comparison.
 
     Attributes
     ----------
     draws, chains : int
         NUTS draws of each chain, and number of chains (at least 2).
     tune : int or None
-        Warm-up draws of each chain; ``None``: 300 of a posterior near normal, else 1,000.
+        Warm-up draws of each chain. ``None`` takes 300 if the posterior is nearly normal, else 1,000.
     target_accept : float or None
-        Acceptance that NUTS adapts its steps to, between 0 and 1; ``None``: 0.65 of a posterior near normal, else 0.8.
-        Where transitions diverge, try 0.9.
+        Mean acceptance probability that NUTS adapts to, between 0 and 1. ``None`` takes 0.65 if the posterior is nearly
+        normal, else 0.8. Try 0.9 if transitions diverge.
     n_init : int
-        Restarts of maximum likelihood.
+        Number of restarts of EM.
     starts : {"restarts", "single"}
-        Where the chains start: each at MAP-EM's best of restarts of its own, with labels in random order, so that
-        R-hat can tell of other modes; or all about the one MAP.
+        "restarts" starts each chain at the best of its own restarts of MAP-EM, with labels in random order, so that
+        R-hat can detect other modes. "single" starts all chains at the MAP.
     random_state : int
         Seed; the same seed gives the same comparison.
     minutes : float
-        How long the comparison may take. It is refused (a :class:`comparisons.comparison.size.TooLongError`) when the
-        pace of the first draws says that it will take longer.
+        Time limit. If the pace of the first draws predicts a longer time, the comparison stops with a
+        :class:`comparisons.comparison.size.TooLongError`.
     advi : bool
-        Whether to run ADVI too, for its column in the table of spreads; it compiles for some seconds.
+        Whether to run ADVI too, as a column of the table of spreads; it compiles for some seconds.
     rows : int
-        How many rows are compared at the most. Of more, a random sample of so many is; EM fits all rows beside it.
+        Largest number of rows to compare. Of more rows a random sample is compared, and EM fits all rows beside it.
 
     Raises
     ------
@@ -63,12 +63,12 @@ class Settings:
     n_init: int = _setting(10, "restarts", "Restarts of EM; the best one is kept")
     starts: str = "restarts"
     random_state: int = _setting(0, "seed", "Seed of everything random; the same seed gives the same results")
-    minutes: float = _setting(5.0, "minutes", "How long it may take; refused when the first draws say it takes longer")
+    minutes: float = _setting(5.0, "minutes", "Time limit; it stops if the first draws predict a longer time")
     advi: bool = _setting(False, "advi", "Run ADVI too, for the table of spreads")
-    rows: int = _setting(20_000, "rows", "Rows to compare; of more, a random sample, with EM of all rows beside it")
+    rows: int = _setting(20_000, "rows", "Most rows to compare; of more, a random sample, beside EM of all rows")
 
     def __post_init__(self) -> None:
-        for name, least in [("draws", 100), ("tune", 100), ("chains", 2), ("rows", 100)]:  # R-hat and ESS need so many
+        for name, least in [("draws", 100), ("tune", 100), ("chains", 2), ("rows", 100)]:  # R-hat and ESS need these
             if getattr(self, name) is not None:
                 count_at_least(name, getattr(self, name), least)
         if self.draws * self.chains < 1000:
@@ -90,33 +90,37 @@ OF_PROBLEM: dict[str, Any] = {"truth": None, "title": "data", "feature_names": (
 
 
 def split(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the settings that are given or else default, and the rest of what is given: a family's options."""
+    """Split arguments into settings, completed by defaults, and the rest, such as a family's options."""
     settings = {name: given.get(name, default) for name, default in defaults.items()}
     return settings, {name: value for name, value in given.items() if name not in defaults}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
-    """What is to be compared, checked.
+    """The checked input of a comparison.
 
     Attributes
     ----------
     family : Family
         The pair of a PyMC model and an EM estimator.
     X : ndarray, shape (n, D)
-        The rows that have an observed cell; NaN where a cell is missing.
+        The rows with an observed cell; NaN where a cell is missing.
     n_components : int
         Number of components K.
     prior : prior of the family
-        Shared by MAP-EM and the PyMC models.
+        Prior of MAP-EM and of the PyMC models.
     settings : Settings
-        How the comparison is done.
-    title, feature_names, truth
-        What tables and figures call the data and its columns, and the parameters that the data were drawn from.
+        Settings of the comparison.
+    title : str
+        Name of the data in tables and figures.
+    feature_names : tuple of str
+        Names of the columns of X in tables and figures.
+    truth : parameters or None
+        The parameters that the data were drawn from.
     all_rows : AllRows or None
-        The rows that X is a random sample of; None where X has them all.
+        The rows that X is a random sample of; None if X has all rows.
     notes : sequence of str
-        What was read from a file, as the report repeats it.
+        Notes on what was read from a file, for the report.
     """
 
     family: Family
@@ -132,12 +136,12 @@ class Problem:
 
     @property
     def labels(self) -> Labels:
-        """What tables call the entries of parameters, by dim; nothing where nobody named the features."""
+        """Labels of the entries of parameters in tables, by dim; empty if the features have no names."""
         return {} if self.feature_names == unnamed(self.X.shape[1]) else self.family.labels(self.feature_names)
 
     @property
     def named_samples(self) -> Any:
-        """X as estimators take it: a frame where its features have names."""
+        """X as estimators take it: a frame if its features have names, else an array."""
         return self.family.frame(self.X, self.feature_names) if self.labels else self.X
 
     @property
@@ -147,26 +151,26 @@ class Problem:
 
     @property
     def conjugate(self) -> bool:
-        """Whether the posterior of the parameters given labels has a closed form."""
+        """Whether the posterior of the parameters, given the labels, has a closed form."""
         return self.family.is_conjugate(self.prior, missing=self.n_missing > 0)
 
     @property
     def caution(self) -> str:
-        """What to beware of in the posterior, such as that it is improper, or nothing."""
+        """A warning about the posterior, such as that it is improper; or ""."""
         return self.family.caution(self.X, self.prior, self.n_components, self.feature_names)
 
     def estimator(self, **settings: Any) -> Any:
-        """Return the family's estimator of K components, of X."""
+        """Return the family's estimator with K components, for X."""
         return self.family.estimator(n_components=self.n_components, **settings)
 
     def named_estimator(self, **settings: Any) -> Any:
-        """Return the family's estimator of K components, of `named_samples`."""
+        """Return the family's estimator with K components, for `named_samples`."""
         make = self.family.named_estimator if self.labels else self.family.estimator
         return make(n_components=self.n_components, **settings)
 
 
 def unnamed(n_features: int) -> tuple[str, ...]:
-    """Return what figures call features that nobody named."""
+    """Return names for features without names, as figures show them."""
     return tuple(f"feature {d}" for d in range(n_features))
 
 
@@ -182,8 +186,8 @@ def prepare(
 ) -> Problem:
     """Check every argument of :func:`comparisons.compare` and return the problem.
 
-    With ``needs_map=False`` the prior may be one whose posterior has no mode, such as a concentration below 1. With
-    ``sampled=True`` the problem is a random sample of ``rows`` where X has more; else it is all rows, in memory.
+    With ``needs_map=False``, priors without a posterior mode are allowed, such as a concentration below 1. With
+    ``sampled=True``, more than ``rows`` rows are replaced by a random sample; otherwise the problem has all rows.
 
     Raises
     ------
@@ -224,7 +228,7 @@ def prepare(
 
 
 def _of_fit(fit: Any, n_components: int | None, prior: Any) -> tuple[Family, int, Any]:
-    """Return family, number of components and prior of a fitted estimator, or of the best of a selection."""
+    """Return family, number of components and prior of a fitted estimator, or of the best fit of a selection."""
     if hasattr(fit, "candidates"):
         if fit.best is None:
             raise ValueError("family must be a selection that chose a fit, got one in which no fit has a maximum")

@@ -1,4 +1,4 @@
-"""What a comparison came to: everything that was computed, and how it is shown and kept."""
+"""The result of a comparison: everything that was computed, and methods that print, draw and write it."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,26 +23,28 @@ from models.validation import Array
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison(Fits, Tabular):
-    """Everything a comparison computed; its data, family, prior, settings and EM's fits are attributes too.
+    """The result of a comparison. Data, family, prior, settings and EM's fits are attributes too.
 
     Attributes
     ----------
     checks : tuple of Check
-        In the order in which they were made.
+        The checks, in the order in which they were made.
     verdict, explanation : str
         "agree", "disagree", "inconclusive", "not identified" or "no maximum", and why.
     posterior : DataTree
-        Draws aligned to the MAP, with the labels of ``reference``; log_likelihood, sample_stats and observed_data.
+        Draws aligned to the MAP, with components in the order of ``reference``; log_likelihood, sample_stats and
+        observed_data.
     unaligned : Dataset
-        The draws as they came.
+        The draws before alignment.
     estimates : list of dict
         One row per parameter: truth, MLE, MAP, posterior mean, sd, gaps in sd, R-hat, ESS.
     spreads : list of dict
-        One row per parameter: mean and sd by MLE, Laplace, mean field, ADVI and NUTS, and which understate NUTS's sd.
+        One row per parameter: mean and sd by MLE, Laplace, mean field, ADVI and NUTS, and the methods that understate
+        NUTS's sd.
     responsibilities : dict of ndarray
         "em" (plug-in), "posterior mean", "posterior sd", each (n, K).
     seconds : dict
-        Time of each step, in order; on the command line also of what comes before and after.
+        Time of each step, in order; on the command line also of the steps before and after the comparison.
     """
 
     checks: tuple[Check, ...]
@@ -57,7 +59,7 @@ class Comparison(Fits, Tabular):
 
     @property
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Tables for :meth:`to_frame`: "estimates", "checks" and "spreads", and of a sample "all rows"."""
+        """Tables for :meth:`to_frame`: "estimates", "checks" and "spreads"; for a random sample also "all rows"."""
         tables = {"estimates": self.estimates, "checks": [vars(c) for c in self.checks], "spreads": self.spreads}
         return tables | ({"all rows": self.all_rows_estimates} if self.all_rows is not None else {})
 
@@ -65,13 +67,13 @@ class Comparison(Fits, Tabular):
     def all_rows_estimates(self) -> list[dict[str, Any]]:
         """One row per parameter: MLE of the sample, its standard error, MLE of all rows, distance in standard errors.
 
-        Empty where X has all rows, and where EM did not fit them.
+        Empty if X has all rows, or if EM did not fit them.
         """
         return beside(self)
 
     @property
     def reference_name(self) -> str:
-        """What figures call the reference."""
+        """Name of the reference in figures."""
         return "MLE (EM)" if self.reference is self.mle.parameters_ else "MAP (EM)"
 
     @property
@@ -90,7 +92,7 @@ class Comparison(Fits, Tabular):
         report.save(self, folder)
 
     def print(self, console: Any = None, *, verbose: bool = False) -> None:
-        """Print the verdict and the tables; with ``verbose`` where each tolerance comes from and what words mean."""
+        """Print the verdict and the tables; ``verbose`` adds the reason for each tolerance, and explains words."""
         report.print_report(self, console, verbose)
 
     def plot(self, name: str = "data") -> Figure:
@@ -99,7 +101,7 @@ class Comparison(Fits, Tabular):
         Parameters
         ----------
         name : str, default "data"
-            "data", "objective", "posterior", "responsibilities", or "ridge" of what is not identified.
+            "data", "objective", "posterior", "responsibilities"; or "ridge", if the parameters are not identified.
 
         Raises
         ------
@@ -111,7 +113,7 @@ class Comparison(Fits, Tabular):
             raise ValueError(f"name must be one of {', '.join(drawings)}, got {shown(name)}")
         import matplotlib.pyplot as plt
 
-        plt.install_repl_displayhook()  # a notebook then shows figures that pyplot did not make
+        plt.install_repl_displayhook()  # makes notebooks show figures that pyplot did not make
         with without_expected_warnings:
             return drawings[name]()
 
@@ -126,5 +128,5 @@ class Comparison(Fits, Tabular):
         write_report(self, path)
 
     def __repr__(self) -> str:
-        """What was compared, the verdict, and how to see more, in five lines."""
+        """A summary in five lines: data, verdict, estimates, draws, and how to see more."""
         return report.in_short(self)

@@ -1,9 +1,8 @@
-"""How large a comparison is: parameters for rows, what a smaller mixture has, and how long the draws will take.
+"""Estimate the size of a comparison before it draws: parameters, rows, smaller mixtures, and the time of the draws.
 
-NUTS starts from the information at a mode, a matrix of p x p for p parameters, and its draws take longer the less the
-rows tell of each parameter. So a comparison says both before it draws. More than 1,500 parameters are refused at once;
-draws are refused when the first of them show that they would not end in the ``minutes`` of the settings. What is half
-done goes on to its end.
+NUTS needs the information matrix at a mode, p x p for p parameters, and its draws take longer the fewer rows there are
+for each parameter. More than 1,500 parameters are refused at once. Drawing stops with an error if the pace of the first
+draws predicts more than the ``minutes`` of the settings; after half of the draws it is not stopped any more.
 """
 
 from time import perf_counter
@@ -14,14 +13,14 @@ from comparisons.family import Family
 from comparisons.output.progress import Progress
 
 MOST_PARAMETERS = 1500
-MANY_PARAMETERS, FEW_ROWS = 100, 10  # above the one, or with fewer rows for each parameter, EM's table is shown first
-FIRST_DRAWS, FIRST_SECONDS = 100, 15.0  # before any estimate, and before it ends a run: warm-up begins slowly
-LAST_TO_JUDGE = 0.5  # of the draws: later ones are not thrown away
-SHARE_OF_DRAWS = 0.8  # of the time; the checks take the rest
+MANY_PARAMETERS, FEW_ROWS = 100, 10  # with more parameters, or fewer rows for each, EM's table is shown before drawing
+FIRST_DRAWS, FIRST_SECONDS = 100, 15.0  # before the first prediction, and before it may stop a run: warm-up is slow
+LAST_TO_JUDGE = 0.5  # share of the draws after which a run is not stopped
+SHARE_OF_DRAWS = 0.8  # share of the time for draws; the checks take the rest
 
 
 class TooLongError(TimeoutError):
-    """The comparison would take longer than its settings allow; the message says what would take less."""
+    """The comparison would take longer than its settings allow. The message says what would take less time."""
 
 
 def n_parameters(family: Family, sizes: dict[str, int]) -> int:
@@ -31,7 +30,7 @@ def n_parameters(family: Family, sizes: dict[str, int]) -> int:
 
 
 def smaller_mixtures(fits: Fits) -> dict[str, int]:
-    """Return what has fewer parameters, and how many: other structures of the family, or one component less."""
+    """Return smaller mixtures, with their numbers of parameters: other structures of the family, one component less."""
     family, sizes, counts = fits.family, fits.map.parameters_.sizes, {}
     for option in family.options:
         for choice in option.choices or ():
@@ -43,14 +42,14 @@ def smaller_mixtures(fits: Fits) -> dict[str, int]:
 
 
 def size_of(fits: Fits) -> str:
-    """Return how many parameters there are for how many rows, and what a smaller mixture has, in a sentence."""
+    """Return a sentence with the numbers of parameters, of rows, and of parameters of smaller mixtures."""
     p, n = fits.map.parameters_.n_free_parameters, len(fits.X)
     smaller = ", ".join(f"{count} with {name}" for name, count in smaller_mixtures(fits).items())
     return f"{p} free parameters for {n} rows, {n / p:.2g} rows for each" + (f"; fewer: {smaller}" if smaller else "")
 
 
 def is_large(fits: Fits) -> bool:
-    """Whether EM's table is worth showing before draws, which will take a while or mean little."""
+    """Whether to show EM's table before drawing, because draws take long, or there are few rows for each parameter."""
     p = fits.map.parameters_.n_free_parameters
     return p > MANY_PARAMETERS or len(fits.X) < FEW_ROWS * p
 
@@ -62,7 +61,7 @@ def check_size(fits: Fits) -> None:
 
 
 def time_left(fits: Fits, spent: float) -> float:
-    """Return the seconds left for draws, or raise a TooLongError if the steps before have taken them all."""
+    """Return the seconds left for draws; raise a TooLongError if the steps before the draws have used them up."""
     minutes = fits.settings.minutes
     if (left := 60 * SHARE_OF_DRAWS * minutes - spent) <= 0:
         raise TooLongError(
@@ -73,18 +72,18 @@ def time_left(fits: Fits, spent: float) -> float:
 
 
 class Pace:
-    """Reports draws, says how long all of them will take, and ends what takes too long.
+    """Report draws to a progress, predict their total time, and stop a run that would take too long.
 
     Parameters
     ----------
     fits : Fits
-        What is compared.
+        The fits of the comparison.
     progress : Progress
         Where draws are reported.
     seconds : float
-        Time that is left for draws.
+        Time left for draws.
     clock : callable
-        Returns seconds.
+        Returns the time in seconds.
     """
 
     def __init__(self, fits: Fits, progress: Progress, seconds: float, clock: Any = perf_counter) -> None:
@@ -92,12 +91,12 @@ class Pace:
         self.made, self.began, self.told = clock(), 0.0, False
 
     def advance_to(self, done: int, total: int) -> None:
-        """Say how many draws are done, and how many there are, warm-up included.
+        """Report the number of draws done, and of all draws, warm-up included.
 
         Raises
         ------
         TooLongError
-            If the rest would take longer than the time that is left.
+            If all draws would take longer than the time that is left.
         """
         self.progress.advance_to(done, total)
         settings, now = self.fits.settings, self.clock()

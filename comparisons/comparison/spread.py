@@ -1,16 +1,16 @@
-"""Standard deviations of the posterior by every method at hand, one row per parameter, and which understate them.
+"""Compare posterior standard deviations of five methods, parameter by parameter, and name those that understate them.
 
 ====================  ================================================================================
 MLE                   standard error from the observed information (:mod:`em.uncertainty.louis`)
-MAP                   Laplace's approximation: the same with the prior in it
+Laplace               the same at the MAP, with the information of the prior added
 mean field            q(z) q(θ) by coordinate ascent (:mod:`em.variational`), from MAP's responsibilities
-ADVI                  independent normals on PyMC's unconstrained scale (`pymc.fit`), from MAP
-NUTS                  the posterior itself, but for Monte Carlo error
+ADVI                  independent normals on PyMC's unconstrained scale (`pymc.fit`), from the MAP
+NUTS                  the posterior itself, up to Monte Carlo error
 ====================  ================================================================================
 
-A method understates the spread of a parameter where its standard deviation is below 0.9 times NUTS's, that one taken
-four of its Monte Carlo standard errors too low. Mean field leaves out that labels and parameters depend on each other,
-ADVI that parameters do; the other two are normal about a mode.
+A method understates the spread of a parameter if its standard deviation is below 0.9 times NUTS's, after NUTS's was
+lowered by four of its Monte Carlo standard errors. Mean field ignores the dependence between labels and parameters,
+ADVI the dependence between parameters. MLE and Laplace assume a normal posterior around a mode.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ Moments = tuple[Array, Array]  # mean and standard deviation of each distinct pa
 
 
 def by_advi(fits: Fits, draws: Draws, densities: Densities, advance_to: Callable[[int, int], None]) -> Point:
-    """Return draws from ADVI's normals, begun at MAP."""
+    """Return draws from the normals of ADVI, started at the MAP."""
     from comparisons.posterior.advi import advi
 
     sizes: dict[str, Any] = {"steps": ADVI_STEPS, "draws": ADVI_DRAWS, "density": densities.unconstrained}
@@ -49,12 +49,12 @@ def by_advi(fits: Fits, draws: Draws, densities: Densities, advance_to: Callable
 def spreads_of(
     fits: Fits, draws: Draws, estimates: list[dict[str, Any]], advi: Point | None = None
 ) -> list[dict[str, Any]]:
-    """Return mean and standard deviation of each parameter by each method, and who understates NUTS's.
+    """Return mean and standard deviation of each parameter by each method, and the methods that understate NUTS's.
 
     Parameters
     ----------
     fits, draws
-        EM's answers, and the posterior.
+        EM's estimates, and the posterior.
     estimates : list of dict
         From :func:`comparisons.comparison.estimates.estimates_of`.
     advi : dict of ndarray, shapes (S, ...), or None
@@ -84,7 +84,7 @@ def spreads_of(
 
 
 def summary(rows: list[dict[str, Any]]) -> str:
-    """Return who understates the spread, in words."""
+    """Return a sentence on the methods that understate the spread."""
     sentences = []
     for method, name in METHODS.items():
         if low := [row for row in rows if method in row["understate"]]:
@@ -96,8 +96,8 @@ def summary(rows: list[dict[str, Any]]) -> str:
 
 
 def _laplace(fits: Fits, mode: Any) -> Moments:
-    """Return the MAP and standard errors from the information with the prior in it, components in the mode's order."""
-    with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # verdicts of the comparison
+    """Return the MAP and its standard errors, with the prior's information; components in the order of ``mode``."""
+    with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # they are verdicts of the comparison
         fit = fits.named_estimator(prior=fits.prior, init=mode, **PRECISE).fit(fits.named_samples)
     table = fit.uncertainty(fits.named_samples)
     return table.estimates, table.standard_errors
@@ -105,14 +105,14 @@ def _laplace(fits: Fits, mode: Any) -> Moments:
 
 def _mean_field(fits: Fits, draws: Draws, mode: Any) -> Moments:
     start = fits.family.e_step(fits.X, mode)[0]
-    with left_to_the_status(NotConvergedWarning):  # its ELBO still rises a little
+    with left_to_the_status(NotConvergedWarning):  # the ELBO may still rise a little
         q = variational(fits.X, fits.n_components, fits.prior, init=start, **fits.family.of_conjugate)
     medians = {name: np.median(drawn, axis=0) for name, drawn in q.draw(500, random_state=0).items()}
-    return _aligned(fits, draws, medians, q.mean, q.standard_deviation)  # a mean need not exist
+    return _aligned(fits, draws, medians, q.mean, q.standard_deviation)  # aligned by medians, as a mean may not exist
 
 
 def _aligned(fits: Fits, draws: Draws, centre: Point, mean: Point, sd: Point) -> Moments:
-    """Return the distinct entries of moments, their components in the order in which the centre's fit the draws."""
+    """Return the distinct entries of moments, with components in the order that matches ``centre`` with the draws."""
     order, quantities = order_of(centre, draws.posterior), fits.family.quantities
     mean, sd = ({q.name: m[q.name] if q.shared else m[q.name][order] for q in quantities} for m in (mean, sd))
     return distinct_entries(mean, fits.family), distinct_entries(sd, fits.family)

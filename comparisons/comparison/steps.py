@@ -1,4 +1,4 @@
-"""The steps of a comparison, in their order, and its verdict."""
+"""Run the steps of a comparison in order, and reach its verdict."""
 
 from dataclasses import fields
 from time import perf_counter
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from comparisons.alignment.mixing import MIN_ESS
-from comparisons.comparison.all_rows import said_of, with_all_rows
+from comparisons.comparison.all_rows import sample_note, with_all_rows
 from comparisons.comparison.checks import Check
 from comparisons.comparison.density_checks import STATIONARY, Densities, density_checks
 from comparisons.comparison.draws import Draws, draw, settings_used
@@ -26,8 +26,8 @@ from comparisons.output.console import table_of
 from comparisons.output.progress import Progress, bars_where_watched
 from em.process.blas import one_blas_thread
 
-OF_CHAINS = "R-hat, ", "ESS, "  # how the names of checks of the chains alone begin
-APART = 1.1  # R-hat above which chains are in modes of their own
+OF_CHAINS = "R-hat, ", "ESS, "  # begin of the names of checks that concern only the chains
+APART = 1.1  # R-hat above which chains stay in different modes
 
 __all__ = ["Comparison", "compare", "prepare", "run"]
 
@@ -46,46 +46,46 @@ def compare(
     Parameters
     ----------
     X : array_like, or a Dask array or DataFrame, shape (n, D)
-        Samples. NaN is a missing cell: EM and PyMC alike take the likelihood of the observed ones. Rows that are all
-        missing are left out. Of more than ``rows`` a random sample is compared, and EM fits all of them beside it.
+        Samples. NaN is a missing cell: EM and PyMC use the likelihood of the observed cells. Rows without an observed
+        cell are left out. If there are more than ``rows`` rows, a random sample is compared, and EM fits all rows too.
     family : str, Family, fitted mixture or Selection
         Name of a family, such as "gmm" (Gaussian) or "bmm" (Bernoulli/binomial); a family with its options, such as
-        ``BMM(n_trials=12)``; or a fitted estimator or a selection, which say family, options, K and prior. They are
-        fitted again, as from a name: the same data give the same comparison.
+        ``BMM(n_trials=12)``; or a fitted estimator or a selection, from which family, options, K and prior are taken.
+        They are fitted again, so that the same data give the same comparison.
     n_components : int or None
-        Number of components K; ``None`` where a fit says it.
+        Number of components K; ``None`` takes that of a fit.
     prior : prior of the family or None
-        Prior shared by MAP-EM and the PyMC models; ``None`` takes the family's weakly informative one. A
-        GMMIndependentPrior with correlations is not supported: its MAP has no closed M-step.
+        Prior of MAP-EM and the PyMC models; ``None`` takes the family's weakly informative one. A GMMIndependentPrior
+        with correlations is not supported: its MAP has no closed M-step.
     progress : bool or Progress, default True
-        Whether to show progress where a person watches, on a terminal and in a notebook; or where to report it.
+        Whether to show progress on a terminal and in a notebook; or the `Progress` to report to.
     **settings
         Settings by name:
 
         - ``truth``, the parameters that synthetic data were drawn from;
-        - ``title`` and ``feature_names``, for tables, figures and messages; by default those of a frame X;
+        - ``title`` and ``feature_names``, for tables, figures and messages; by default the names of a frame X;
         - ``draws``, ``tune``, ``chains``, ``target_accept``, ``n_init``, ``starts``, ``random_state``, ``minutes``,
           ``advi`` and ``rows``, see :class:`comparisons.comparison.problem.Settings`;
-        - where the family is given by its name, its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
+        - if the family is given by its name, its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
 
     Returns
     -------
     Comparison
-        Verdict, checks, estimates, posterior; ``save(folder)`` writes what the command line writes.
+        Verdict, checks, estimates, posterior; ``save(folder)`` writes the files that the command line writes.
 
     Raises
     ------
     ValueError
-        If an argument is not legal; nothing has been computed or written then.
+        If an argument is illegal; this is checked before anything is computed or written.
     TypeError
         If an argument is neither a setting nor an option of a family.
     NoModeError
-        A ValueError: every restart of MAP-EM collapsed, as it may under half-normal scales on repeated rows.
+        A ValueError: every restart of MAP-EM collapsed, as may happen under half-normal scales on repeated rows.
     NoDrawsError
         A ValueError: the posterior density is not finite where chains start, as under a prior with numbers like 1e300.
     TooLongError
-        A TimeoutError: there are more than 1,500 parameters, or the first draws say that all would take longer than
-        ``minutes``. The message says what a smaller structure has.
+        A TimeoutError: there are more than 1,500 parameters, or the pace of the first draws predicts more than
+        ``minutes``. The message lists smaller structures.
 
     Examples
     --------
@@ -101,19 +101,19 @@ def compare(
 
 
 def run(problem: Problem, progress: Progress | None = None) -> Comparison:
-    """Take the steps of a comparison: EM, PyMC's densities, NUTS, `find_MAP`, the posterior against the estimates.
+    """Run the steps of a comparison: EM, PyMC's densities, NUTS, `find_MAP`, and the estimates against the posterior.
 
     Raises
     ------
     Interrupted
-        On Ctrl-C once chains have begun, with the aligned draws until then.
+        On Ctrl-C while chains run; it holds the aligned draws made so far.
     TooLongError
-        If there are too many parameters, or the first draws say that all take longer than ``minutes``.
+        If there are too many parameters, or the pace of the first draws predicts more than ``minutes``.
     """
     progress, began = progress or Progress(), perf_counter()
     with one_blas_thread():
-        if said := said_of(problem):
-            progress.tell(f"{said} are compared")
+        if note := sample_note(problem):
+            progress.tell(f"{note} are compared")
         with progress.step("EM"):
             fits = fit(problem)
         if fits.all_rows is not None:
@@ -141,7 +141,7 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
 
 
 def _concluded(fits: Fits, densities: Densities, draws: Draws, checks: list[Check], progress: Progress) -> Comparison:
-    """Take the steps after the draws and return the comparison."""
+    """Run the steps after the draws and return the comparison."""
     advi = fits.settings.advi
     with progress.step("find_MAP"):
         checks = checks + find_map_checks(fits, draws, densities)
@@ -174,9 +174,10 @@ def _concluded(fits: Fits, densities: Densities, draws: Draws, checks: list[Chec
 
 
 def _by_restarts(fits: Fits, densities: Densities, draws: Draws) -> tuple[str, str] | None:
-    """Return the verdict where a draw beats EM's answer and nothing fails at what EM finds from the best draws.
+    """Repeat the checks at the estimates that EM reaches from the best draws, which are better than EM's own.
 
-    EM's steps are right then, and its restarts missed the maximum. Else return None.
+    If no check fails there, return the verdict: EM's steps are right, and its restarts missed the maximum. Otherwise
+    return None.
     """
     log_likelihood, like = draws.pointwise.sum(axis=-1), fits.map.parameters_
     beats_mle = fits.has_maximum and log_likelihood.max() > fits.mle.log_likelihood_
@@ -191,8 +192,8 @@ def _by_restarts(fits: Fits, densities: Densities, draws: Draws) -> tuple[str, s
     if beats_mle and not better.has_maximum:
         return verdict, f"from the likeliest draw {explanation}" if verdict == "no maximum" else explanation
     gains = better.mle.objective_ - fits.mle.objective_, better.map.objective_ - fits.map.objective_
-    found = f"from a draw EM finds a maximum {max(gains):.3g} nats above the best of {fits.settings.n_init} restarts"
-    why = f"the restarts are too few to tell: {found}, and no check of EM fails there; {_more_restarts(fits)}"
+    missed = f"from a draw EM finds a maximum {max(gains):.3g} nats above the best of {fits.settings.n_init} restarts"
+    why = f"the restarts are too few to tell: {missed}, and no check of EM fails there; {_more_restarts(fits)}"
     return "inconclusive", why
 
 
@@ -202,7 +203,7 @@ def _more_restarts(fits: Fits) -> str:
 
 
 def _too_few(fits: Fits, failed: list[Check]) -> str:
-    """Return what the chains lack, and how many draws would do."""
+    """Return which checks of the chains failed, and how many draws to ask for."""
     draws, ess = fits.settings.draws, min([check.value for check in failed if check.name.startswith("ESS")], default=0)
     wanted = draws * max(2.0, 1.5 * MIN_ESS / ess if ess > 0 else 0.0)
     of_each = int(np.ceil(wanted / 500) * 500)
@@ -210,14 +211,14 @@ def _too_few(fits: Fits, failed: list[Check]) -> str:
     apart = max((check.value for check in failed if check.name.startswith("R-hat")), default=1.0)
     advice = f"ask for draws={of_each} (--draws {of_each}) in each of {fits.settings.chains} chains"
     if not apart <= APART:
-        advice += "; chains that stay in modes of their own need other starts (starts='single', --single-start) or K"
+        advice += "; chains that stay in different modes need other starts (starts='single', --single-start) or K"
     return f"the draws are too few to tell: {numbers}; {advice}. No check of EM failed"
 
 
 def _missed(fits: Fits, failed: list[Check]) -> str:
-    """Return what to do where a draw is above EM's answer, the best of its restarts, unless EM just stopped short."""
+    """Return the advice to use more restarts, if a draw is above the best of them and EM did not just stop early."""
     gain = max([check.value for check in failed if check.name.startswith(BEATEN)], default=0.0)
-    stopped = any(check.name == STATIONARY and check.value > 0 for check in failed)  # NaN: it is a saddle
+    stopped = any(check.name == STATIONARY and check.value > 0 for check in failed)  # NaN, at a saddle, is not > 0
     if stopped or not gain > 0:
         return ""
     above = f"A draw is {gain:.3g} nats above EM's best"
@@ -225,7 +226,7 @@ def _missed(fits: Fits, failed: list[Check]) -> str:
 
 
 def verdict_of(fits: Fits, checks: list[Check]) -> tuple[str, str]:
-    """Return the verdict, and why."""
+    """Return the verdict and its explanation."""
     failed = [check for check in checks if check.passed is False]
     if failed and all(check.name.startswith(OF_CHAINS) for check in failed):
         return "inconclusive", _too_few(fits, failed)

@@ -1,4 +1,4 @@
-"""Show and store a comparison: tables on the terminal, `comparison.json`, figures, and the posterior as netCDF."""
+"""Print a comparison, and write its files: `comparison.json`, figures, report, and the posterior as netCDF."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from rich.console import Console
 
-from comparisons.comparison.all_rows import said_of
+from comparisons.comparison.all_rows import sample_note
 from comparisons.comparison.report.page import WORDS, write_report
 from comparisons.comparison.report.plots import FIGURES, drawings_of
 from comparisons.comparison.report.tables import MORE_ROWS, tables_of
@@ -17,7 +17,7 @@ from comparisons.output.figures import write_figures
 from comparisons.output.files import check_writable, versions, written_whole
 from models.labels import label
 
-DOUBTFUL = "bold yellow"  # any other verdict
+OTHER_STYLE = "bold yellow"  # of verdicts other than agree and disagree
 STARTS = {
     "single": "all start about MAP-EM",
     "restarts": "each starts at EM's best of restarts of its own, labels in random order",
@@ -29,10 +29,10 @@ WRITTEN = (JSON, POSTERIOR, REPORT, *(f"{name}.png" for name in FIGURES))
 
 
 def save(comparison: Any, folder: str | Path) -> None:
-    """Write ``posterior.nc`` and ``comparison.json``, figures and ``report.html``; each is complete or not there.
+    """Write ``posterior.nc`` and ``comparison.json``, then figures and ``report.html``.
 
-    Numbers come first, so that no figure can lose them. Files are written to a hidden folder inside the target and
-    moved when complete, so that a killed run leaves no half-written file.
+    Files are written to a hidden folder inside the target and moved when complete, so that a killed run leaves no
+    partial file. The numbers are written first, so that an error in a figure cannot lose them.
 
     Raises
     ------
@@ -50,12 +50,12 @@ def save(comparison: Any, folder: str | Path) -> None:
 
 
 def in_short(comparison: Any) -> str:
-    """Return what was compared, the verdict, EM's and NUTS's answers and how to see more, in five lines."""
+    """Return a summary in five lines: data, verdict, EM's estimates, NUTS's draws, and how to see more."""
     X, settings, family = comparison.X, comparison.settings, comparison.family
     rhat = max(row["rhat"] for row in comparison.estimates if row["rhat"] is not None)
     ess = min(row["ess"] for row in comparison.estimates if row["ess"] is not None)
     sizes = f"{len(X)} samples, {X.shape[1]} feature{'s' * (X.shape[1] > 1)}, K = {comparison.n_components}"
-    sizes += f"; {said}" if (said := said_of(comparison)) else ""
+    sizes += f"; {note}" if (note := sample_note(comparison)) else ""
     lines = [
         f"Comparison of {comparison.title}: {family!r}, {sizes}",
         f"Verdict: {comparison.verdict} ({comparison.explanation})",
@@ -67,15 +67,15 @@ def in_short(comparison: Any) -> str:
 
 
 def save_posterior(posterior: xr.DataTree, folder: str | Path) -> Path:
-    """Write ``posterior.nc`` alone, whole or not at all: what an interrupted run leaves."""
+    """Write ``posterior.nc`` of an interrupted run; remove the files of an earlier run."""
     folder = check_writable(folder)
-    with written_whole(folder, stale=WRITTEN) as hidden:  # an earlier run's, of other draws
+    with written_whole(folder, stale=WRITTEN) as hidden:
         _write_posterior(posterior, hidden / POSTERIOR)
     return folder / POSTERIOR
 
 
 def show(table: Any, path: Path, title: str) -> None:
-    """Print what prints itself as a table, and write its figure to a file."""
+    """Print a table, and write its figure to a file."""
 
     def drawing() -> Any:
         figure = table.plot()
@@ -117,7 +117,7 @@ def as_json(comparison: Any) -> dict[str, Any]:
 
 
 def _all_rows(comparison: Any) -> dict[str, Any] | None:
-    """Return what is known of the rows that the data are a sample of; None where they are all."""
+    """Return a description of all rows if the data are a random sample of them, else None."""
     if comparison.all_rows is None:
         return None
     fit, known = comparison.of_all_rows, {"n_rows": comparison.all_rows.n_rows, "left_out": comparison.all_rows.why}
@@ -126,7 +126,7 @@ def _all_rows(comparison: Any) -> dict[str, Any] | None:
 
 
 def _as_plain(value: Any) -> Any:
-    """Return a value as JSON has it: arrays and NumPy's numbers as lists and numbers, what is not finite as null."""
+    """Return a value in JSON's types: arrays become lists, and numbers that are not finite become None."""
     match value:
         case dict():
             return {key: _as_plain(item) for key, item in value.items()}
@@ -140,20 +140,20 @@ def _as_plain(value: Any) -> Any:
 
 
 def print_report(comparison: Any, console: Console | None = None, verbose: bool = False) -> None:
-    """Print verdict, estimates and a line for each check; with ``verbose`` reasons of tolerances, and words."""
+    """Print verdict, tables, and a line for each check; ``verbose`` adds reasons of tolerances, and explains words."""
     console = console or Console()
     console.print()
-    style = STYLES.get(comparison.verdict, DOUBTFUL)
+    style = STYLES.get(comparison.verdict, OTHER_STYLE)
     tell(console, "Verdict: ", (comparison.verdict, style), f" ({comparison.explanation})")
     X = comparison.X
     missing = f"{comparison.n_missing} of {X.size} cells missing, " if comparison.n_missing else ""
     sizes = f"{len(X)} samples, {X.shape[1]} feature(s), {missing}K = {comparison.n_components}"
     tell(console, (comparison.title, "bold"), f": {sizes}")
-    if said := said_of(comparison):
+    if note := sample_note(comparison):
         ended, fit = f"left out: {comparison.all_rows.why}", comparison.of_all_rows
         if fit is not None:
             ended = f"log-likelihood {fit.log_likelihood_:.6f}; {fit.status_}"
-        tell(console, ("Sample:", "bold yellow"), f" {said} are compared. EM of all rows: {ended}")
+        tell(console, ("Sample:", "bold yellow"), f" {note} are compared. EM of all rows: {ended}")
     for name, fit in [("MLE", comparison.mle), ("MAP", comparison.map)]:
         numbers = f"log-likelihood {fit.log_likelihood_:.6f}, objective {fit.objective_:.6f}"
         tell(console, f"EM {name}: {numbers}; {fit.status_}")

@@ -1,10 +1,10 @@
-"""A comparison as a page to send: verdict, tables, figures, settings and versions in one HTML file."""
+"""Write a comparison as one HTML file to send: verdict, tables, figures, settings and versions."""
 
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from comparisons.comparison.all_rows import said_of
+from comparisons.comparison.all_rows import sample_note
 from comparisons.comparison.report.plots import drawings_of
 from comparisons.comparison.report.tables import tables_of
 from comparisons.output.files import versions
@@ -14,11 +14,11 @@ from models.shown import shown
 
 TONES = {"agree": "good", "disagree": "bad"}
 CAPTIONS = {
-    "data": "The data, with what EM and the posterior say about them.",
+    "data": "The data, with EM's estimates and the posterior.",
     "posterior": "Posterior draws of each parameter, aligned, beside the estimates.",
     "responsibilities": "EM's responsibilities beside those averaged over the posterior.",
-    "objective": "What was still to be gained at each iteration of EM.",
-    "ridge": "Draws along the free direction, and what the data do identify.",
+    "objective": "Distance of the objective from its limit at each iteration of EM.",
+    "ridge": "Draws along the free direction, and a quantity that the data identify.",
 }
 WORDS = {
     "MLE": "maximum-likelihood estimate: the parameters under which the data are most probable",
@@ -26,19 +26,19 @@ WORDS = {
     "nats": "unit of log-likelihoods, which are natural logarithms",
     "responsibility": "probability that a sample comes from a component, given the sample",
     "NUTS": "the sampler that draws from the posterior (No-U-Turn Sampler)",
-    "R-hat": "spread of all chains over that of each; near 1 where the chains tell the same",
-    "ESS": "effective sample size: how many independent draws the draws are worth",
+    "R-hat": "spread of all chains over that of each chain; near 1 if the chains agree",
+    "ESS": "effective sample size: the number of independent draws that would be as precise as these draws",
     "label-free": "quantities that do not depend on how the components are numbered",
     "aligned": "draws whose components have been put in the order of EM's",
-    "labelled samples": "as many whole samples of known components would tell as much of the parameters as the data do",
-    "ridge": "parameters that differ and give the same distribution, so that the data cannot tell them apart",
+    "labelled samples": "number of complete samples of known components with as much information as the data have",
+    "ridge": "different parameters that give the same distribution, so that the data cannot distinguish them",
 }
 
 
 def write_report(comparison: Any, path: str | PathLike[str], pictures: Path | None = None) -> None:
     """Write the page; see :meth:`comparisons.comparison.result.Comparison.report`.
 
-    ``pictures`` is a folder with the figures as PNG files, where they have been drawn before.
+    ``pictures`` is a folder with the figures as PNG files; None draws them.
     """
     lead, tone = f"{comparison.verdict}: {comparison.explanation}", TONES.get(comparison.verdict, "doubtful")
     title = f"{comparison.title}: EM and PyMC, {comparison.family.title}, K = {comparison.n_components}"
@@ -49,7 +49,7 @@ def write_report(comparison: Any, path: str | PathLike[str], pictures: Path | No
 
 
 def _sections(comparison: Any, figures: Section) -> list[Section]:
-    """Return what the page says, in the order in which it is read."""
+    """Return the sections of the page, in order."""
     caution = [f"Caution: {comparison.caution}."] if comparison.caution else []
     return [
         Section("What was compared", [*caution, *_sizes(comparison)]),
@@ -68,7 +68,7 @@ def _sizes(comparison: Any) -> list[str]:
     return [
         f"{comparison.family.title}, {comparison.family!r}, with K = {comparison.n_components} components.",
         f"{len(X)} samples of {D} feature{'s' * (D > 1)} ({some_of(comparison.feature_names)}){holes}.",
-        *([f"They are {said}."] if (said := said_of(comparison)) else []),
+        *([f"They are {note}."] if (note := sample_note(comparison)) else []),
         f"Prior: {comparison.prior!r}.",
         *(f"{name} by EM: log-likelihood {fit.log_likelihood_:.6f} nats; {fit.status_}." for name, fit in fits),
     ]

@@ -1,4 +1,4 @@
-"""The figures of a comparison, each drawn on axes it is given or in a figure it returns."""
+"""Draw the figures of a comparison; each function returns a figure."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,11 +20,11 @@ from models.labels import label
 MOST_MARGINALS = 24
 MARKS = [("mle", "MLE (EM)", EM_COLOUR, "-"), ("map", "MAP (EM)", MAP_COLOUR, "--"), ("truth", "truth", "black", ":")]
 DENSITY: dict[str, Any] = {"density": True, "color": POSTERIOR_COLOUR, "alpha": 0.45, "histtype": "stepfilled"}
-ALIKE = 1e-3  # nats between maxima that EM reached from different starts
+ALIKE = 1e-3  # nats within which two maxima count as equally likely
 
 
 def data_figure(comparison: Any) -> Figure:
-    """Data with what EM and the posterior say about it."""
+    """Draw the data with EM's estimates and the posterior."""
     fig = Figure(figsize=(7.5, 5.5), layout="constrained")
     ax = fig.subplots()
     comparison.family.draw_data(ax, comparison)
@@ -35,7 +35,7 @@ def data_figure(comparison: Any) -> Figure:
 
 
 def objective_figure(comparison: Any) -> Figure:
-    """What is still to be gained at each iteration of EM, on a log scale."""
+    """Draw the distance of the objective from its limit at each iteration of EM, on a log scale."""
     fig = Figure(figsize=(7, 4.5), layout="constrained")
     ax = fig.subplots()
     fits = [("MLE: log-likelihood", comparison.mle, EM_COLOUR)] if comparison.has_maximum else []
@@ -50,7 +50,7 @@ def objective_figure(comparison: Any) -> Figure:
 
 
 def posterior_figure(comparison: Any) -> Figure:
-    """Marginals of the aligned posterior with MLE, MAP and truth marked."""
+    """Draw marginals of the aligned posterior, with MLE, MAP and truth marked."""
     rows = comparison.estimates[:MOST_MARGINALS]
     draws = entries_of(comparison.reference, np.inf).of(comparison.stacked)
     columns = min(4, len(rows))
@@ -75,13 +75,13 @@ def posterior_figure(comparison: Any) -> Figure:
 
 
 def n_bins(values: Any) -> int:
-    """Return how many bins a histogram has: 40, or fewer where values are next to each other in float64."""
+    """Return the number of bins of a histogram: 40, or fewer if the values are neighbours in float64."""
     distinct = len(np.unique(values))
     return 40 if distinct == 1 else min(40, distinct - 1)
 
 
 def responsibilities_figure(comparison: Any) -> Figure:
-    """EM's plug-in responsibilities against posterior-averaged ones."""
+    """Draw EM's plug-in responsibilities against those averaged over the posterior."""
     fig = Figure(figsize=(5.5, 5.5), layout="constrained")
     ax = fig.subplots()
     few = comparison.n_components <= 10
@@ -98,7 +98,7 @@ def responsibilities_figure(comparison: Any) -> Figure:
 
 
 def ridge_figure(comparison: Any) -> Figure:
-    """Posterior draws along the ridge of a mixture that is not identified, beside the quantity that is."""
+    """Draw posterior draws along the ridge of a mixture that is not identified, and a quantity that is identified."""
     fig = Figure(figsize=(11, 5), layout="constrained")
     left, right = fig.subplots(1, 2)
     family, located = comparison.family, comparison.family.parameter_names[1]
@@ -112,7 +112,7 @@ def ridge_figure(comparison: Any) -> Figure:
 
 
 def _draw_ridge(ax: Axes, comparison: Any, answers: list[Any]) -> None:
-    """Draw the one or two entries that move most along the free direction: of the draws, and of EM's answers."""
+    """Draw the one or two entries that move most along the free direction: posterior draws, and EM's estimates."""
     fit = comparison.map if comparison.mle.identifiability_.identified else comparison.mle
     free = fit.identifiability_.free_direction
     names = sorted(free, key=lambda name: -abs(free[name]))[:2]
@@ -132,7 +132,7 @@ def _draw_ridge(ax: Axes, comparison: Any, answers: list[Any]) -> None:
 
 
 def _answers_from_anywhere(comparison: Any) -> list[Any]:
-    """Return estimates as likely as the MLE from 40 random starts, with the labels of the aligned draws."""
+    """Return the estimates from 40 random starts that are as likely as the MLE, with labels aligned to the draws."""
     answers, family = [], comparison.family
     for seed in range(40):
         start = family.anywhere(comparison.mle, np.random.RandomState(seed))
@@ -153,6 +153,6 @@ FIGURES: dict[str, Callable[[Any], Figure]] = {
 
 
 def drawings_of(comparison: Any) -> dict[str, Callable[[], Figure]]:
-    """Return what draws each figure of a comparison, by name."""
+    """Return functions that draw the figures of a comparison, by name."""
     wanted = {name: draw for name, draw in FIGURES.items() if name != "ridge" or not comparison.identified}
     return {name: partial(draw, comparison) for name, draw in wanted.items()}

@@ -1,4 +1,4 @@
-"""The tables of a comparison, as terminal and page show them: numbers are text with the digits that mean something."""
+"""Make the tables of a comparison for terminal and page; numbers are text with their significant digits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,20 +15,23 @@ MARKS = {True: "pass", False: "FAIL", None: "shown"}
 HEADS = {"truth": "truth", "mle": "MLE", "map": "MAP", "mean": "mean", "sd": "sd"}
 HEADS |= {"mle_gap_sd": "gap", "map_gap_sd": "gap'", "rhat": "R-hat", "ess": "ESS"}
 OF_ALL_ROWS = {"sample": "MLE", "standard_error": "error", "all_rows": "MLE of all rows", "distance": "distance"}
-FORMS = {"gap": "+z.2f", "gap'": "+z.2f", "R-hat": ".3f", "ESS": ".0f", "distance": "+z.2f"}  # z: 0, and not -0
+FORMS = {"gap": "+z.2f", "gap'": "+z.2f", "R-hat": ".3f", "ESS": ".0f", "distance": "+z.2f"}  # z writes -0 as 0
 OF_ESTIMATES = (
     "MLE and MAP by EM, mean and sd of the posterior by NUTS; gap, gap': distance of MLE and of MAP from the mean, in "
     "posterior sd. R-hat near 1 and an ESS (effective sample size) of hundreds say that the chains mixed."
 )
 OF_CHECKS = (
-    "A value passes that is at most its tolerance (at least, for an ESS and for 'find_MAP moved'). What is only shown "
-    "says why."
+    "A value passes if it is at most its tolerance (at least, for an ESS and for 'find_MAP moved'). A check that is "
+    "only shown gives the reason."
 )
-MORE = "what values and words mean, and where tolerances come from: --verbose, print(verbose=True)"
+MORE = "explanations of values, tolerances and words: --verbose, print(verbose=True)"
 
 
 def tables_of(comparison: Any, verbose: bool = False) -> list[Section]:
-    """Return estimates, all rows beside a sample, spreads, and checks, with ``verbose`` what tolerances come from."""
+    """Return the tables of estimates, of all rows beside a sample, of spreads, and of checks.
+
+    ``verbose`` adds the reason for each tolerance.
+    """
     heads = {key: head for key, head in HEADS.items() if key != "truth" or comparison.truth is not None}
     beside = []
     if rows := comparison.all_rows_estimates:
@@ -42,7 +45,7 @@ def tables_of(comparison: Any, verbose: bool = False) -> list[Section]:
 
 
 def of_em(fits: Any) -> Section:
-    """Return EM's estimates alone, which are there before any draw."""
+    """Return the table of EM's estimates, which is shown before drawing."""
     mle, mode = (entries_of(fit.parameters_, np.inf, labels=fits.labels) for fit in (fits.mle, fits.map))
     columns = zip(mle.names, mle.values.tolist(), mode.values.tolist(), strict=True)
     table = [{"parameter": name, "MLE": best, "MAP": most_probable} for name, best, most_probable in columns]
@@ -50,7 +53,7 @@ def of_em(fits: Any) -> Section:
 
 
 def _with_digits(rows: list[dict[str, Any]], heads: Mapping[str, str], sd: str) -> list[dict[str, str]]:
-    """Return rows of text: numbers have as many decimals as show two digits of the standard deviation, or a form."""
+    """Return rows of text: numbers in the format of their column, or with two digits of the standard deviation."""
     return [
         {"parameter": row["parameter"]}
         | {head: _cell(row[key], FORMS.get(head) or _two_digits(row[sd] or np.nan)) for key, head in heads.items()}
@@ -59,7 +62,7 @@ def _with_digits(rows: list[dict[str, Any]], heads: Mapping[str, str], sd: str) 
 
 
 def _spreads(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return mean and standard deviation by each method that is known; a < marks what is too small."""
+    """Return mean and standard deviation by each method that was used; a < marks standard deviations too small."""
     known = {method: name for method, name in METHODS.items() if any(row[f"{method}_sd"] is not None for row in rows)}
     table = []
     for row in rows:
@@ -72,7 +75,7 @@ def _spreads(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def _checks(comparison: Any, verbose: bool) -> tuple[list[dict[str, str]], str]:
-    """Return a row for each check, and what is said below."""
+    """Return a row for each check, and the caption."""
     rows = []
     for check in comparison.checks:
         claim = check.name + (f" ({check.why_shown})" if check.why_shown else "")
