@@ -1,9 +1,10 @@
-"""What we learn by putting the PyMC model and the EM estimator of every mixture side by side.
+"""Compare the PyMC model and the EM estimator of every mixture.
 
-`compare` runs the checks, tables and figures that ``python -m comparisons.gmm`` and ``python -m comparisons.bmm``
-print; ``python -m comparisons`` runs every standard case. :mod:`comparisons.data` holds the data sets. `align` and
-`diagnose` take posterior draws from any sampler; `name_components` tells them which dimensions count components. Each
-name loads its machinery, and with it ArviZ and PyMC, only when it is asked for.
+`compare` runs the checks, and makes the tables and figures, that ``python -m comparisons.gmm`` and
+``python -m comparisons.bmm`` show; ``python -m comparisons`` runs every standard case. `audit` checks a fit of any
+library. :mod:`comparisons.data` has the data sets. `align` and `diagnose` take posterior draws from any sampler;
+`name_components` tells them which dimensions count components. A name is imported, and ArviZ and PyMC with it, when it
+is first used.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Run every standard case of every family: ``python -m comparisons``. One line and one verdict per case."""
+"""Run every standard case of every family: ``python -m comparisons``. Each case prints one line with its verdict."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,9 +23,9 @@ def main(
     only: Annotated[str, typer.Option(help="Comma-separated names of data sets; default: all.")] = "",
     **settings: Any,
 ) -> None:
-    """Run every standard case, synthetic and real, of every family; one line and one verdict per case.
+    """Run every standard case of every family, with synthetic and real data; print one line with a verdict for each.
 
-    Exit code 0 when every case reaches the verdict it declares, 1 when one does not, 2 for bad input.
+    Exit code: 0 if every case reaches its declared verdict, 1 if one does not, 2 for bad input.
     """
     cases = [case for family in family_classes() for case in family.cases]
     with bad_input_exits():
@@ -39,7 +39,7 @@ def main(
 
 
 def _run(case: Case, problem: Problem, out: Path | None) -> bool:
-    """Run a case, print its line and keep its results; return whether its verdict is the declared one."""
+    """Run a case, print its line and write its results; return whether its verdict is the declared one."""
     from comparisons.comparison import report, steps
 
     console, comparison = Console(), steps.run(problem, Bars(case.data, tells=False))

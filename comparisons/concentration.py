@@ -1,12 +1,15 @@
-"""How many components stay occupied under each Dirichlet concentration, by mean field and by Gibbs sampling.
+"""Count the components that stay occupied under each Dirichlet concentration, by mean field and by Gibbs sampling.
 
-With more components than the data need, a Dirichlet concentration well below 1 empties the superfluous ones (Rousseau &
-Mengersen 2011: below half the number of parameters of a component; mean field has its own border in
-:mod:`em.variational`), and a large one gives every component its equal share. A component is occupied in a draw of
-labels z if a sample has its label; Gibbs draws of z give the posterior of the number of occupied components. Mean field
-has one answer: a component counts where its expected number of samples is at least 1/2. Where the concentration is
-small the Gibbs sampler rarely fills an empty component again: the table's probabilities are then rough, which its R-hat
-says (of log-likelihood, weights and number of occupied components), and longer or more chains are needed for more.
+With more components than the data need, a Dirichlet concentration well below 1 empties the superfluous ones. (The bound
+is half the number of parameters of a component, by Rousseau & Mengersen 2011; mean field has a bound of its own, see
+:mod:`em.variational`.) A large concentration gives all components equal weights.
+
+A component is occupied in a draw of labels z if at least one sample has its label. Gibbs draws of z give the posterior
+of the number of occupied components. Mean field gives a single number: it counts components whose expected number of
+samples is at least 1/2.
+
+Under a small concentration the Gibbs sampler rarely fills an empty component again. The probabilities are rough then;
+the R-hat of log-likelihood, weights and number of occupied components shows it, and more draws are needed.
 
 From the command line: ``python -m comparisons.concentration --data faithful --components 6``.
 
@@ -39,7 +42,7 @@ SIZES = {"draws": 500, "tune": 500, "chains": 4, "n_init": 10, "random_state": 0
 
 
 def n_occupied(z: ArrayLike, n_components: int) -> Array:
-    """Return p(j components have samples | X), j = 0, ..., K, from draws of labels.
+    """Return p(j components are occupied | X) for j = 0, ..., K, from draws of labels.
 
     Parameters
     ----------
@@ -65,22 +68,22 @@ def n_occupied(z: ArrayLike, n_components: int) -> Array:
 
 
 def _n_occupied(z: np.ndarray, n_components: int) -> np.ndarray:
-    """Return the number of components that have samples, of label vectors (..., n)."""
+    """Return the number of occupied components of label vectors (..., n)."""
     return np.sum([(z == k).any(axis=-1) for k in range(n_components)], axis=0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sweep:
-    """What each concentration led to; printing it shows the table.
+    """The result under each concentration; printing it shows the table.
 
     Attributes
     ----------
     concentrations : ndarray, shape (C,)
-        What was tried.
+        The concentrations.
     n_occupied : ndarray, shape (C, K + 1)
         Posterior of the number of occupied components, by Gibbs sampling.
     n_mean_field : ndarray of int, shape (C,)
-        Components that mean field expects to have samples.
+        Number of occupied components by mean field.
     weights, mean_field_weights : ndarray, shape (C, K)
         Posterior means of the weights, sorted in each draw, largest first; and mean field's means, sorted.
     rhat : ndarray, shape (C,)
@@ -126,7 +129,7 @@ class Sweep:
         right.set_xticks(at, [f"{a:g}" for a in self.concentrations])
         right.set_yticks(np.arange(K), [str(j) for j in range(1, K + 1)])
         right.set(xlabel="concentration", ylabel="occupied components")
-        right.legend(loc="lower right")  # where strong priors leave nothing
+        right.legend(loc="lower right")  # empty: strong priors occupy all components
         fig.colorbar(image, ax=right, label="posterior probability")
         return fig
 
@@ -154,14 +157,13 @@ def sweep(
     concentrations : iterable of float
         Dirichlet concentrations of each component.
     prior : prior of the family or None
-        The rest of the prior, conjugate; its own concentration does not count. ``None`` takes the family's weakly
-        informative one.
+        A conjugate prior, whose concentration is replaced. ``None`` takes the family's weakly informative one.
     progress : bool
         Whether to show a bar.
     **settings
-        ``draws`` (500), ``tune`` (500) and ``chains`` (4): sweeps of the Gibbs sampler kept and not kept, and number of
-        chains, 2 or more; ``n_init`` (10), restarts of mean field; ``random_state`` (0), the seed; and, where the
-        family is given by its name, its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
+        ``draws`` (500), ``tune`` (500) and ``chains`` (4): kept and warm-up sweeps of the Gibbs sampler, and number of
+        chains, at least 2; ``n_init`` (10), restarts of mean field; ``random_state`` (0), the seed; and, if the family
+        is given by its name, its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
 
     Examples
     --------
@@ -188,7 +190,7 @@ def sweep(
     pair = problem.family
     if problem.n_missing and not pair.conjugate_with_missing:
         raise ValueError(f"X must have no missing cell in a {pair.title}, got NaN")
-    for name, least in [("draws", 4), ("chains", 2)]:  # R-hat wants no fewer
+    for name, least in [("draws", 4), ("chains", 2)]:  # R-hat needs these
         count_at_least(name, sizes[name], least)
     K, rows = n_components, []
     with one_blas_thread():

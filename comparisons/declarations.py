@@ -1,4 +1,4 @@
-"""What a family declares about itself as plain values: its options, data sets and standard cases."""
+"""The types of a family's declarations: options, data sets and standard cases."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,24 +15,25 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Option:
-    """An argument that one family takes and others may not.
+    """A keyword argument with a flag on the command line, such as an option of one family.
 
     Attributes
     ----------
     name : str
         The keyword, in the family's constructor and in ``compare(X, family, K, **options)``.
     default : object
-        Its value where it is not given.
+        The default value.
     help : str
-        What it is, in a few words.
+        A short description.
     flag : str
         The flag on the command line, without dashes; by default the name with - for _.
     choices : tuple of str or None
-        Its legal values, if there are few.
+        The legal values, if there are few.
     parse : callable or None
-        From the text on the command line to a value; by default the type of the default, or text.
+        Converts the text on the command line to a value; by default the type of the default, or str.
     of_data : bool
-        Whether it describes the data, as a number of trials does, and not the mixture. Built-in data sets know it.
+        True if the option describes the data, like a number of trials; False if it describes the mixture. Built-in data
+        sets have the values of options that describe data.
     """
 
     name: str
@@ -47,14 +48,14 @@ class Option:
         object.__setattr__(self, "flag", self.flag or self.name.replace("_", "-"))
 
     def check(self, value: Any) -> Any:
-        """Return the value, or raise a ValueError if it is none of the choices."""
+        """Return the value; raise a ValueError if it is none of the choices."""
         if self.choices is not None and not (isinstance(value, str) and value in self.choices):
             raise ValueError(f"{self.name} must be one of {', '.join(self.choices)}, got {shown(value)}")
         return value
 
 
 def drawn_rows(m: int, n: int, seed: int) -> str:
-    """Return what a random sample of m of n rows is, in words.
+    """Describe a random sample of m of n rows.
 
     Examples
     --------
@@ -67,18 +68,18 @@ def drawn_rows(m: int, n: int, seed: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class AllRows:
-    """The rows that a sample was taken from.
+    """The rows that a random sample was drawn from.
 
     Attributes
     ----------
     n_rows : int
-        How many there are.
+        Number of rows.
     X : array_like, or a Dask array or DataFrame, or None
-        The rows as the estimator takes them; None where EM cannot fit them.
+        The rows as the estimator takes them; None if EM cannot fit them.
     why : str, default ""
-        Why it cannot.
+        Why EM cannot fit them.
     family : Family or None, default None
-        The family with the options of all rows, where these are those of each cell.
+        The family with options for all rows; None if its options do not depend on the rows.
     """
 
     n_rows: int
@@ -87,20 +88,20 @@ class AllRows:
     family: Any = None
 
     def without(self, why: str) -> "AllRows":
-        """Return the same where EM cannot fit the rows."""
+        """Return the description without the rows, and with the reason why EM cannot fit them."""
         return replace(self, X=None, why=why)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """A data matrix and what is known about it.
+    """A data matrix with its description.
 
     Attributes
     ----------
     name, family, story : str
         Name on the command line, name of the family, and one line about the data.
     X : ndarray, shape (n, D), or DataFrame
-        Samples; NaN where a cell is missing. A frame where features have levels that are words.
+        Samples; NaN where a cell is missing. A frame if features have words as levels.
     feature_names : tuple of str
         Names of the D columns, with units.
     options : mapping
@@ -108,11 +109,11 @@ class Dataset:
     truth : parameters or None
         The parameters that synthetic data were drawn from.
     row_labels : tuple of str or None
-        Labels of the rows, of a file that has some.
+        Labels of the rows, if a file has them.
     notes : tuple of str
-        Lines that say what was read from a file.
+        Notes on what was read from a file.
     all_rows : AllRows or None
-        The rows that X is a random sample of, of a file too large for the memory; None where X has them all.
+        The rows that X is a random sample of, if a file is too large for memory; None if X has all rows.
     """
 
     name: str
@@ -128,9 +129,9 @@ class Dataset:
 
     @classmethod
     def published(cls, name: str, family: str, story: str, feature_names: tuple[str, ...], **options: Any) -> Self:
-        """Return the data set of the file ``comparisons/data/<name>.csv``: a header line and numbers, none missing.
+        """Return the data set of the file ``comparisons/data/<name>.csv``: a header line, and numbers without gaps.
 
-        A column after those of the features is how often each row was observed.
+        A column after those of the features holds the frequencies of the rows.
         """
         X = np.loadtxt(Path(__file__).parent / "data" / f"{name}.csv", delimiter=",", skiprows=1, ndmin=2)
         if X.shape[1] > len(feature_names):
@@ -160,7 +161,7 @@ class Dataset:
         return X if self.row_labels is None else X.set_axis(list(self.row_labels), axis=0)
 
     def with_holes(self, name: str, share: float, seed: int) -> "Dataset":
-        """Return the data set with so large a share of its cells removed, completely at random."""
+        """Return the data set with a share of its cells removed, completely at random."""
         holes = np.random.RandomState(seed).uniform(size=self.X.shape) < share
         story = f"{self.story}; {share:.0%} of the cells removed at random"
         return replace(self, name=name, story=story, X=np.where(holes, np.nan, self.X))
@@ -168,7 +169,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Case:
-    """A comparison with a declared outcome.
+    """A comparison with a declared verdict.
 
     Attributes
     ----------
@@ -177,14 +178,14 @@ class Case:
     n_components : int
         Number of components K.
     options : mapping
-        The family's options that describe the mixture, where they are not the defaults.
+        The family's options that describe the mixture, if they are not the defaults.
     verdict : str
-        The verdict that it must reach.
+        The verdict that the comparison must reach.
     draws : int
         Posterior draws of each chain that the case needs for its R-hat and ESS.
     single_start : bool
-        Whether all chains start about MAP: for a posterior of many modes, none of which a chain leaves in time. Its
-        R-hat is then about the mode at MAP only; the report says how chains started.
+        Whether all chains start at the MAP. This is for a posterior with many modes that chains do not leave; its R-hat
+        is then about the mode at the MAP only.
     """
 
     data: str
@@ -196,5 +197,5 @@ class Case:
 
     @property
     def name(self) -> str:
-        """Data, K and options: the folder of its results."""
+        """Data, K and options, joined: the name of the folder of results."""
         return "-".join([self.data, str(self.n_components), *map(str, self.options.values())])

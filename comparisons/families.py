@@ -1,4 +1,4 @@
-"""Families of mixtures, found from the folders ``comparisons/<family>/`` that state a ``FAMILY``."""
+"""Find the families of mixtures: every folder ``comparisons/<family>/`` whose ``__init__.py`` defines ``FAMILY``."""
 
 from importlib import import_module
 from pathlib import Path
@@ -10,9 +10,9 @@ from models.shown import shown
 
 
 def family_names() -> tuple[str, ...]:
-    """Return the names of the folders of `comparisons` that state a ``FAMILY``, in alphabetical order.
+    """Return the names of all families, in alphabetical order.
 
-    No folder is imported. One that is added to ``comparisons.__path__`` counts too.
+    No family is imported. Folders in all of ``comparisons.__path__`` are searched.
     """
     files = (file for root in comparisons.__path__ for file in Path(root).glob("*/__init__.py"))
     return tuple(sorted({file.parent.name for file in files if "\nFAMILY = " in file.read_text(encoding="utf-8")}))
@@ -31,12 +31,12 @@ def family_classes() -> list[type[Family]]:
 
 
 def family_of(family: str | Family, **options: Any) -> Family:
-    """Return the family of this name with these options, or a family that was made before as it is.
+    """Return the family of this name with these options; a Family is returned unchanged.
 
     Raises
     ------
     ValueError
-        If there is no such family, an option belongs to another one, or options come beside a family with its own.
+        If there is no such family, an option belongs to another family, or options are given with a Family.
     TypeError
         If an option belongs to no family.
     """
@@ -48,12 +48,14 @@ def family_of(family: str | Family, **options: Any) -> Family:
 
 
 def family_of_fit(fit: Any) -> Family:
-    """Return the family of a mixture fitted by EM, with its options: as `fit` was given them, or else as set before.
+    """Return the family of a mixture fitted by EM, with the options of the fit.
+
+    Options come from the call of `fit`, or else from the estimator's settings.
 
     Raises
     ------
     ValueError
-        If it is no mixture fitted by EM, or some of its parameters were held fixed, which the PyMC models do not know.
+        If it is no mixture fitted by EM, or some parameters were held fixed, which the PyMC models do not support.
     """
     parameters = getattr(fit, "parameters_", None)
     for family in family_classes():
@@ -67,7 +69,7 @@ def family_of_fit(fit: Any) -> Family:
 
 
 def family_of_prior(prior: Any, **options: Any) -> Family:
-    """Return the family that a prior belongs to; options of the mixture that the prior has too are taken from it."""
+    """Return the family of a prior, with options; options of the mixture that the prior has are taken from it."""
     for family in family_classes():
         if isinstance(prior, family.prior_types):
             of_mixture = [option.name for option in family.options if not option.of_data]
@@ -78,7 +80,7 @@ def family_of_prior(prior: Any, **options: Any) -> Family:
 
 
 def refuse(family: type[Family], name: str, value: Any) -> None:
-    """Raise an error that says which families take an option that this one does not."""
+    """Raise an error about an option that this family does not take; name the families that do."""
     owners = [repr(other.name) for other in family_classes() if name in {option.name for option in other.options}]
     if owners:
         raise ValueError(f"{name} belongs to family {' and '.join(owners)}, got {shown(value)} for {family.name!r}")

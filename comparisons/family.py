@@ -1,7 +1,8 @@
-"""What a family of mixtures brings to a comparison: one subclass of `Family` in each folder ``comparisons/<family>/``.
+"""The base class of families of mixtures: what a comparison needs to know about each of them.
 
-The class is the ``FAMILY`` of its folder (:mod:`comparisons.families`). Importing it loads NumPy and little else, so
-that a command knows its options at once; EM and PyMC are loaded when they are used.
+Each folder ``comparisons/<family>/`` has a subclass of `Family`, called ``FAMILY`` (:mod:`comparisons.families`).
+Importing it loads NumPy and little else, so that a command knows its options at once. EM and PyMC are imported when
+they are used.
 """
 
 from abc import ABC, abstractmethod
@@ -18,41 +19,41 @@ from models.validation import Array, data_matrix
 
 Point = dict[str, Array]
 Change = Callable[[Point], Point]
-PRECISE = {"tol": 1e-12, "max_iter": 100_000}  # EM where its answer is held to another's
-NEARLY = 1e-5  # what rounding to 32 bits may do to a sum, or to two equal numbers
+PRECISE = {"tol": 1e-12, "max_iter": 100_000}  # settings of EM for estimates that are compared with others
+NEARLY = 1e-5  # relative error of numbers that were rounded to 32 bits
 
 
 class Family(ABC):
-    """The pair of a PyMC model and an EM estimator, with the few things that differ between families.
+    """The pair of a PyMC model and an EM estimator, with what differs between families.
 
     Parameters
     ----------
     **options
-        By the names of `options`; each is an attribute of that name.
+        Values of the `options`, by name; each becomes an attribute.
 
     Attributes
     ----------
     name, title : str
-        Name of the folders, and what the mixture is called in a sentence.
+        Name of the folders, and name of the mixture in sentences.
     options : tuple of Option
-        What this family's constructor, `compare` and the command line take for it.
+        Options of the constructor, of `compare` and of the command line.
     quantity_label : str
-        What figures call the components' first parameter, such as "rate".
+        Label of the components' first parameter in figures, such as "rate".
     estimator_name : str
-        EM's estimator, by its name in `em`.
+        Name of the estimator in `em`.
     prior_types : tuple of type
-        Its priors, whose ``parameters_type`` it takes; ``prior_families`` names the weakly informative ones.
+        Types of priors. The first one gives ``parameters_type``; ``prior_families`` names the weakly informative ones.
     quantities : tuple of Quantity
-        The declared arrays: weights, then what locates the components, then the rest.
+        The declared arrays: weights, then the locations of the components, then the rest.
     categorical : bool
-        Whether a feature has levels, words or whole numbers, and is no number.
+        Whether the values of a feature are levels (words or whole numbers), and no amounts.
     conjugate_with_missing : bool
-        Whether a conjugate prior stays conjugate where cells are missing.
+        Whether a conjugate prior stays conjugate if cells are missing.
     datasets, cases : mapping of callable, tuple of Case
-        Built-in data sets by name, and the standard cases with their verdicts, the default of the command line first.
+        Built-in data sets by name; and the standard cases with their verdicts, the command line's default first.
     calibrations : mapping of dict
-        By name, arguments of :class:`comparisons.calibration.simulations.Setting`. The first is also run without its
-        Jacobian, which must be caught.
+        By name, arguments of :class:`comparisons.calibration.simulations.Setting`. The first one is also run without
+        its Jacobian, and must fail then.
     """
 
     name: ClassVar[str]
@@ -87,7 +88,7 @@ class Family(ABC):
     @property
     @abstractmethod
     def quantities(self) -> tuple[Quantity, ...]:
-        """The declared arrays of a mixture with these options."""
+        """The declared arrays of a mixture with these options, in order."""
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -95,7 +96,7 @@ class Family(ABC):
         return tuple(quantity.name for quantity in self.quantities)
 
     def __repr__(self) -> str:
-        """The call that makes it."""
+        """The call that makes this family."""
         given = {**self.of_data, **self.of_mixture}
         return f"{type(self).__name__}({', '.join(f'{name}={shown(value)}' for name, value in given.items())})"
 
@@ -111,22 +112,22 @@ class Family(ABC):
 
     @property
     def of_conjugate(self) -> dict[str, Any]:
-        """The options that Gibbs sampling and mean field take, by name; the prior says the covariances' structure."""
+        """The options that Gibbs sampling and mean field take, by name; the prior has the covariances' structure."""
         return self.of_data
 
     def of_samples(self, X: Any, names: Sequence[str] | None = None) -> tuple[Self, Array]:
-        """Return the family with options that the data decide, and the samples as numbers (n, D), NaN where missing."""
+        """Return the family, with options that the data determine, and the samples (n, D), NaN where missing."""
         return self, data_matrix(X, missing=True, names=names)
 
     def of_rows(self, kept: np.ndarray) -> Self:
-        """Return the family for some rows (n,) of the data: options of each cell lose those of the rest."""
+        """Return the family for the kept rows (a mask (n,)) of the data: options with a value for each cell are cut."""
         cells = {name: np.asarray(value) for name, value in self.of_data.items() if np.ndim(value) == 2}
         rows = {name: value[kept] for name, value in cells.items() if len(value) == len(kept)}
         return type(self)(**{**self.of_data, **self.of_mixture, **rows}) if rows else self
 
     @classmethod
     def case(cls, data: str, n_components: int | None, options: Mapping[str, Any]) -> Case:
-        """Return the declared case of these data; with another K or other options only agreement is declared."""
+        """Return the standard case with these data, K and options; if there is none, a case that declares "agree"."""
         shapes = {o.name: o.default for o in cls.options if not o.of_data}
         asked = {name: options[name] for name in shapes if options.get(name, shapes[name]) != shapes[name]}
         for case in cls.cases:
@@ -138,19 +139,19 @@ class Family(ABC):
 
     @abstractmethod
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
-        """Return the weakly informative prior of one of the ``prior_families``; the first when none is given."""
+        """Return the weakly informative prior of the named one of the ``prior_families``."""
 
     @property
     def prior_counts(self) -> tuple[str, ...]:
-        """Numbers of a prior that count pseudo-samples."""
+        """Names of the prior's numbers that count pseudo-samples."""
         return ("concentration",)
 
     def is_conjugate(self, prior: Any, missing: bool) -> bool:
-        """Whether the posterior of the parameters, given labels and data with or without missing cells, is closed."""
+        """Whether the posterior of the parameters given labels has a closed form; ``missing`` if cells are missing."""
         return prior.conjugate and (self.conjugate_with_missing or not missing)
 
     def caution(self, X: Array, prior: Any, n_components: int, names: Sequence[str] | None = None) -> str:
-        """Return what to beware of in a posterior of these data under this prior, or nothing."""
+        """Return a warning about the posterior of these data under this prior, or ""."""
         return ""
 
     def estimator(self, **settings: Any) -> Any:
@@ -158,13 +159,13 @@ class Family(ABC):
         return getattr(import_module("em"), self.estimator_name)(**self.of_data, **self.of_mixture, **settings)
 
     def frame(self, X: Array, names: Sequence[str]) -> Any:
-        """Return samples as a frame that carries the names of features, and of levels."""
+        """Return samples as a frame with the names of features, and of levels."""
         import pandas as pd
 
         return pd.DataFrame(X, columns=list(names))
 
     def named_estimator(self, **settings: Any) -> Any:
-        """Return an EM estimator of what `frame` returns."""
+        """Return an EM estimator for the frame of `frame`."""
         return self.estimator(**settings)
 
     # Models and densities ---------------------------------------------------------------------------------------------
@@ -179,11 +180,11 @@ class Family(ABC):
         return self.model.build_model(X, n_components, prior, **self.of_data, **self.of_mixture)
 
     def build_marginal_model(self, X: Array, n_components: int, prior: Any, precise: bool = False) -> Any:
-        """Return the PyMC model with z summed out; ``precise`` asks for more digits where that takes longer."""
+        """Return the PyMC model with z summed out; ``precise`` asks for more digits, at the cost of time."""
         return self.model.build_marginal_model(X, n_components, prior, **self.of_data, **self.of_mixture)
 
     def for_search(self, model: Any, X: Array, n_components: int, prior: Any) -> tuple[Any, Change, Change]:
-        """Return what an optimiser is given: a model in units that suit it, and how points go into these and back."""
+        """Return a model in units suited to an optimiser, and two functions that map points to these units and back."""
         return model, dict, dict
 
     def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
@@ -191,7 +192,7 @@ class Family(ABC):
         return import_module(f"em.{self.name}").e_step(X, parameters, **self.of_data)
 
     def rounded(self, parameters: Any) -> Any:
-        """Return parameters as far from these as those whose density arithmetic computes in their place may be."""
+        """Return parameters that differ from these by the rounding error of the density's computation."""
         return parameters
 
     @abstractmethod
@@ -203,7 +204,7 @@ class Family(ABC):
         return self.model.draw_parameters(prior, n_components, n_features, rng)
 
     def simulate(self, draw: Point, n_samples: int, rng: np.random.RandomState) -> Array:
-        """Return simulated samples (n, D) of the mixture with these parameters."""
+        """Return samples (n, D), simulated from the mixture with the parameters of a draw."""
         parameters = self.parameters_type(**draw, **self.of_mixture)
         return np.asarray(self.model.simulate(parameters, n_samples, **self.of_data, random_state=rng)[0])
 
@@ -214,10 +215,10 @@ class Family(ABC):
     # Draws and estimates ----------------------------------------------------------------------------------------------
 
     def shaped(self, draws: Mapping[str, Array]) -> Point:
-        """Return the parameters' draws (S, K, ...) of any sampler, checked to be what their names say.
+        """Check draws (S, K, ...) of any sampler, and return the parameters in the declared shapes.
 
-        A single feature may lack its axis; weights and symmetric matrices that are so within the rounding of 32 bits
-        are made so to the last bit.
+        The axis of a single feature may be missing. Weights that sum to one, and matrices that are symmetric, within
+        the rounding of 32 bits are corrected to float64.
         """
         shaped = {quantity.name: as_declared(quantity, draws[quantity.name]) for quantity in self.quantities}
         self.check_weights(shaped)
@@ -237,8 +238,8 @@ class Family(ABC):
     def conjugate_gaps(self, parameters: Any, n_samples: float, prior: Any) -> tuple[Point, Point]:
         """Return how far MLE and MAP lie from the posterior mean, in posterior sd, when the labels are known.
 
-        With labels known each component is the conjugate K = 1 case, with N_k = n weights_k samples, and both gaps are
-        closed forms. They are the part of the distance that arithmetic explains.
+        With known labels each component is the conjugate K = 1 case with N_k = n weights_k samples, and both gaps have
+        closed forms. This is the gap one expects even with known labels.
 
         Returns
         -------
@@ -247,36 +248,39 @@ class Family(ABC):
         """
 
     def inside(self, parameters: Any) -> Point:
-        """Return parameters with what is on the boundary moved inside by 1e-12."""
+        """Return parameters as arrays; entries on the boundary are moved inside by 1e-12."""
         return parameters.inside()
 
     def mean_response(self, draws: dict[str, Array]) -> Array:
-        """Return Σ_k π_k p_kd, or Σ_k π_k μ_kd, of each draw, shape (S, D): known even where components are not."""
+        """Return Σ_k π_k p_kd, or Σ_k π_k μ_kd, of each draw, shape (S, D).
+
+        It is identified even if the components are not.
+        """
         return np.asarray(np.einsum("sk,skd->sd", draws["weights"], draws[self.parameter_names[1]]))
 
     def response_is_mean(self, parameters: Any) -> bool:
-        """Return whether `mean_response` is the mean of a sample, or of its levels' shares, at any parameters."""
+        """Return whether `mean_response` is the mean of a sample, or the shares of its levels, at any parameters."""
         return False
 
     def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
-        """Return how many pseudo-samples the prior weighs in each component, and their mean (D,), if that is judged."""
+        """Return the number of the prior's pseudo-samples in each component, and their mean (D,)."""
         return 0.0, np.zeros(X.shape[1])
 
     @abstractmethod
     def anywhere(self, fit: Any, rng: np.random.RandomState) -> Any:
-        """Return random parameters from which EM may reach another maximum of a likelihood that has many."""
+        """Return random parameters, from which EM may reach another one of many maxima."""
 
     def draw_data(self, ax: Any, comparison: Any) -> None:
-        """Draw the data with what EM and the posterior say about it, by ``comparisons/<family>/figure.py``."""
+        """Draw the data with EM's estimates and the posterior, by ``comparisons/<family>/figure.py``."""
         import_module(f"comparisons.{self.name}.figure").draw_data(ax, comparison)
 
     def labels(self, feature_names: Sequence[str]) -> Labels:
-        """Return what tables, figures and draws call the places of a dim, such as "feature", by dim."""
+        """Return the labels of the entries of a dim, such as "feature", by dim; for tables, figures and draws."""
         return labels_of_features(feature_names)
 
 
 def as_declared(quantity: Quantity, draws: Array) -> Array:
-    """Return draws (S, ...) of a declared array in its support; of a single feature they may lack its axis."""
+    """Check that draws (S, ...) of a declared array lie in its support; add the axis of a single feature if missing."""
     if quantity.dims[-1] == "feature" and draws.ndim == len(quantity.dims):
         draws = draws[..., None]
     if draws.ndim != 1 + len(quantity.dims):
@@ -289,7 +293,7 @@ def as_declared(quantity: Quantity, draws: Array) -> Array:
 def conjugate_gaps_of_weights(weights: Array, n_samples: float, concentration: float) -> tuple[Array, Array]:
     """Return the gaps of π_k = N_k / n (MLE) and (N_k + a - 1) / (n + K(a-1)) (MAP) from (N_k + a) / (n + K a), in sd.
 
-    The posterior sd is sqrt(π_k (1 - π_k) / n); a single component has none, and no gap.
+    The posterior sd is sqrt(π_k (1 - π_k) / n). The weight of a single component has sd 0; its gap is 0.
     """
     K = len(weights)
     sd = np.sqrt(weights * (1 - weights) / n_samples)

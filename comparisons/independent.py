@@ -1,4 +1,4 @@
-"""The pair of a mixture of independent exponential features: what follows from its steps (:mod:`em.steps`)."""
+"""The pair of a mixture of independent exponential-family features; most of it follows from its :mod:`em.steps`."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -14,9 +14,9 @@ from models.validation import Array
 
 
 class IndependentFamily(Family):
-    """Base of the pairs whose family is a :class:`em.steps.Steps`; a subclass names its priors and estimator.
+    """Base class of pairs whose formulas are a :class:`em.steps.Steps`; a subclass names its priors and estimator.
 
-    Where cells have sizes, their name is an option, unless the subclass declares its own.
+    If cells have sizes, such as numbers of trials, the sizes are an option, unless the subclass declares its options.
     """
 
     def __init_subclass__(cls, **named: Any) -> None:
@@ -44,9 +44,9 @@ class IndependentFamily(Family):
 
     @override
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
-        """Return the prior scaled to the data where the class has such a one, or its defaults.
+        """Return a prior scaled to the data, if its class has a ``weakly_informative``; else its defaults.
 
-        Rates under a Gamma prior have about those of a single component.
+        A Gamma prior is centred at the rates of a single component.
         """
         prior_type = self.prior_types[0]
         if hasattr(prior_type, "weakly_informative"):
@@ -87,7 +87,7 @@ class IndependentFamily(Family):
 
     @override
     def conjugate_gaps(self, parameters: Any, n_samples: float, prior: Any) -> tuple[Point, Point]:
-        """Gaps of the conjugate posterior whose statistics are those that N_k = n π_k samples have on average."""
+        """Return the gaps of the conjugate posterior with the expected statistics of N_k = n π_k samples."""
         from em.steps.rows import Statistics
 
         counts = np.maximum(parameters.weights * n_samples, 1)
@@ -115,7 +115,7 @@ class IndependentFamily(Family):
 
     @override
     def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
-        """Return the prior's weight n0 and mean m0 in the posterior mean (n0 m0 + t x) / (n0 + t) of x seen t times."""
+        """Return n0 and m0 of the posterior mean (n0 m0 + t x) / (n0 + t), given t samples of mean x."""
         from em.steps.rows import Statistics
 
         size = self.mean_size(X.shape[1])

@@ -1,4 +1,4 @@
-"""The installed command: ``mixture-twins gmm mine.csv`` is ``python -m comparisons.gmm --data mine.csv``."""
+"""The installed command: ``mixture-twins gmm mine.csv`` runs ``python -m comparisons.gmm --data mine.csv``."""
 
 import runpy
 import sys
@@ -19,7 +19,7 @@ WITHOUT_DATA = "calibration", "cases", "coursework"
 
 
 def main() -> None:
-    """Run a command by its name; its first argument may be the data. Exit code 2 if there is none of this name."""
+    """Run a command by its name; its first argument may be the data. Exit with code 2 if the name is unknown."""
     given = sys.argv[1:]
     if not given or given[0] in ("-h", "--help"):
         print(usage())
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def usage() -> str:
-    """Return the names of all commands with what they do."""
+    """Return the names of all commands with their descriptions."""
     families = {name: f"{family_class(name).title}: EM beside PyMC, with a verdict" for name in family_names()}
     rows = [f"  {name:14s} {what}" for name, what in (families | OTHERS).items()]
     head = f"Usage: {NAME} COMMAND [DATA] [OPTIONS], such as {NAME} gmm mine.csv --components 3"

@@ -1,7 +1,7 @@
-"""How features are drawn in a comparison: the data with what EM and the posterior say about them.
+"""Draw the features of a comparison, with EM's estimates and the posterior.
 
-A single feature has its density or shares along a line (:func:`draw_line`), more independent features have profiles of
-each component's parameter.
+A single feature is drawn as density, or as shares of its values, along a line (:func:`draw_line`). Several independent
+features are drawn as profiles of each component's parameter.
 """
 
 from typing import Any
@@ -15,22 +15,22 @@ from em.plots.profiles import blocks_of, name_places
 from models.labels import label
 from models.validation import Array
 
-MOST_VALUES = 4096  # that are worth a bar each
+MOST_VALUES = 4096  # up to which each value has a bar
 
 
 def draw_line(ax: Axes, comparison: Any, at: Array, marker: str = "") -> None:
-    """Draw p(x | θ) of a single feature: of 40 draws, and of the reference with its parts π_k p(x | θ_k).
+    """Draw p(x | θ) of a single feature: for 40 draws, and for the reference with its parts π_k p(x | θ_k).
 
     Parameters
     ----------
     ax : Axes
-        Where to draw.
+        The axes to draw on.
     comparison : Comparison
-        Of one feature.
+        A comparison of data with one feature.
     at : ndarray, shape (m,)
-        Values x.
+        The values x.
     marker : str
-        Matplotlib's name of a marker at each value.
+        Matplotlib's marker at each value.
     """
     density, draws = comparison.family.log_joint(at[:, None]), comparison.stacked
     every = max(1, len(draws["weights"]) // 40)
@@ -45,7 +45,7 @@ def draw_line(ax: Axes, comparison: Any, at: Array, marker: str = "") -> None:
 
 
 def draw_profile(ax: Axes, comparison: Any) -> None:
-    """Draw one feature as observed and fitted shares of its values, more as profiles of each component's parameter."""
+    """Draw a single feature as observed and fitted shares of its values; several as profiles of the parameters."""
     if comparison.X.shape[1] == 1 and (values := _values(comparison)) is not None:
         observed = comparison.X[~np.isnan(comparison.X)].astype(int)
         values = np.arange(max(values.max(), observed.max()) + 1.0)
@@ -73,7 +73,7 @@ def draw_profile(ax: Axes, comparison: Any) -> None:
 
 
 def _values(comparison: Any) -> Array | None:
-    """Return the values that the single feature takes, where its cells have one size and the values are countable."""
+    """Return the values of a single feature if they are countable and all cells have one size; else None."""
     family = comparison.family
     if any(np.ndim(value) == 2 for value in family.of_data.values()):
         return None

@@ -176,7 +176,7 @@ def test_a_simulation_without_an_interval_is_a_miss_and_is_counted():
     assert found.coverage == [
         {"parameter": "means[0, 0]", "posterior": 1.0, "MLE": 0.25, "n_MLE": 2, "Laplace": None, "n_Laplace": 0}
     ]
-    assert "a missing interval counts as a miss: by MLE up to 50.0% of a parameter's are missing" in repr(found)
+    assert "an interval counts as not covered: MLE has none in up to 50.0% of the simulations of" in repr(found)
     assert "by Laplace" not in repr(found)
 
 

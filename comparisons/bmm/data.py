@@ -68,7 +68,7 @@ CASES = (
     Case("digits-binary", 10, single_start=True),
     Case("digits-counts", 2),  # from K = 3 on, one restart in ten finds the best maximum; at 10 one in hundreds
 )
-# Every prior is fixed before any data are simulated.
+# All priors are fixed before data are simulated.
 PRIOR = BMMPrior(np.array(4.0), np.array([1.5, 1.5, 1.5, 1.5, 2.0]), np.full(5, 1.5))
 CALIBRATIONS: dict[str, dict[str, Any]] = {
     "bernoulli": {"prior": PRIOR, "n_samples": 150, "n_features": 5},

@@ -1,14 +1,14 @@
-"""Simulation-based calibration: whether a sampler draws from the posterior of the model that made the data.
+"""Simulation-based calibration: test whether a sampler draws from the posterior of the model that made the data.
 
-Draw a truth θ* from the prior and data X from θ*. Then θ* is itself a draw from p(θ | X), so that among L independent
-draws θ_1, ..., θ_L of a correct sampler the rank of f(θ*, X) is uniform on 0, ..., L, whatever the function f. Over
-many simulations the ranks are tested for uniformity; whatever fails shows an error in the model's density, in the
-sampler, or in the truth's simulation. :func:`comparisons.calibration.simulations.quantities` lists the functions f.
+Draw a truth θ* from the prior, and data X from θ*. Then θ* is a draw from p(θ | X). So among L independent draws θ_1,
+..., θ_L of a correct sampler, the rank of f(θ*, X) is uniform on 0, ..., L, for every function f. The ranks of many
+simulations are tested for uniformity. If a test fails, the model's density, the sampler, or the simulation of the truth
+is wrong. :func:`comparisons.calibration.simulations.quantities` lists the functions f.
 
-Two samplers are held to this test: "NUTS" on the marginal PyMC model, as in a comparison of these data, compiled once
-for all simulations; and, where the prior is conjugate, the Gibbs sampler of :mod:`em.gibbs`. Beside each stand the
-coverages of its 95 % intervals and of EM's, by maximum likelihood and by Laplace's approximation at MAP: over data from
-the prior a posterior's must be 95 %, EM's is what large samples make of it.
+Two samplers are tested: "NUTS" on the marginal PyMC model, compiled once for all simulations, and, if the prior is
+conjugate, the Gibbs sampler of :mod:`em.gibbs`. The coverage of 95 % intervals is reported too: of the posterior, of
+maximum likelihood, and of Laplace's approximation at the MAP. Over data from the prior, the posterior's must be 95 %;
+those of EM approach 95 % only for large samples.
 
 From the command line: ``python -m comparisons.calibration``.
 
@@ -36,8 +36,8 @@ MIN_SIMULATIONS = 20
 
 
 def check_sizes(n_simulations: int, workers: int, random_state: int) -> None:
-    """Raise a ValueError unless there are enough simulations, and a process and a seed."""
+    """Raise a ValueError if there are too few simulations, or no process or seed."""
     if count_at_least_one("n_simulations", n_simulations) < MIN_SIMULATIONS:
-        raise ValueError(f"n_simulations must be at least {MIN_SIMULATIONS} to tell anything, got {n_simulations}")
+        raise ValueError(f"n_simulations must be at least {MIN_SIMULATIONS} for a test, got {n_simulations}")
     count_at_least_one("workers", workers)
     count_at_least("random_state", random_state, 0)

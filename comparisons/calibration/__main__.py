@@ -27,13 +27,14 @@ def main(
     workers: Annotated[int, typer.Option(help="Processes.")] = 2,
     out: Annotated[Path, typer.Option(help="Folder for tables and figures.")] = Path("results/calibration"),
 ) -> None:
-    """Calibrate every model under every prior: NUTS, the Gibbs sampler where it applies, and two broken densities.
+    """Calibrate every model under every prior: NUTS, the Gibbs sampler where it applies, and some broken densities.
 
-    One line each: whether the ranks of the truth are uniform (family-wise alpha 0.01 over all lines; p is multiplied
-    by the number of tests), and the least and largest coverage of 95 % intervals over the parameters. Exit code 0 when
-    all are calibrated and the broken ones are caught, 1 when not, 2 for bad input. Written to the out folder as they
-    come, for each line: the table of all quantities (.txt), the figure with simultaneous bands (.png), the ranks (.nc,
-    for ArviZ).
+    Each line says whether the ranks of the truth are uniform (family-wise alpha 0.01 over all lines; p is multiplied by
+    the number of tests), and gives the smallest and largest coverage of 95 % intervals over the parameters. For each
+    line, the out folder receives a table of all quantities (.txt), a figure with simultaneous bands (.png) and the
+    ranks (.nc, for ArviZ).
+
+    Exit code: 0 if all samplers are calibrated and all broken densities are detected, 1 if not, 2 for bad input.
     """
     known = [f"{family.name}-{name}" for family in family_classes() for name in family.calibrations]
     with bad_input_exits():
@@ -45,7 +46,7 @@ def main(
 
 
 def _run(names: list[str], folder: Path, **settings: Any) -> bool:
-    """Run the settings of these names, print and write what came of each; return whether all is as it must be."""
+    """Run settings by name, print and write the result of each; return whether all results are as expected."""
     from comparisons.calibration.result import KINDS
     from comparisons.calibration.simulations import BROKEN, LEVEL, SETTINGS
     from comparisons.calibration.steps import calibrate
@@ -59,7 +60,7 @@ def _run(names: list[str], folder: Path, **settings: Any) -> bool:
         of_name = run(samplers=("NUTS", "Gibbs") if SETTINGS[name].has_gibbs else ("NUTS",))
         if name in BROKEN:
             of_name[NO_JACOBIAN] = run(jacobian=False)["NUTS"]
-        for sampler, calibration in of_name.items():  # as it comes: the whole takes long
+        for sampler, calibration in of_name.items():  # shown at once, because all settings take long
             p = f"least p of {len(calibration.p_values)}: {min(calibration.p_values.values()):.2g}"
             console.print(f"{name}, {sampler}: {calibration.seconds:.0f} s, {p}", style="dim", highlight=False)
             calibration.save(folder, f"{name}-{sampler.replace(' ', '-')}")

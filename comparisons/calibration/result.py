@@ -1,4 +1,4 @@
-"""The result of a calibration: ranks of the truth, their test, coverage of intervals; as table, figure and files."""
+"""The result of a calibration: ranks of the truth, their test and coverage of intervals, as table, figure and files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,27 +23,27 @@ KINDS = ("posterior", "MLE", "Laplace")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Calibration:
-    """What came of many simulations with one sampler; printing it shows the table.
+    """The result of many simulations with one sampler; printing it shows the table.
 
     Attributes
     ----------
     sampler : str
         "NUTS" or "Gibbs".
     ranks : Dataset
-        Rank of the truth among the draws, between 0 and 1, one variable (simulation,) for each quantity.
+        Rank of the truth among the draws, scaled to 0 to 1: one variable (simulation,) for each quantity.
     p_values : dict
-        That a correct sampler has ranks no more even than these, by quantity: truncated Cauchy combinations of the
-        order statistics' p-values (`arviz_stats`). They are right near 0, and never above 1/2.
+        By quantity, the p-value of the test of uniformity: truncated Cauchy combinations of the order statistics'
+        p-values (`arviz_stats`). They are exact near 0, and never above 1/2.
     coverage : list of dict
-        One row per parameter: share of the simulations whose 95 % interval holds the truth, by posterior, MLE and
-        Laplace, and n_MLE and n_Laplace, how many have an interval; one that has none, such as an MLE on the edge, does
-        not hold the truth. None where no simulation has one.
+        One row per parameter: the share of simulations whose 95 % interval covers the truth, by posterior, MLE and
+        Laplace, and the numbers of simulations with an interval, n_MLE and n_Laplace. A simulation without an interval,
+        such as an MLE on the boundary, counts as not covered. None if no simulation has an interval.
     ess : ndarray, shape (S,)
-        Smallest bulk effective sample size of the quantities, of each simulation; of L draws that were kept.
+        Smallest bulk effective sample size over the quantities, of the L draws of each simulation.
     n_divergent : int
         Number of divergent transitions in all simulations.
     seconds : float
-        What it took.
+        Time that the simulations took.
     """
 
     sampler: str
@@ -60,17 +60,17 @@ class Calibration:
         return self.ranks.sizes["simulation"]
 
     def passed(self, n_tests: int | None = None) -> bool:
-        """Whether no quantity is uneven, with a chance of at most 0.01 that one of ``n_tests`` is by chance.
+        """Whether the ranks of all quantities pass the test of uniformity, with a family-wise alpha of 0.01.
 
         Parameters
         ----------
         n_tests : int or None
-            Number of tests that the alarm is for; ``None`` is the number of these.
+            Number of tests in the family; ``None`` takes the number of quantities.
         """
         return min(self.p_values.values()) * (n_tests or len(self.p_values)) > ALPHA
 
     def ranges(self) -> list[str]:
-        """Return the least and the largest coverage over the parameters, by posterior, MLE and Laplace, as text."""
+        """Return the smallest and largest coverage over the parameters as text, by posterior, MLE and Laplace."""
         rates = [[row[kind] for row in self.coverage if row[kind] is not None] for kind in KINDS]
         return [f"{min(of_kind):.3f}-{max(of_kind):.3f}" if of_kind else "" for of_kind in rates]
 
@@ -87,14 +87,14 @@ class Calibration:
         for kind in KINDS[1:]:
             fewest = min((row[f"n_{kind}"] for row in self.coverage if row[f"n_{kind}"]), default=self.n_simulations)
             if share := 1 - fewest / self.n_simulations:
-                missing = f"by {kind} up to {share:.1%} of a parameter's are missing"
-                sentence += f"\na missing interval counts as a miss: {missing}"
+                missing = f"{kind} has none in up to {share:.1%} of the simulations of a parameter"
+                sentence += f"\na parameter without an interval counts as not covered: {missing}"
         return "\n".join([*table_lines(rows), sentence])
 
     def plot(self) -> Any:
-        """Draw how far the ranks' distribution functions are from uniform; return the figure.
+        """Draw the empirical distribution functions of the ranks minus that of a uniform; return the figure.
 
-        All curves of the figure together stay in its bands with a probability of about 0.99, if the sampler is correct.
+        If the sampler is correct, all curves stay inside the bands with a probability of about 0.99.
         """
         import matplotlib.pyplot as plt
 
@@ -105,7 +105,7 @@ class Calibration:
         fig, axes = plt.subplots(rows, 4, layout="constrained", sharex=True, sharey=True, **shape)
         for ax, name in zip(axes.flat, names, strict=False):
             ax.fill_between(x, low, high, color="0.88", step="post")
-            ranks = np.repeat(np.sort(self.ranks[name].to_numpy()), 2)  # just before a jump, and after
+            ranks = np.repeat(np.sort(self.ranks[name].to_numpy()), 2)  # twice: before and after each jump
             ax.plot([0, *ranks, 1], [0, *(np.arange(1, 2 * n + 1) // 2 / n - ranks), 0], linewidth=1)
             ax.set_title(f"{name}, p = {self.p_values[name]:.2g}", fontsize=9)
         for ax in axes.flat[len(names) :]:
@@ -115,7 +115,7 @@ class Calibration:
         return fig
 
     def save(self, folder: Path, stem: str) -> None:
-        """Write table (.txt) and ranks (.nc, for ArviZ), then the figure (.png); each is whole or not there."""
+        """Write table (.txt) and ranks (.nc, for ArviZ), then the figure (.png), without partial files."""
         with written_whole(folder) as hidden:
             xr.DataTree.from_dict({"prior_sbc": self.ranks}).to_netcdf(hidden / f"{stem}.nc", engine="h5netcdf")
             (hidden / f"{stem}.txt").write_text(f"{self!r}\n", encoding="utf-8")
@@ -123,7 +123,7 @@ class Calibration:
 
 
 def summary(sampler: str, simulated: Sequence[Simulation], ranked: Sequence[Ranks], seconds: float) -> Calibration:
-    """Test the ranks for uniformity and count the intervals that hold the truth."""
+    """Test the ranks for uniformity, and count the intervals that cover the truth."""
     names = list(ranked[0].ranks)
     ranks = xr.Dataset({name: ("simulation", [of.ranks[name] for of in ranked]) for name in names})
     p_values = {str(name): float(p) for name, p in ranks.azstats.uniformity_test(dim="simulation")[0].items()}
@@ -141,7 +141,7 @@ def summary(sampler: str, simulated: Sequence[Simulation], ranked: Sequence[Rank
 
 @lru_cache
 def _bands(n: int, alpha: float) -> tuple[Array, Array, Array]:
-    """Return x and simultaneous bands of the distribution function of n uniform ranks, minus x."""
+    """Return x, and simultaneous bands of the empirical distribution function of n uniform ranks, minus x."""
     from arviz_stats.ecdf_utils import ecdf_pit  # `plot_ecdf_pit(method="envelope")` of arviz-plots 1.3 raises
 
     x, _, low, high = ecdf_pit(np.linspace(0, 1, n), 1 - alpha, n_simulations=int(10 / alpha))

@@ -1,9 +1,9 @@
-"""One simulation of a calibration: a truth from the prior, data from the truth, EM's answers and what is ranked.
+"""One simulation of a calibration: a truth from the prior, data from the truth, EM's estimates, and quantities to rank.
 
-:func:`quantities` lists what is ranked. Each is a function of parameters and data, the same one for the truth and for
-the draws: label-free quantities as they are, and parameters after an alignment that knows the data only. It puts the
-components where EM's MAP has them, the distances measured in units fixed beforehand. Had the truth a say in it, as when
-draws are aligned to the truth, it would no longer be a draw like the others.
+:func:`quantities` lists the ranked quantities. Each is a function of parameters and data, the same for the truth and
+the draws. Parameters are aligned to EM's MAP first, with distances in units that are fixed beforehand. So the alignment
+depends on the data only. An alignment to the truth would depend on the truth, which would then not be exchangeable with
+the draws.
 """
 
 from collections.abc import Mapping
@@ -32,18 +32,18 @@ N_PRIOR_DRAWS = 400
 
 @dataclass(frozen=True)
 class Setting:
-    """A model, a prior that is fixed before any data are simulated, and the shape of the data.
+    """A model, a prior that is fixed before data are simulated, and the shape of the data.
 
     Parameters
     ----------
     prior : prior of a family
-        The prior; it says which family, and of which structure.
+        The prior; it determines the family, and the structure of covariances.
     n_components, n_samples, n_features : int
         Numbers of components K, of samples n and of features D.
     options : mapping
         The family's options that the prior does not have, such as ``{"n_trials": 12}``.
     share_missing : float, default 0
-        Share of the cells that are never observed: the same cells in all simulations, at least one left in each row.
+        Share of missing cells. The same cells are missing in all simulations; each row keeps at least one.
     """
 
     prior: Any
@@ -85,19 +85,19 @@ class Setting:
 
     @cached_property
     def scale(self) -> Array:
-        """Units (E,) of the entries of a component: the distance of the quartiles of draws from the prior."""
+        """Units (E,) of the entries of a component: the interquartile range of draws from the prior."""
         rng = np.random.RandomState(0)
         entries = np.concatenate([self.entries_of_components(single(self.draw(rng))) for _ in range(N_PRIOR_DRAWS)])
         low, high = np.quantile(entries, [0.25, 0.75], axis=(0, 1))
         return np.where(high > low, high - low, 1.0)  # the weight of a single component does not vary
 
     def entries_of_components(self, points: Point) -> Array:
-        """Return all entries of each component side by side, shape (S, K, E); what they share is none of them."""
+        """Return the E entries of each component, shape (S, K, E), without quantities that components share."""
         arrays = [points[quantity.name] for quantity in self.family.quantities if not quantity.shared]
         return np.concatenate([array.reshape(len(array), self.n_components, -1) for array in arrays], axis=2)
 
     def orders(self, reference: Any, points: Point) -> np.ndarray:
-        """Return the orders (S, K) that put the components of points (S, ...) where the reference has them."""
+        """Return the orders (S, K) that match the components of points (S, ...) with those of the reference."""
         centre = self.entries_of_components(single(reference))[0]
         return pivot(self.entries_of_components(points), centre, self.scale).orders
 
@@ -108,24 +108,24 @@ SETTINGS = {
     for name, arguments in family.calibrations.items()
 }
 BROKEN = tuple(f"{family.name}-{next(iter(family.calibrations))}" for family in family_classes() if family.calibrations)
-"""Settings that are shown to fail without their Jacobian, the first of each family."""
+"""The first setting of each family; it is also run without its Jacobian, and must fail then."""
 
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """A truth, its data, and what EM makes of the data alone.
+    """A truth, its data, and EM's estimates.
 
     Attributes
     ----------
     truth : parameters
-        What the data were drawn from, components as EM's MAP has them.
+        The parameters that the data were drawn from, with components in the order of EM's MAP.
     X : ndarray, shape (n, D)
         Data.
     reference : parameters
-        EM's MAP, under the prior if it is conjugate, else under the data's weakly informative one.
+        EM's MAP: under the prior if it is conjugate, else under a weakly informative prior for the data.
     covered : dict
-        By kind ("MLE", "Laplace"), whether the 95 % interval of a parameter holds the truth, by the parameter's name;
-        none if there is no such maximum.
+        By kind ("MLE", "Laplace") and name of the parameter, whether the 95 % interval covers the truth. A kind without
+        a maximum is left out.
     """
 
     truth: Any
@@ -135,7 +135,7 @@ class Simulation:
 
 
 def simulate(setting: Setting, rng: np.random.RandomState) -> Simulation:
-    """Draw a truth and data, and fit these by EM."""
+    """Draw a truth and data, and fit the data by EM."""
     truth = setting.draw(rng)
     X = setting.simulate(truth, rng)
     of_em = {"n_components": setting.n_components, "max_iter": 10_000, "random_state": int(rng.randint(2**31))}
@@ -152,16 +152,16 @@ def simulate(setting: Setting, rng: np.random.RandomState) -> Simulation:
 
 
 def covers(intervals: Uncertainty, truth: Any) -> dict[str, bool]:
-    """Return whether intervals hold the truth, by the parameter's name; those that are none are left out."""
+    """Return whether intervals cover the truth, by the parameter's name; empty intervals are left out."""
     rows = zip(intervals.names, intervals.low, entries_of(truth, 1.0).values, intervals.high, strict=True)
     return {name: bool(low <= value <= high) for name, low, value, high in rows if low < high}
 
 
 def quantities(setting: Setting, simulation: Simulation, points: Point) -> dict[str, Array]:
-    """Return what is ranked, each (S,): label-free quantities of points (S, ...), then their aligned parameters.
+    """Return the ranked quantities of points (S, ...), each (S,): label-free quantities, then aligned parameters.
 
-    Label-free are log p(X | θ), the entropy of the weights, the weights in ascending order but the smallest, which the
-    others determine, and the co-clustering Σ_k r_1k r_2k of the first two samples.
+    Label-free quantities are log p(X | θ); the entropy of the weights; the sorted weights without the smallest, which
+    the others determine; and the co-clustering Σ_k r_1k r_2k of the first two samples.
     """
     log_joint = setting.family.log_joint(simulation.X)(points)(slice(0, setting.n_samples))
     together = softmax(log_joint[:, :, :2], axis=1).prod(axis=2).sum(axis=1)
@@ -182,10 +182,10 @@ def quantities(setting: Setting, simulation: Simulation, points: Point) -> dict[
 
 
 def rank_of_first(values: Array, rng: np.random.RandomState) -> float:
-    """Return the rank of the first of L + 1 values among the others, in (0, 1); uniform if it is one like them.
+    """Return the rank of the first of L + 1 values among the others, in (0, 1); uniform if all are exchangeable.
 
-    It is (rank + u) / (L + 1), with u uniform, so that the ranks 0, ..., L share the interval evenly; where others
-    equal the first to the last bit, its rank is drawn among theirs.
+    It is (rank + u) / (L + 1), with u uniform, so that the ranks 0, ..., L share the interval evenly. If other values
+    equal the first, its rank is drawn among the tied ranks.
     """
     below, ties = (values[1:] < values[0]).sum(), (values[1:] == values[0]).sum()
     return float((below + rng.uniform() * (ties + 1)) / len(values))

@@ -1,4 +1,4 @@
-"""The samplers of a calibration, on many data sets: NUTS with one compilation, and the Gibbs sampler, all at once."""
+"""Run samplers on many simulated data sets: NUTS, compiled once, and the Gibbs sampler, on all data sets at once."""
 
 import multiprocessing
 from collections.abc import Iterator, Sequence
@@ -17,12 +17,12 @@ from em.process.blas import one_blas_thread
 
 TUNE, DRAWS, THIN = 150, 300, 3
 GIBBS_TUNE, GIBBS_DRAWS, GIBBS_THIN = 300, 2000, 20
-_simulator: "_Simulator"  # of a worker process
+_simulator: "_Simulator"  # set in each worker process
 
 
 @dataclass(frozen=True, eq=False)
 class Ranks:
-    """Ranks of the truth among the draws of one simulation, in (0, 1), and what the sampler says of itself."""
+    """Ranks of the truth among the draws of one simulation, in (0, 1), with ESS and divergences of the sampler."""
 
     ranks: dict[str, float]
     ess: float
@@ -31,7 +31,7 @@ class Ranks:
 
 def _ranked(setting: Setting, simulation: Simulation, draws: Point, rng: Any, n_divergent: int = 0) -> Ranks:
     """Rank the truth among draws (L, ...)."""
-    import arviz as az  # slow to import, and a process without NUTS does not need it
+    import arviz as az  # slow to import; a process without NUTS does not need it
 
     truth = simulation.truth.arrays()
     points = {name: np.concatenate([truth[name][None], values]) for name, values in draws.items()}
@@ -43,7 +43,7 @@ def _ranked(setting: Setting, simulation: Simulation, draws: Point, rng: Any, n_
 
 
 class _Simulator:
-    """Simulations of one setting, in one process: the density is compiled once."""
+    """Simulate data sets of one setting in one process; the density is compiled once."""
 
     def __init__(self, setting: Setting, nuts: bool, jacobian: bool) -> None:
         self.setting, self.density = setting, None
@@ -57,7 +57,7 @@ class _Simulator:
                 self.density = UnconstrainedDensity(model, jacobian=jacobian, any_data=True)
 
     def run(self, seed: int) -> tuple[Simulation, Ranks | None]:
-        """Simulate, fit by EM and, where NUTS is asked for, draw."""
+        """Simulate data, fit them by EM, and draw by NUTS if it is asked for."""
         rng = np.random.RandomState(seed)
         with one_blas_thread():
             simulation = simulate(self.setting, rng)
@@ -75,13 +75,13 @@ class _Simulator:
 def simulations(
     setting: Setting, seeds: Sequence[int], nuts: bool, jacobian: bool, workers: int
 ) -> Iterator[tuple[Simulation, Ranks | None]]:
-    """Yield the simulation of each seed, with the ranks among draws of NUTS: from this process, or from several."""
+    """Yield the simulation of each seed, with the ranks among draws of NUTS, from this process or several ones."""
     if workers == 1:
         yield from map(_Simulator(setting, nuts, jacobian).run, seeds)
         return
     context = multiprocessing.get_context("spawn")  # a fork would share JAX's threads
     with ProcessPoolExecutor(workers, context, _start_worker, (setting, nuts, jacobian)) as pool:
-        yield from pool.map(_run_in_worker, seeds)  # on an interrupt it cancels those that have not begun
+        yield from pool.map(_run_in_worker, seeds)  # an interrupt cancels simulations that have not begun
 
 
 def _start_worker(*settings: Any) -> None:
@@ -94,7 +94,7 @@ def _run_in_worker(seed: int) -> tuple[Simulation, Ranks | None]:
 
 
 def gibbs_ranks(setting: Setting, simulated: Sequence[Simulation], random_state: int) -> list[Ranks]:
-    """Run a chain of the Gibbs sampler on the data of each simulation, all at once, from EM's most probable labels."""
+    """Run one Gibbs chain for each simulation, all at once, from EM's most probable labels; rank the truths."""
     rng, family = np.random.RandomState(random_state), setting.family
     mixtures = [conjugate_mixture(one.X, setting.prior, **family.of_conjugate) for one in simulated]
     mixture = type(mixtures[0]).stacked(mixtures)

@@ -1,4 +1,4 @@
-"""Run many simulations, each with a truth of its own, through the samplers."""
+"""Run a calibration: simulate many data sets, draw by each sampler, and test the ranks of the truths."""
 
 from collections.abc import Sequence
 from time import perf_counter
@@ -24,22 +24,22 @@ def calibrate(
     workers: int = 1,
     progress: bool = False,
 ) -> dict[str, Calibration]:
-    """Run many simulations, each with a truth of its own, through the samplers.
+    """Test samplers by simulation: many data sets, each with its own truth.
 
     Parameters
     ----------
     setting : Setting
         Model, prior and shape of the data.
     samplers : sequence of {"NUTS", "Gibbs"}
-        What to hold to the test, on the same simulations; Gibbs needs a conjugate prior, and no missing Gaussian cell.
+        Samplers to test, on the same simulations. Gibbs needs a conjugate prior, and no missing Gaussian cell.
     n_simulations : int, default 500
         Number of simulations.
     jacobian : bool, default True
-        False leaves the Jacobian of the unconstrained scale out of NUTS's density: an error, for showing that it is
-        caught.
+        False leaves the Jacobian of the unconstrained scale out of NUTS's density: a deliberate error, to show that the
+        test detects it.
     random_state : int, default 0
-        Seed; a simulation has the same truth, data and draws of NUTS whatever the number of simulations and workers.
-        Gibbs draws for all simulations at once, and its draws depend on their number.
+        Seed. The truths, data and draws of NUTS do not depend on the number of simulations or workers. Gibbs draws for
+        all simulations at once, so its draws depend on their number.
     workers : int, default 1
         Number of processes.
     progress : bool, default False
@@ -53,7 +53,7 @@ def calibrate(
     Raises
     ------
     ValueError
-        If a sampler is none, or does not fit the setting, or there are fewer than 20 simulations.
+        If a sampler is unknown or does not apply to the setting, or there are fewer than 20 simulations.
 
     Examples
     --------

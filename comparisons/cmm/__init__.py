@@ -33,7 +33,7 @@ class CMM(IndependentFamily):
     options = (Option("levels", None, "Numbers of levels, such as 4,4,2; default: the data's own", parse=parse_levels),)
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
     levels: Any
-    words: Sequence[Sequence[Any]] = ()  # what the samples call the levels
+    words: Sequence[Sequence[Any]] = ()  # names of the levels in the samples
 
     @property
     @override

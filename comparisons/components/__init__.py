@@ -1,15 +1,15 @@
-"""How many components? EM's criteria, cross-validation of the posterior and the evidence side by side, for each K.
+"""Compare numbers of components K by EM's criteria, by cross-validation of the posterior, and by the evidence.
 
 ===========  =========================================================================================
 BIC, ICL     of maximum likelihood (:func:`em.select`); smaller is better
 elpd         leave-one-out cross-validation by Pareto-smoothed importance sampling (`arviz.loo`), of the
              likelihood with labels summed out, one value per row; larger is better
-evidence     log p(X) by Chib's identity from Gibbs draws (:mod:`comparisons.evidence`) where the prior is
+evidence     log p(X) by Chib's identity from Gibbs draws (:mod:`comparisons.evidence`) if the prior is
              conjugate, else by sequential Monte Carlo (:mod:`comparisons.evidence.smc`); larger is better
 ===========  =========================================================================================
 
-They ask different things: BIC is an approximation of -2 log p(X) under a prior worth one row; elpd is about the density
-of a new row, and hardly falls when K grows, for components that are not needed do little harm.
+The criteria answer different questions. BIC approximates -2 log p(X) under a prior worth one row. elpd is about the
+density of a new row; it hardly falls when K grows, because superfluous components do little harm to it.
 
 From the command line: ``python -m comparisons.components --data faithful --max-components 4``.
 """

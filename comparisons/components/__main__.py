@@ -21,7 +21,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for the figure.")] = Path("results"),
     **options: Any,
 ) -> None:
-    """Compare numbers of components: BIC, ICL, leave-one-out, evidence; a table, and a figure in the out folder.
+    """Compare numbers of components by BIC, ICL, leave-one-out and evidence; write the figure to the out folder.
 
     Exit code 0, or 2 for bad input.
     """

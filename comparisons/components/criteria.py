@@ -1,4 +1,4 @@
-"""The criteria of each number of components: BIC, ICL, leave-one-out cross-validation and evidence."""
+"""Compute the criteria of each number of components: BIC, ICL, leave-one-out cross-validation and evidence."""
 
 from collections.abc import Iterable
 from typing import Any, get_args
@@ -55,18 +55,18 @@ def compare_components(
     n_components : iterable of int, default range(1, 5)
         Numbers of components to compare.
     prior : prior of the family or None
-        One prior for every K; ``None`` takes the family's weakly informative one for each. A concentration below 1,
-        under which there is no MAP to start NUTS from, wants the sampler "gibbs".
+        One prior for every K; ``None`` takes the family's weakly informative one for each K. A concentration below 1
+        needs the sampler "gibbs", because NUTS starts at the MAP, which does not exist then.
     sampler : {"nuts", "gibbs"}
-        Where the draws for cross-validation come from. "gibbs" compiles nothing, and wants a conjugate prior.
+        Sampler of the draws for cross-validation. "gibbs" compiles nothing, and needs a conjugate prior.
     evidence : bool
-        Whether to run SMC, on the PyMC model, where Chib's identity does not apply.
+        Whether to run SMC on the PyMC model, if Chib's identity does not apply.
     particles : int
         SMC's particles; it runs ``chains`` times.
     progress : Progress or None
         Where to report progress; ``None`` is silent.
     **settings
-        ``draws``, ``tune``, ``chains``, ``n_init`` and ``random_state``, as for :func:`comparisons.compare`; and, where
+        ``draws``, ``tune``, ``chains``, ``n_init`` and ``random_state``, as for :func:`comparisons.compare`; and, if
         the family is given by its name, its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
 
     Examples
@@ -83,7 +83,7 @@ def compare_components(
     if not (numbers := list(n_components)):
         raise ValueError("n_components must name at least one number of components, got none")
     count_at_least_one("particles", particles)
-    needs_map = sampler == "nuts"  # its chains start there
+    needs_map = sampler == "nuts"  # NUTS starts at the MAP
     problems = [prepare(X, family, K, prior, needs_map=needs_map, **settings) for K in numbers]
     first, progress = problems[0], progress or Progress()
     if sampler == "gibbs" and not first.conjugate:
@@ -110,7 +110,7 @@ def compare_components(
 def _row(
     problem: Problem, fit: Candidate, density: LogJoint, sampler: str, particles: int, progress: Progress
 ) -> tuple[dict[str, Any], Array]:
-    """Return one row of the table and elpd of each sample."""
+    """Return one row of the table, and the elpd of each sample."""
     K, prior, options = problem.n_components, problem.prior, problem.family.of_conjugate
     of_em = {name: getattr(fit, name) for name in ("log_likelihood", "bic", "icl", "has_maximum", "status")}
     row = {"n_components": K, **of_em, **dict.fromkeys(("log_evidence", "log_evidence_se", "chib", "chib_se"))}
@@ -165,14 +165,14 @@ def pointwise_log_likelihood(draws: xr.DataTree, density: LogJoint) -> xr.DataAr
 
 
 def _leave_one_out(draws: xr.DataTree, values: xr.DataArray) -> tuple[dict[str, Any], Array]:
-    """Return elpd, its se, p and the number of bad Pareto k, from log p(x_i | θ_s); and elpd of each row.
+    """Return elpd, its standard error, p and the number of bad Pareto k, from log p(x_i | θ_s); and elpd of each row.
 
-    The relative efficiency is that of p(x_i | θ) itself, averaged over rows: labels cannot touch it.
+    The relative efficiency is that of p(x_i | θ), averaged over rows; it is label-free.
     """
     n_draws = values.sizes["chain"] * values.sizes["draw"]
     ess = az.ess(xr.Dataset({"x": np.exp(values - values.max(("chain", "draw")))}), method="mean")["x"]
     groups = {"posterior": draws["posterior"].to_dataset(), "log_likelihood": xr.Dataset({"x": values})}
-    with without_expected_warnings:  # large shape parameters are counted instead
+    with without_expected_warnings:  # large Pareto k are counted instead of warned about
         loo = az.loo(xr.DataTree.from_dict(groups), pointwise=True, reff=min(1.0, float(ess.mean()) / n_draws))
     bad = int((loo.pareto_k > GOOD_K).sum())
     values_of = {"elpd": float(loo.elpd), "elpd_se": float(loo.se), "p_loo": float(loo.p), "n_bad_k": bad}

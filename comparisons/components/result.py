@@ -1,4 +1,4 @@
-"""What :func:`comparisons.components.compare_components` returns: a table that prints itself, and its picture."""
+"""The result of :func:`comparisons.components.compare_components`: a table, and its figure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -37,12 +37,12 @@ class ByComponents(Tabular):
     table : list of dict
         n_components, log_likelihood, bic, icl, elpd, elpd_se, p_loo, elpd_difference (from the best) and its se,
         n_bad_k (rows with Pareto k above 0.7), rhat (the largest of label-free quantities), chib and chib_se
-        (log p(X) by Chib's identity; None where the prior is not conjugate or a Gaussian cell is missing), log_evidence
-        and log_evidence_se (by SMC; None where Chib's identity applies, or it was not asked for), status of the ML fit.
+        (log p(X) by Chib's identity; None if the prior is not conjugate or a Gaussian cell is missing), log_evidence
+        and log_evidence_se (by SMC; None if Chib's identity applies, or SMC was not asked for), status of the ML fit.
     pointwise : ndarray, shape (number of K, n)
         elpd of each row.
     caution : str
-        What to beware of in the posteriors, such as that they are improper.
+        A warning about the posteriors, such as that they are improper; or "".
     """
 
     table: list[dict[str, Any]]
@@ -50,7 +50,7 @@ class ByComponents(Tabular):
     caution: str = ""
 
     def __repr__(self) -> str:
-        """The table as plain text; a star at the best of each column."""
+        """The table as plain text; a star marks the best value of each column."""
         columns = [column for column in COLUMNS if any(row[column[1]] is not None for row in self.table)]
         best = {criterion: self.best(criterion) for criterion in CRITERIA}
         rows = [
@@ -67,7 +67,7 @@ class ByComponents(Tabular):
         return "\n".join([*lines, "; ".join(notes), *OF_COLUMNS, *caution])
 
     def best(self, criterion: str) -> int | None:
-        """Return the number of components that is best by bic, icl, elpd, log_evidence or chib; None where none is."""
+        """Return the best number of components by bic, icl, elpd, log_evidence or chib; None if none was computed."""
         if criterion not in CRITERIA:
             raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {shown(criterion)}")
         of_em = criterion in ("bic", "icl")

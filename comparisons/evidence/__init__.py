@@ -1,16 +1,17 @@
-"""The evidence p(X) of a conjugate mixture from Gibbs draws of its labels: Chib's identity, parameters integrated out.
+"""Estimate the evidence p(X) of a conjugate mixture from Gibbs draws of its labels, by Chib's identity.
 
-For any θ* chosen without the draws of z that are averaged over, and indeed any distribution of z in the numerator,
+The parameters are integrated out. For any θ* that does not depend on the draws of z in the average,
 
     1 / p(X) = E_{z | X}[ p(z | X, θ*) / p(X, z) ],    p(z | X, θ*) = Π_i r_{i z_i} at θ*
 
-with log p(X, z) in closed form (:mod:`comparisons.evidence.exact`). The nearer the numerator is to p(z | X), the less
-the ratio varies: for each chain it is averaged over 20 draws θ* of the other chains. (Draws of its own would have their
-z in the average, where the ratio is at its largest, and p(X) would come out too small: by a nat on faithful, K = 3.)
+with log p(X, z) in closed form (:mod:`comparisons.evidence.exact`). The identity holds for any distribution of z in the
+numerator; the closer it is to p(z | X), the less the ratio varies. So for each chain the numerator is averaged over 20
+draws θ* of the other chains. (Draws of the same chain would be correlated with its z, where the ratio is largest, and
+the estimate of p(X) would be too small: by a nat on faithful, K = 3.)
 
-A Gibbs sampler that does not switch labels sees one of K! copies of the posterior; with p(z | X, θ*) averaged over the
-K! labellings of θ* too, the average over one copy is that over all, and nothing is lost (Berkhof, van Mechelen &
-Gelman 2003). With T_jk = Σ_i 1[z_i = j] log r_ik that sum over labellings is the permanent of exp T, found in 2^K K
+A Gibbs sampler that does not switch labels explores one of K! copies of the posterior. Averaging p(z | X, θ*) over the
+K! labellings of θ* corrects for this: the average over one copy is then the average over all (Berkhof, van Mechelen &
+Gelman 2003). With T_jk = Σ_i 1[z_i = j] log r_ik, the sum over labellings is the permanent of exp T, which takes 2^K K
 steps instead of K!.
 
 References
@@ -33,8 +34,8 @@ from comparisons.evidence.exact import log_joint_of_labels
 from em.families import conjugate_mixture
 from models.validation import Array
 
-STARS = 20
-IMPOSSIBLE = -1e12  # for log 0, which has no products
+STARS = 20  # draws θ* in the average
+IMPOSSIBLE = -1e12  # stands for log 0, because 0 times -inf is NaN
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,11 @@ class Evidence:
     Attributes
     ----------
     log_evidence : float
-        Logarithm of the average over independent runs of estimates of p(X).
+        Logarithm of the average of the estimates of p(X) by independent runs.
     standard_error : float
-        From the scatter of the runs.
+        Standard error of ``log_evidence``, from the scatter of the runs.
     runs : tuple of float
-        log p(X) of each.
+        log p(X) by each run.
     """
 
     log_evidence: float
@@ -57,7 +58,7 @@ class Evidence:
 
 
 def combined(runs: Any) -> Evidence:
-    """Return the average of independent estimates of p(X), given as logarithms."""
+    """Average independent estimates of p(X), given as logarithms."""
     runs = np.asarray(runs, dtype=np.float64)
     shares = np.exp(runs - runs.max())
     error = shares.std(ddof=1) / shares.mean() / np.sqrt(len(runs)) if len(runs) > 1 else np.nan
@@ -65,23 +66,23 @@ def combined(runs: Any) -> Evidence:
 
 
 def chib_evidence(X: ArrayLike, draws: Mapping[str, Array], prior: Any, **size: Any) -> Evidence:
-    """Return the evidence from what :func:`em.gibbs.gibbs` drew.
+    """Return the evidence, estimated from draws of :func:`em.gibbs.gibbs`.
 
     Parameters
     ----------
     X : array_like, shape (n, D)
         Samples.
     draws : mapping
-        Arrays (chains, draws, ...) by name, with z. A single chain is taken as two, its halves.
+        Arrays (chains, draws, ...) by name, with z. A single chain is split into two halves.
     prior : MixturePrior
-        The prior that they were drawn under; it must be conjugate and treat components alike.
+        The prior of these draws; it must be conjugate and treat components alike.
     **size
-        Sizes of the cells where the family has some, such as ``n_trials`` or ``exposure``: a number, (D,) or (n, D).
+        Sizes of the cells if the family has them, such as ``n_trials`` or ``exposure``: a number, (D,) or (n, D).
 
     Raises
     ------
     ValueError
-        If the prior is not conjugate or tells components apart, or the draws are not those of these data.
+        If the prior is not conjugate or does not treat components alike, or the draws do not belong to these data.
 
     Examples
     --------
@@ -121,7 +122,10 @@ def chib_evidence(X: ArrayLike, draws: Mapping[str, Array], prior: Any, **size: 
 
 
 def _log_numerator(z: np.ndarray, log_joint: Array) -> Array:
-    """Return log p(z | X, θ*), averaged over θ* and over its labellings, of labels (S, n); log_joint is (θ*, K, n)."""
+    """Return log p(z | X, θ*) of labels (S, n), averaged over θ* and over the labellings of θ*.
+
+    ``log_joint`` has the shape (number of θ*, K, n).
+    """
     n_stars, K, _ = log_joint.shape
     log_r = log_joint - logsumexp(log_joint, axis=1, keepdims=True)
     log_r = np.maximum(log_r, IMPOSSIBLE).reshape(n_stars * K, -1).T
@@ -133,8 +137,9 @@ def _log_numerator(z: np.ndarray, log_joint: Array) -> Array:
 def _log_permanent(T: Array) -> Array:
     """Return log Σ_σ Π_j exp T_jσ(j) over the permutations σ, of matrices (S, K, K).
 
-    Row by row: the sum over the ways to give the first rows the columns of a set is, over the column of the last of
-    them, the sum for the set without it (Bellman's and Held and Karp's recursion).
+    By the recursion of Bellman and of Held and Karp: the sum over all assignments of the first m rows to a set of m
+    columns is a sum over the column k of row m, of exp T_mk times the sum for the first m - 1 rows and the set without
+    k.
     """
     K = T.shape[-1]
     of_sets = np.zeros((2**K, len(T)))

@@ -1,6 +1,6 @@
-"""The exact posterior of a mixture of a few samples: every label vector z is looked at, nothing is sampled.
+"""Compute the exact posterior of a mixture of a few samples, by enumerating all label vectors z.
 
-Under a conjugate prior the parameters integrate out, so that with n samples and K components
+Under a conjugate prior the parameters integrate out. With n samples and K components,
 
     p(X, z) = p(z) p(X | z),        p(X) = Σ_z p(X, z)           K^n label vectors
     p(z)    = Γ(Σa) / Γ(n + Σa) Π_k Γ(N_k + a_k) / Γ(a_k)        Dirichlet-multinomial, N_k samples with label k
@@ -16,9 +16,9 @@ G_p(ν, Ψ) = log Γ_p(ν/2) - ν/2 log|Ψ| and p the side length of Ψ (1 for a
     BMM        Σ_id log C(m_id, x_id) + Σ_kd { log B(b_d + s_kd, c_d + f_kd) - log B(b_d, c_d) }
 
 with s and f the successes and failures of component k. Each is the log normaliser of the conjugate posterior of
-:mod:`em.families`, less the prior's, plus the base measure; the tests hold them to one-by-one predictive densities and
-to quadrature. All that depends on the samples of one component is computed once for each of the 2^n sets of samples and
-looked up (:class:`Sets`). It is the reference for Gibbs sampling, variational inference, NUTS and SMC.
+:mod:`em.families` minus that of the prior, plus the base measure; the tests compare them with products of predictive
+densities and with quadrature. What depends on the samples of one component is computed once for each of the 2^n subsets
+of samples (:class:`Sets`). The result is the reference for Gibbs sampling, variational inference, NUTS and SMC.
 
 References
 ----------
@@ -40,18 +40,18 @@ from models.shown import one_line
 from models.validation import Array, count_at_least_one, data_matrix
 
 MOST_SAMPLES = 12
-MOST_LABELLINGS = 2e7  # K = 4 with 12 samples; some seconds
+MOST_LABELLINGS = 2e7  # K = 4 with 12 samples, which takes some seconds
 BATCH = 2**19
 
 
 class Sets:
-    """Marginal likelihood and posterior means of all sets of samples, each the samples of one of K components.
+    """Marginal likelihood and posterior means of every subset of samples, as the samples of one of K components.
 
-    A component's conjugate posterior has the log normaliser A, and with base measure h::
+    If A is the log normaliser of a component's conjugate distribution, and h the base measure::
 
         log p(X_set) = A(posterior) - A(prior) + Σ_i log h(x_i)
 
-    A "tied" covariance is shared, so that there A is taken of all components together.
+    Components share a "tied" covariance; A is then that of all components together.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ class Sets:
     concentration : ndarray, shape (K,)
         Concentration a of the prior.
     members : ndarray, shape (2^n, n)
-        Which samples belong to each set, as 0 and 1; sets are written as whole numbers, bit i for sample i.
+        1 where a sample belongs to a subset, else 0. Subset s contains sample i if bit i of the integer s is 1.
     """
 
     def __init__(self, mixture: Any, n_components: int) -> None:
         n = len(mixture.X)
         self.concentration = a = np.broadcast_to(mixture.prior.concentration, n_components)
         self.members = (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(np.float64)
-        mixture = replace(mixture, prior=replace(mixture.prior, concentration=1.0))  # a set has the weights of no one
+        mixture = replace(mixture, prior=replace(mixture.prior, concentration=1.0))  # weights are handled below
         self.posterior = mixture.posterior_of_sets(self.members[..., None], n_components)
         before = mixture.posterior(np.zeros((n, n_components))).log_normaliser()
         self._constant = gammaln(a.sum()) - gammaln(a.sum() + n)
@@ -84,7 +84,7 @@ class Sets:
             self._of_sets += log_prob[:, None]
 
     def log_joint(self, labels: np.ndarray) -> Array:
-        """Return log p(X, z), shape (batch,), of the sets (batch, K) that z makes."""
+        """Return log p(X, z), shape (batch,), of label vectors given as K subsets each, shape (batch, K)."""
         of_components = (of_sets[own] for of_sets, own in zip(self._of_sets.T, labels.T, strict=True))
         log_joint = np.asarray(self._constant + sum(of_components))
         return log_joint + self.posterior.joined(labels).log_normaliser() if self.posterior.shared else log_joint
@@ -95,9 +95,9 @@ class Sets:
         return float(logsumexp([logsumexp(self.log_joint(labels)) for labels in parts]))
 
     def means(self, of_sets: Array) -> dict[str, Array]:
-        """Return posterior means by name, from the probability (K, sets) that a set is component k's.
+        """Return posterior means by name, given the probability (K, 2^n) that component k has a subset of samples.
 
-        A mean is NaN where it does not exist for a set that has a positive probability.
+        A mean is NaN if it does not exist for a subset of positive probability.
         """
         means = {}
         for name, mean in self.posterior.mean().items():
@@ -109,7 +109,7 @@ class Sets:
 
 
 def labellings(n: int, K: int) -> Iterator[np.ndarray]:
-    """Yield all K^n label vectors in batches, each as the K sets of samples that its labels make, shape (batch, K)."""
+    """Yield all K^n label vectors in batches, each vector as the subsets of its K components, shape (batch, K)."""
 
     def sets_of(samples: range) -> np.ndarray:
         sets = np.zeros((1, K), dtype=np.int64)
@@ -127,8 +127,7 @@ def labellings(n: int, K: int) -> Iterator[np.ndarray]:
 class ExactPosterior:
     """The posterior of a mixture, by enumeration.
 
-    Labels have no meaning of their own: under a prior that treats components alike, what belongs to one component has
-    the same mean for all of them.
+    Labels are exchangeable: under a prior that treats components alike, all components have the same posterior mean.
 
     Attributes
     ----------
@@ -159,10 +158,10 @@ class ExactPosterior:
         Parameters
         ----------
         points : array_like, shape (m, D)
-            Where to evaluate.
+            The new points.
         **size
-            Sizes of the cells where the family has some, such as ``n_trials`` or ``exposure``: a number, (D,) or
-            (m, D). Without them they are as in X, where all its rows had the same.
+            Sizes of the cells if the family has them, such as ``n_trials`` or ``exposure``: a number, (D,) or (m, D).
+            By default they are those of X, if all rows of X have the same.
         """
         points, D = data_matrix(points, "points", missing=True), self._mixture.X.shape[1]
         if points.shape[1] != D:
@@ -172,7 +171,7 @@ class ExactPosterior:
 
 
 def exact_posterior(X: ArrayLike, n_components: int, prior: Any, **size: Any) -> ExactPosterior:
-    """Return evidence and posterior means over all K^n label vectors, with no Monte Carlo error.
+    """Return evidence and posterior means, summed over all K^n label vectors, without Monte Carlo error.
 
     Parameters
     ----------
@@ -181,14 +180,14 @@ def exact_posterior(X: ArrayLike, n_components: int, prior: Any, **size: Any) ->
     n_components : int
         Number of components K.
     prior : MixturePrior
-        A conjugate prior; it says which family, and of which covariance structure.
+        A conjugate prior; it determines the family, and the structure of covariances.
     **size
-        Sizes of the cells where the family has some, such as ``n_trials`` or ``exposure``: a number, (D,) or (n, D).
+        Sizes of the cells if the family has them, such as ``n_trials`` or ``exposure``: a number, (D,) or (n, D).
 
     Raises
     ------
     ValueError
-        If there are too many label vectors, the prior is not conjugate, or X is not what the family takes.
+        If there are too many label vectors, the prior is not conjugate, or X is illegal for the family.
 
     Examples
     --------
@@ -218,7 +217,7 @@ def exact_posterior(X: ArrayLike, n_components: int, prior: Any, **size: Any) ->
 
 
 def log_joint_of_labels(X: ArrayLike, z: ArrayLike, n_components: int, prior: Any, **size: Any) -> Array:
-    """Return log p(X, z) in nats, shape (S,), parameters integrated out, for any number of samples.
+    """Return log p(X, z) in nats, shape (S,), with the parameters integrated out, for any number of samples.
 
     Parameters
     ----------
@@ -231,7 +230,7 @@ def log_joint_of_labels(X: ArrayLike, z: ArrayLike, n_components: int, prior: An
     prior : MixturePrior
         A conjugate prior.
     **size
-        Sizes of the cells where the family has some, such as ``n_trials``: a number, (D,) or (n, D).
+        Sizes of the cells if the family has them, such as ``n_trials``: a number, (D,) or (n, D).
     """
     K, mixture = count_at_least_one("n_components", n_components), conjugate_mixture(X, prior, **size)
     mixture.check_fits(K)
@@ -244,6 +243,6 @@ def log_joint_of_labels(X: ArrayLike, z: ArrayLike, n_components: int, prior: An
 
 
 def _log_normaliser(posterior: Any) -> Array:
-    """Return that of the weights, log B(a), and of the components, shape (...)."""
+    """Return the log normaliser of weights, log B(a), plus that of components, shape (...)."""
     a = posterior.concentration
     return np.asarray(gammaln(a).sum(axis=-1) - gammaln(a.sum(axis=-1)) + posterior.log_normaliser())

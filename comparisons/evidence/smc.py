@@ -1,28 +1,28 @@
-"""The evidence p(X) of a marginal PyMC model by sequential Monte Carlo, with all particles evaluated at once.
+"""Estimate the evidence p(X) of a marginal PyMC model by sequential Monte Carlo, with all particles evaluated at once.
 
-S particles go from the prior p(θ) to the posterior by way of p(θ) p(X | θ)^β, with the inverse temperature β from 0 to
-1 (Del Moral, Doucet & Jasra 2006). Each stage, from β to β', has three steps::
+S particles move from the prior p(θ) to the posterior through the densities p(θ) p(X | θ)^β, with the inverse
+temperature β from 0 to 1 (Del Moral, Doucet & Jasra 2006). Each stage, from β to β', has three steps::
 
-    reweight    w_s = p(X | θ_s)^(β' - β),    β' such that half of the particles count;    p(X) = Π (1/S Σ_s w_s)
+    reweight    w_s = p(X | θ_s)^(β' - β),    β' such that the effective sample size is S / 2;    p(X) = Π (1/S Σ_s w_s)
     resample    particles in proportion to w
-    move        Metropolis steps that leave p(θ) p(X | θ)^β' as it is
+    move        Metropolis steps that leave p(θ) p(X | θ)^β' invariant
 
-`pymc.sample_smc` does the same, but calls the model once per particle and step: 160 s for nine samples, two components
-and two runs of 1000 particles, where this takes 8 s. And the space is folded.
+`pymc.sample_smc` does the same, but calls the model once per particle and step: it takes 160 s for nine samples, two
+components and two runs of 1000 particles, and this module 8 s. This module also folds the space.
 
-**Folding.** A prior that treats components alike makes a posterior with K! copies of every mode. The evidence is the
-integral over all of them; a sampler that stays in one copy, or a model that orders its components under the same
-unordered prior, loses up to log K! nats. Here nothing is lost. As p(X | θ) does not change when labels do,
+**Folding.** Under a prior that treats components alike, the posterior has K! copies of every mode. The evidence is the
+integral over all of them. A sampler that stays in one copy loses up to log K! nats; so does a model that orders its
+components under the same unordered prior. Since p(X | θ) does not depend on the labels,
 
     p(X) = E_prior[p(X | θ)] = E_folded prior[p(X | θ)],    folded: components put in order, density K! times as high,
 
-and SMC runs on the folded space, where each mode is there once: prior draws are put in order (of the sum over features
-of the model's first parameter of components and features, on the real line: means, log odds of probs), and proposals
-out of order are refused. The answer is the evidence of the exchangeable model, as
-:mod:`comparisons.evidence.exact` has it.
+and SMC on the folded space, which has each mode once, gives the evidence of the exchangeable model, as does
+:mod:`comparisons.evidence.exact`. Prior draws are put in order, and proposals out of order are rejected. The order is
+that of the model's first parameter with dims for components and features, summed over features on the real line: means,
+or log odds of probs.
 
-With vague priors and more than some ten parameters 1000 particles are few: on faithful, K = 3, four runs of them
-scatter by nats (-1170.4 with a standard error of 1.0; by Chib's identity -1168.1 with 0.1). Read the standard error.
+With vague priors and more than about ten parameters, 1000 particles are too few: on faithful, K = 3, four runs scatter
+by nats (-1170.4 with a standard error of 1.0; by Chib's identity -1168.1 with 0.1). Always read the standard error.
 
 References
 ----------
@@ -42,25 +42,25 @@ from comparisons.posterior.densities import Point, UnconstrainedSpace, jax_funct
 from em.process.blas import one_blas_thread
 from models.validation import Array, count_at_least_one
 
-CELLS = 2**22  # of (particle, row, component) at a time
-MOST_STEPS, LEFT = 25, 0.1
+CELLS = 2**22  # cells (particle, row, component) computed at a time
+MOST_STEPS, LEFT = 25, 0.1  # most pairs of moves in a stage, and the rank correlation with its start that ends it
 
 
 def smc_evidence(
     model: Any, *, draws: int = 1000, chains: int = 4, seed: int = 0, progress: Callable[[float], None] | None = None
 ) -> Evidence:
-    """Return the evidence of a marginal model, each mode counted K! times.
+    """Return the evidence of a marginal model; all K! copies of a mode count.
 
     Parameters
     ----------
     model : pymc.Model
         A marginal model with a proper prior that treats components alike.
     draws, chains : int
-        Particles, and independent runs.
+        Numbers of particles, and of independent runs.
     seed : int
-        The same seed gives the same answer.
+        The same seed gives the same result.
     progress : callable or None
-        Called with the share of the work done, from 0 to 1 in terms of the inverse temperature.
+        Called with the share of the work that is done, from 0 to 1, measured by the inverse temperature.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def smc_evidence(
     for name, value in {"draws": draws, "chains": chains}.items():
         count_at_least_one(name, value)
     rngs = [np.random.default_rng(own) for own in np.random.default_rng(seed).integers(2**30, size=chains)]
-    rngs[0].integers(2**30)  # the one that `pymc.sample_smc` takes: the answers stay those that it gave
+    rngs[0].integers(2**30)  # `pymc.sample_smc` draws this number too; the results of a seed stay the same
     rng = np.random.default_rng(seed)
     runs: list[float] = []
     with one_blas_thread():
@@ -88,7 +88,7 @@ def smc_evidence(
 
 
 class _Targets:
-    """Log prior (with the Jacobian) and log-likelihood of a model, and prior draws with their components in order."""
+    """Log prior (with the Jacobian) and log-likelihood of a model, and ordered draws from its prior."""
 
     def __init__(self, model: Any) -> None:
         import jax
@@ -106,7 +106,7 @@ class _Targets:
         self.location = self.space.split(np.arange(self.space.size))[located].reshape(K, -1)
 
     def log_densities(self, u: Array) -> tuple[Array, Array]:
-        """Return log prior and log-likelihood of vectors (S, p), each (S,); NaN becomes impossible."""
+        """Return log prior and log-likelihood of vectors (S, p), each (S,); NaN becomes -inf."""
         log_prior, log_likelihood = (np.where(np.asarray(part) < np.inf, part, -np.inf) for part in self._both(u))
         return log_prior, log_likelihood
 
@@ -115,7 +115,7 @@ class _Targets:
         return (np.diff(u[:, self.location].sum(axis=2), axis=1) >= 0).all(axis=1)
 
     def permuted(self, point: Point, order: np.ndarray) -> Array:
-        """Return the vector (p,) of a point whose components are put in an order."""
+        """Return the vector (p,) of a point, with its components permuted."""
         moved = {n: values[order] if "component" in self.dims[n] else values for n, values in point.items()}
         return self.space.unconstrain(moved)
 
@@ -129,7 +129,7 @@ class _Targets:
         return np.array([self.permuted(point, np.argsort(of)) for point, of in zip(points, sums, strict=True)])
 
     def check_exchangeable(self, u: Array) -> None:
-        """Raise a ValueError if exchanging two components, or moving all on by one, changes the prior of a draw."""
+        """Raise a ValueError if exchanging two components, or a cyclic shift of all, changes the prior of a draw."""
         K = len(self.location)
         point = {name: values[0] for name, values in self.space.constrain(u[None]).items()}
         orders = np.arange(K), np.r_[1:K, 0], np.r_[np.arange(K)[:2][::-1], 2:K]
@@ -153,7 +153,7 @@ def _stages(targets: _Targets, u: Array, rng: np.random.Generator) -> Iterator[t
 
 
 def _next_beta(beta: float, log_likelihood: Array) -> float:
-    """Return the inverse temperature at which the effective sample size is half the particles, by bisection."""
+    """Return the inverse temperature at which the effective sample size is half the particles, found by bisection."""
     low, high, wanted = beta, 2.0, len(log_likelihood) // 2
     while high - low > 1e-6:
         middle = (low + high) / 2
@@ -168,17 +168,17 @@ def _next_beta(beta: float, log_likelihood: Array) -> float:
 def _move(
     targets: _Targets, beta: float, state: tuple[Array, Array, Array], scale: float, rng: np.random.Generator
 ) -> float:
-    """Move particles, their log prior and log-likelihood in place, and return the step of the walk as it was tuned.
+    """Move particles by Metropolis steps, in place; return the tuned scale of the random walk.
 
-    Random walks and independent proposals take turns, for all particles at once, among vectors whose order is kept. The
-    walk has the covariance of the particles and a step that is tuned to be accepted once in four times; the independent
-    proposal is the normal with their mean and covariance. They go on until no coordinate has a rank correlation above
-    0.1 with where it began, at most 25 of each.
+    Random walks and independent proposals alternate, for all particles at once; both reject vectors that are out of
+    order. The walk has the covariance of the particles, and a scale tuned to an acceptance rate of 1/4. The independent
+    proposal is the normal with the particles' mean and covariance. A stage ends when no coordinate has a rank
+    correlation above 0.1 with its start, at the latest after 25 of each.
     """
     u, log_prior, log_likelihood = state
 
     def share_accepted(proposal: Array, log_ratio: Any) -> float:
-        """Accept or refuse proposals; the ratio is log q(here) - log q(proposal)."""
+        """Accept or reject proposals; return the share accepted. ``log_ratio`` is log q(here) - log q(proposal)."""
         proposed = targets.log_densities(proposal)
         with np.errstate(invalid="ignore"):
             gain = proposed[0] + beta * proposed[1] - log_prior - beta * log_likelihood

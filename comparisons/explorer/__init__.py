@@ -1,12 +1,12 @@
-"""EM stepped by hand, for the page ``notebooks/explorer.py``: a state, its pictures and its tables.
+"""Step EM by hand, on the page ``notebooks/explorer.py``: a state, its figures and its tables.
 
-:class:`ByHand` holds parameters θ and responsibilities q apart, as EM's proof does (:mod:`em.bound`)::
+:class:`ByHand` keeps parameters θ and responsibilities q separately, as EM's proof does (:mod:`em.bound`)::
 
     log p(X | θ) = Q(θ, q) + H(q) + Σ_i KL(q_i || p(z_i | x_i, θ))
 
-The E-step changes q alone and closes the gap KL; the M-step changes θ alone, raises Q, and opens the gap again. Each
-step calls the function of the library that a user calls. :mod:`comparisons.explorer.pictures` draws the state,
-:mod:`comparisons.explorer.tables` lists its numbers, :mod:`comparisons.explorer.words` says what a step does.
+The E-step changes q only, and closes the gap KL. The M-step changes θ only; it raises Q, and opens the gap again. Each
+step calls a public function of the library. :mod:`comparisons.explorer.pictures` draws the state,
+:mod:`comparisons.explorer.tables` lists its numbers, :mod:`comparisons.explorer.words` explains the steps.
 
 The page: ``marimo run notebooks/explorer.py``, in the dependency group ``explorer``.
 """

@@ -1,4 +1,4 @@
-"""What the page's controls offer, and what they do to its state."""
+"""The choices of the page's controls, and the functions that they call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from models.supports import Index
 
 MOST_SLIDERS = 8
 TICKS = 200
-SHARE = {"flex": "1 1 420px", "min-width": "min(100%, 420px)", "max-width": "100%"}  # CSS of a part of the page
+SHARE = {"flex": "1 1 420px", "min-width": "min(100%, 420px)", "max-width": "100%"}  # CSS of each part of a row
 Setter = Callable[[Callable[[ByHand], ByHand]], None]
 
 
@@ -36,15 +36,15 @@ def choices() -> dict[str, str]:
 
 
 def structures(family: str) -> dict[str, tuple[str, ...]]:
-    """Return the options of a family's mixture that have few values, such as structures of covariances, by name."""
+    """Return the options of a family's mixture with a list of choices, such as structures of covariances, by name."""
     options = family_class(family).options
     return {option.name: option.choices for option in options if option.choices and not option.of_data}
 
 
 def sliders_of(hand: ByHand, component: int) -> list[Slider]:
-    """Return a slider for each number that says where a component lies, at most eight.
+    """Return a slider for each number of a component's location, at most eight.
 
-    It goes over the range of the feature, or from 0 to 1 for a probability.
+    Its range is that of the feature, or from 0 to 1 for a probability.
     """
     quantity, X = hand.moves, hand.X
     labels, values = hand.family.labels(hand.dataset.feature_names), getattr(hand.parameters, quantity.name)
@@ -58,22 +58,22 @@ def sliders_of(hand: ByHand, component: int) -> list[Slider]:
 
 
 def on_press(set_state: Setter, step: str, *arguments: Any) -> Callable[[Any], None]:
-    """Return what a button does: a method of :class:`ByHand`, with these arguments."""
+    """Return the function of a button: call a method of :class:`ByHand` with these arguments."""
     return lambda _: set_state(lambda hand: getattr(hand, step)(*arguments))
 
 
 def on_reset(set_state: Setter, start: ByHand) -> Callable[[Any], None]:
-    """Return what the button of a new beginning does."""
+    """Return the function of the reset button: go back to the start."""
     return lambda _: set_state(lambda hand: start)
 
 
 def on_move(set_state: Setter, place: Index) -> Callable[[float], None]:
-    """Return what a slider does: move one number."""
+    """Return the function of a slider: set one number."""
     return lambda value: set_state(lambda hand: hand.moved(place, float(value)))
 
 
 def side_by_side(*parts: Any) -> Any:
-    """Return parts of the page beside each other, or below each other where it is narrow."""
+    """Return parts of the page side by side, or below each other on a narrow page."""
     import marimo as mo
 
     return mo.hstack([part.style(SHARE) for part in parts], wrap=True, justify="start", gap=1)

@@ -1,4 +1,4 @@
-"""Pictures of a state: samples and components, and the bound step by step. They use the library's own plots."""
+"""Draw a state by the library's own plots: samples and components, and the bound step by step."""
 
 import io
 from dataclasses import replace
@@ -19,8 +19,8 @@ from models.labels import label
 from models.validation import Array
 
 DPI = 110
-FEW = 4  # records, after which the start, far below, is left out
-LETTERS = 80  # that fit under the picture of the bound
+FEW = 4  # with more records, the start is left out, because it lies far below
+LETTERS = 80  # letters that fit under the figure of the bound
 FLOOR = 1e-6  # nats: a smaller gap has no bar
 INCHES = 6.4, 5.4
 INITIALS = {
@@ -34,14 +34,14 @@ BOUND, OF_Q, GAP = "#0072B2", "#E69F00", "#D55E00"
 
 
 def as_address(figure: Figure) -> str:
-    """Return a figure as a ``data:`` address of a PNG, written fast rather than small; nothing has to be fetched."""
+    """Return a figure as a PNG in a ``data:`` address, compressed fast rather than well."""
     image = io.BytesIO()
     figure.savefig(image, format="png", pil_kwargs={"compress_level": 1})
     return address(image.getvalue(), "png")
 
 
 def has_pairs(hand: ByHand) -> bool:
-    """Whether the picture of the samples shows two of several features, which are chosen."""
+    """Whether the figure of the samples shows two of more features, which the user chooses."""
     return hand.X.shape[1] > 2 and clouds_of(hand.mixture) is not None
 
 
@@ -53,7 +53,7 @@ def data_figure(hand: ByHand, pair: tuple[int, int] = (0, 1), sample: int | None
     hand : ByHand
         The state.
     pair : tuple of int
-        Which two features, of components that lie among the samples.
+        The two features to draw, if components are drawn among the samples.
     sample : int or None
         A sample to mark.
     """
@@ -88,9 +88,9 @@ def data_figure(hand: ByHand, pair: tuple[int, int] = (0, 1), sample: int | None
 
 
 def _make_room(figure: Figure, ax: Any) -> None:
-    """Leave room for the names about a picture above its strip; those of a map are long, and many."""
+    """Leave room for the labels around the upper axes; a heat map has long labels, and many."""
     left, between = 0.12, 0.45
-    if ax.images:  # a map, whose names are long, and many
+    if ax.images:
         left, between = 0.26, 0.85
         names = [text.get_text() for text in ax.get_xticklabels()]
         ax.set_xticks(ax.get_xticks()[::3], names[::3], rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
@@ -102,13 +102,13 @@ def _ring(ax: Any, x: float, y: float) -> None:
 
 
 def _jittered(x: Array) -> Array:
-    """Return values, apart a little where they are whole numbers that many samples share."""
+    """Return values; whole numbers are jittered, because many samples share them."""
     whole = bool((x == np.rint(x)).all())
     return x + np.random.RandomState(1).uniform(-0.3, 0.3, len(x)) if whole else x
 
 
 def _sorted_places(responsibilities: Array) -> Array:
-    """Return the place of each sample in an order by component and by how sure it is."""
+    """Return the rank of each sample, ordered by most probable component, then by its responsibility."""
     order = np.lexsort((-responsibilities.max(axis=1), responsibilities.argmax(axis=1)))
     places = np.empty(len(order))
     places[order] = np.arange(len(order))
@@ -116,17 +116,16 @@ def _sorted_places(responsibilities: Array) -> Array:
 
 
 def bound_figure(hand: ByHand, last: int = 12, with_prior: bool = False) -> Figure:
-    """Draw log-likelihood, bound and Q over the last steps, and the gap below.
+    """Draw log-likelihood, bound and Q over the last steps, and below them the gap KL between the first two.
 
-    What lies between log-likelihood and bound is the gap KL. Its bars have a logarithmic scale, on which it is seen at
-    any size.
+    The bars of the gap have a logarithmic scale, so that a gap of any size is visible.
 
     Parameters
     ----------
     hand : ByHand
         The state.
     last : int, default 12
-        Of how many records.
+        Number of records to draw.
     with_prior : bool, default False
         Whether to add the log prior to all three lines.
     """
@@ -159,13 +158,13 @@ def bound_figure(hand: ByHand, last: int = 12, with_prior: bool = False) -> Figu
 
 
 def _finite(values: list[float], priors: list[float]) -> Array:
-    """Return sums, NaN where one is infinite: parameters on the boundary may make a sample or themselves impossible."""
+    """Return sums, with NaN for infinite ones: on the boundary a sample, or the parameters, may be impossible."""
     sums = np.add(values, priors)
     return np.where(np.isfinite(sums), sums, np.nan)
 
 
 def _draw_gaps(ax: Any, at: Array, gaps: Array) -> None:
-    """Draw bars as high as the logarithm of the gaps, with their values; a gap that rounding left has none."""
+    """Draw bars as high as the logarithm of the gaps, with their values; a gap of the size of rounding has no bar."""
     largest = gaps.max(where=np.isfinite(gaps), initial=1.0)
     heights = np.log10(np.clip(gaps, FLOOR, 10 * largest) / FLOOR)
     ax.bar(at, heights, color=GAP, alpha=0.7, width=0.6)
@@ -178,6 +177,6 @@ def _draw_gaps(ax: Any, at: Array, gaps: Array) -> None:
 
 
 def _fitting(texts: list[str]) -> dict[str, Any]:
-    """Return how to write texts beside each other: upright letters where the line would be too short for them."""
+    """Return the style of texts in a row: vertical if the row is too short for them."""
     crowded = len(texts) * max(map(len, texts)) > LETTERS
     return {"rotation": 90 if crowded else 0, "fontsize": 7 if crowded else 8}

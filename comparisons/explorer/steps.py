@@ -1,7 +1,7 @@
-"""EM's two steps, one at a time: a frozen state, and methods that return the next one.
+"""Take EM's steps one at a time: a frozen state, with methods that return the next state.
 
-Nothing is computed here: the steps are ``em.<family>.e_step`` and ``m_step``, the quantities of the proof
-:func:`em.q_function`, :func:`em.entropy` and :func:`em.elbo`, and the sweep is one of :func:`em.gibbs.sweeps`.
+The steps are ``em.<family>.e_step`` and ``m_step``; the quantities of EM's proof are :func:`em.q_function`,
+:func:`em.entropy` and :func:`em.elbo`; a Gibbs sweep is one of :func:`em.gibbs.sweeps`.
 """
 
 from collections.abc import Mapping
@@ -26,18 +26,18 @@ from models.parameters import Quantity
 from models.supports import Index
 from models.validation import Array, count_at_least_one
 
-LEAST_GAIN = 1e-6  # nats: less ends a run
-MOST_ITERATIONS, MOST_CELLS = 100, 400_000  # of one press, and cells of responsibilities and samples in it
+LEAST_GAIN = 1e-6  # nats: a smaller gain ends a run
+MOST_ITERATIONS, MOST_CELLS = 100, 400_000  # most iterations of one press, and most cells (sample, component, feature)
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a step left, in nats.
+    """The quantities of EM's proof after a step, in nats.
 
     Attributes
     ----------
     step : str
-        Which step it was.
+        Name of the step.
     log_likelihood : float
         log p(X | θ).
     q, entropy, elbo : float
@@ -55,7 +55,7 @@ class Record:
 
     @property
     def gap(self) -> float:
-        """Σ_i KL(q_i || p(z_i | x_i, θ)), what the bound lacks; rounding apart it is not negative."""
+        """Σ_i KL(q_i || p(z_i | x_i, θ)), log-likelihood minus bound; never negative."""
         return np.inf if self.elbo == -np.inf else max(self.log_likelihood - self.elbo, 0.0)
 
 
@@ -80,7 +80,7 @@ class ByHand:
     before : Parameters or None
         θ before the last step.
     said : str
-        What the last step could not do, if anything.
+        A message if the last step failed or did not converge, else "".
     seed : int
         Seed of the start and of the Gibbs sampler.
 
@@ -116,43 +116,43 @@ class ByHand:
 
     @property
     def last(self) -> Record:
-        """What the last step left."""
+        """The record of the last step."""
         return self.records[-1]
 
     @property
     def moves(self) -> Quantity:
-        """What a slider moves: where the components lie."""
+        """The quantity that sliders move: the locations of the components."""
         return self.parameters.quantities[1]
 
     @property
     def mixture(self) -> Any:
-        """The mixture of these parameters as an estimator, which predicts and is drawn."""
+        """The mixture of these parameters as a fitted estimator, for predictions and plots."""
         return EMPath(self.template, [self.parameters]).at(0)
 
     # The steps --------------------------------------------------------------------------------------------------------
 
     def e_step(self, hard: bool = False) -> Self:
-        """Set q to the responsibilities of θ; ``hard`` gives each sample to its most probable component."""
+        """Set q to the responsibilities of θ; ``hard`` assigns each sample to its most probable component."""
         r, _ = self._steps.e_step(self.X, self.parameters, **self.family.of_data)
         if hard:
             r = one_hot(r.argmax(axis=1), r.shape[1])
         return self._after("hard E-step" if hard else "E-step", self.parameters, r)
 
     def m_step(self, with_prior: bool = False) -> Self:
-        """Set θ to what maximises Q(θ, q), plus the log prior ``with_prior``.
+        """Set θ to the maximiser of Q(θ, q), plus the log prior if ``with_prior``.
 
-        Where a component falls onto a point, θ stays as it is, and ``said`` says so.
+        If a component collapses onto a point, θ does not change, and ``said`` has a message.
         """
         options = {**self.family.of_data, **self.family.of_mixture}
         prior = self.prior if with_prior else None
         try:
             parameters = self._steps.m_step(self.X, self.responsibilities, prior, **options)
-        except ValueError as error:  # a Gaussian likelihood has no maximum where a component falls onto a point
+        except ValueError as error:  # a component collapsed, and the Gaussian likelihood has no maximum
             return replace(self, said=f"No M-step: {error}. A prior, fewer components or another start helps.")
         return self._after("M-step with prior" if with_prior else "M-step", parameters, self.responsibilities)
 
     def until_converged(self, hard: bool = False, with_prior: bool = False) -> Self:
-        """Alternate both steps until the objective gains less than 1e-6 nats, at most 100 times (large n: fewer)."""
+        """Alternate both steps until the objective gains less than 1e-6 nats, at most 100 times (fewer for large n)."""
         state, cells = self, self.responsibilities.size * self.X.shape[1]
         most = int(np.clip(MOST_CELLS // cells, 5, MOST_ITERATIONS))
         for _ in range(most):
@@ -165,7 +165,7 @@ class ByHand:
         return replace(state.e_step(hard), said=f"Not yet converged after {most} iterations: press again.")
 
     def gibbs_sweep(self) -> Self:
-        """Draw θ given labels drawn from q, then labels given θ: q becomes the drawn labels, one-hot."""
+        """Draw labels from q, θ given the labels, then labels given θ; q becomes the last labels, one-hot."""
         rng, K = np.random.RandomState(self.seed + len(self.records)), self.parameters.n_components
         mixture = conjugate_mixture(self.X, self.prior, **self.family.of_conjugate)
         z, _ = draw_labels(log_of(self.responsibilities)[None], rng)
@@ -174,7 +174,7 @@ class ByHand:
         return self._after("Gibbs sweep", parameters, one_hot(drawn["z"][0], K))
 
     def moved(self, place: Index, value: float) -> Self:
-        """Set one number of where the components lie, such as a mean; what must sum to one with it is scaled."""
+        """Set one number of a component's location, such as a mean; rescale the others of a sum to one."""
         quantity, support = self.moves, self.moves.support
         values = getattr(self.parameters, quantity.name).copy()
         values[place] = value
@@ -194,7 +194,7 @@ class ByHand:
         return import_module(f"em.{self.family.name}")
 
     def _after(self, step: str, parameters: Any, responsibilities: Array) -> Self:
-        """Return the state with these θ and q, and one record more."""
+        """Return the state with these θ and q, and one more record."""
         log_joint = self._steps.log_joint(self.X, parameters, **self.family.of_data)
         q, entropy = em.q_function(log_joint, responsibilities), em.entropy(responsibilities)
         log_likelihood, log_prior = float(normalise(log_joint)[1].sum()), float(self.prior.log_prob(parameters))
@@ -216,7 +216,7 @@ def by_hand(
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
 ) -> ByHand:
-    """Return EM before its first E-step: parameters from a start, and responsibilities that know nothing, q_ik = 1 / K.
+    """Return the state before the first E-step: parameters from a start, and uniform responsibilities q_ik = 1 / K.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def by_hand(
     n_components : int
         Number of components K.
     start : {"k-means++", "kmeans", "random"}, default "k-means++"
-        How to start (:mod:`em.starts`).
+        Method of the start (:mod:`em.starts`).
     seed : int, default 0
         Seed of the start and of the Gibbs sampler.
     options : mapping or None
@@ -242,7 +242,7 @@ def by_hand(
     r = start_responsibilities(samples, K, start, np.random.RandomState(seed))
     everything = {**family.of_data, **family.of_mixture}
     parameters = import_module(f"em.{family.name}").m_step(X, r, None, **everything)
-    with left_to_the_status(Warning):  # it is only drawn
+    with left_to_the_status(Warning):  # the template is used for plots only
         frame = DataFrame(X, columns=list(dataset.feature_names))
         template = family.estimator(n_components=K, init=parameters, max_iter=1).fit(frame)
     dataset, prior, q = replace(dataset, X=X), family.default_prior(X, K), np.full((len(X), K), 1 / K)

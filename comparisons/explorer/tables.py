@@ -1,4 +1,4 @@
-"""The numbers of a state as rows of tables."""
+"""List the numbers of a state as rows of tables."""
 
 from importlib import import_module
 from typing import Any
@@ -12,7 +12,7 @@ Rows = list[dict[str, Any]]
 
 
 def decomposition(hand: ByHand, with_prior: bool = False) -> Rows:
-    """Return the parts of the log-likelihood in nats, before and after the last step, and what it changed."""
+    """Return the parts of the log-likelihood in nats, before and after the last step, and their changes."""
     old, new = hand.records[max(len(hand.records) - 2, 0)], hand.last
     parts = {
         "log-likelihood": (old.log_likelihood, new.log_likelihood),
@@ -31,7 +31,7 @@ def decomposition(hand: ByHand, with_prior: bool = False) -> Rows:
 
 
 def parameter_rows(hand: ByHand) -> Rows:
-    """Return the distinct numbers of θ, at most 200 of each array, and what the last step changed."""
+    """Return the distinct numbers of θ, at most 200 of each array, and their changes in the last step."""
     labels, rows = hand.family.labels(hand.dataset.feature_names), []
     for quantity in hand.parameters.quantities:
         now = getattr(hand.parameters, quantity.name)
@@ -44,13 +44,13 @@ def parameter_rows(hand: ByHand) -> Rows:
 
 
 def sample_rows(hand: ByHand) -> Rows:
-    """Return the samples, a row for each."""
+    """Return one row for each sample."""
     names = hand.dataset.feature_names
     return [{"sample": i, **dict(zip(names, x, strict=True))} for i, x in enumerate(hand.X.round(6).tolist())]
 
 
 def bayes_rule(hand: ByHand, sample: int) -> Rows:
-    """Return Bayes' rule for one sample, a row for each component: prior weight, density, responsibility, and q now."""
+    """Return Bayes' rule for one sample, a row for each component: weight, log density, responsibility, current q."""
     steps, of_row = import_module(f"em.{hand.family.name}"), np.zeros(len(hand.X), dtype=bool)
     of_row[sample] = True
     of_data, x = hand.family.of_rows(of_row).of_data, hand.X[of_row]
@@ -62,7 +62,7 @@ def bayes_rule(hand: ByHand, sample: int) -> Rows:
 
 
 def as_markdown(rows: Rows) -> str:
-    """Return rows as a table in Markdown, words flush left and numbers right."""
+    """Return rows as a table in Markdown, with the first column flush left and all others flush right."""
     columns = list(rows[0])
     lines = [columns, ["---"] + ["---:"] * (len(columns) - 1), *([str(row[name]) for name in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

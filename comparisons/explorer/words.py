@@ -1,4 +1,4 @@
-"""What each step does, in a sentence and a formula (LaTeX, for Markdown)."""
+"""Explain each step by a formula (LaTeX, for Markdown) and a few sentences."""
 
 import re
 from importlib import import_module
@@ -13,8 +13,8 @@ Q = r"Q(\theta, q) = \sum_{ik} q_{ik} \log \{\pi_k\, p(x_i \mid z_i = k, \theta)
 WORDS = {
     "start": (
         r"q_{ik} = 1 / K",
-        "Parameters are a first guess, and responsibilities know nothing yet: every sample belongs to each component "
-        "alike. Press **E-step**.",
+        "Parameters are a first guess, and responsibilities are uniform: every sample belongs to all components "
+        "equally. Press **E-step**.",
     ),
     "E-step": (
         "q_{ik} = " + RULE,
@@ -50,20 +50,20 @@ WORDS = {
 
 
 def words_of(step: str) -> str:
-    """Return Markdown that says what the last step did."""
+    """Return Markdown that explains the last step."""
     formula, words = WORDS["moved" if step.endswith("moved") else step]
     return f"### {step[0].upper()}{step[1:]}\n\n$$\n\\begin{{gathered}}\n{formula}\n\\end{{gathered}}\n$$\n\n{words}"
 
 
 def family_formulas(family: str) -> str:
-    """Return Markdown of a family's formulas, as the docstring of ``models.<family>`` states them."""
+    """Return Markdown with a family's formulas, from the docstring of ``models.<family>``."""
     formulas = re.sub(r"^::\n\n", "", cleandoc(import_module(f"models.{family}").__doc__ or ""), flags=re.MULTILINE)
     formulas = formulas.replace("::\n", ":\n")
     return f"```text\n{re.sub(ROLE, r'\1', formulas)}\n```"
 
 
 def equation(hand: ByHand, with_prior: bool = False) -> str:
-    """Return Markdown of the log-likelihood as the sum that EM's proof makes of it, with today's numbers."""
+    """Return Markdown with the log-likelihood as the sum in EM's proof, with the current numbers."""
     last, step = hand.last, len(hand.records) - 1
     data = f"*{hand.dataset.story}*: n = {len(hand.X):,}, D = {hand.X.shape[1]}, K = {hand.parameters.n_components}."
     parts = f"Q **{last.q:.4f}** + H **{last.entropy:.4f}** + gap KL **{last.gap:.4g}**"

@@ -1,4 +1,4 @@
-"""The pair of the Gaussian mixture: what a comparison of it needs. Command line: ``python -m comparisons.gmm``."""
+"""The pair of the Gaussian mixture. Command line: ``python -m comparisons.gmm``."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from models.gmm.structures import COVARIANCE_TYPES, covariances_shape, full_matr
 from models.parameters import Quantity
 from models.validation import Array
 
-ORDINARY = 100.0  # deviations from 1 / 100 to 100, and values within 100 deviations of 0, are a search's own units
+ORDINARY = 100.0  # X is not rescaled for sd from 1 / 100 to 100, and means within 100 sd of 0
 
 
 class GMM(Family):
@@ -56,10 +56,10 @@ class GMM(Family):
 
     @override
     def for_search(self, model: Any, X: Array, n_components: int, prior: Any) -> tuple[Any, Change, Change]:
-        """Return the model in units of the data's own deviations where those of X are far from ordinary.
+        """Return the model of standardised data, if the scale of X is far from ordinary.
 
-        L-BFGS stops far from the mode where one coordinate is a million times as long as another. The prior moves along
-        with the samples, so that log p(θ | X) changes by a constant, and modes correspond.
+        L-BFGS stops far from the mode if one coordinate is a million times as long as another. The prior is transformed
+        with the samples, so that log p(θ | X) changes by a constant only, and modes correspond.
         """
         if (units := search_units(X, self.covariance_type)) is None:
             return model, dict, dict
@@ -123,7 +123,7 @@ class GMM(Family):
 
     @override
     def rounded(self, parameters: Any) -> Any:
-        """Return the same with variances larger by 2 (D + 1) parts in 2**52, as L L' of a Cholesky factor may be.
+        """Return parameters with variances increased by the rounding of a Cholesky factorisation, 2 (D + 1) 2**-52.
 
         Reference: Higham (2002), Accuracy and Stability of Numerical Algorithms, theorem 10.3.
         """
@@ -138,15 +138,15 @@ class GMM(Family):
 
     @override
     def conjugate_gaps(self, parameters: Any, n_samples: float, prior: Any) -> tuple[Point, Point]:
-        """Gaps of the conjugate posterior: mean and mode of μ coincide, those of Σ differ by (2D + 3) / N of it.
+        """Return the gaps of the conjugate posterior: mean and mode of μ coincide, those of Σ differ by (2D + 3) Σ / N.
 
-        sd of μ_d: sqrt(Σ_dd / N); of Σ_ij: sqrt((Σ_ii Σ_jj + Σ_ij²) / N). The MLE of μ is pulled by κ0 |m0 - μ| / N,
-        that of Σ by |Ψ0 + κ0 (μ - m0)(μ - m0)' - (ν0 - D - 1) Σ| / N. Of the other structures the part that they keep:
-        "tied" has N = n and 2D + 2 + K, "diag" 5 in place of 2D + 3, "spherical" N = D N_k and D + 4; variances have
-        ν0 - 2 in place of ν0 - D - 1.
+        The sd of μ_d is sqrt(Σ_dd / N), that of Σ_ij is sqrt((Σ_ii Σ_jj + Σ_ij²) / N). The posterior mean of μ differs
+        from the MLE by κ0 |m0 - μ| / N, that of Σ by |Ψ0 + κ0 (μ - m0)(μ - m0)' - (ν0 - D - 1) Σ| / N. The other
+        structures use their entries of these matrices, and other numbers: "tied" has N = n and 2D + 2 + K in place of
+        2D + 3; "diag" has 5; "spherical" has N = D N_k and D + 4. Variances have ν0 - 2 in place of ν0 - D - 1.
 
         Under an independent prior, log p(v) = p log v - (a v + b / v) / 2, the gap g of the mode is the same to first
-        order, κ0 is v / s², and the MLE of v is pulled by |b - a v² + (2p + g) v| / N.
+        order, κ0 is v / s², and the posterior mean of v differs from the MLE by |b - a v² + (2p + g) v| / N.
         """
         means, kind = parameters.means, self.covariance_type
         K, D = means.shape
@@ -176,12 +176,12 @@ class GMM(Family):
 
     @override
     def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
-        """Return κ0 and m0; where the means are independent of covariances, at most v / s² with v the variance of X."""
+        """Return κ0 and m0; if means are independent of covariances, the largest v / s², with v the variance of X."""
         return float(np.max(_pseudo_samples(prior, np.nanvar(X, axis=0)))), prior.mean
 
     @override
     def anywhere(self, fit: Any, rng: np.random.RandomState) -> model_gmm.GMMParameters:
-        """Return the fit's parameters with random correlations, which are what columns never seen together leave."""
+        """Return the fit's parameters with random correlations: those of columns never observed together are free."""
         parameters: model_gmm.GMMParameters = fit.parameters_
         if self.covariance_type not in ("full", "tied"):
             return parameters
@@ -193,10 +193,10 @@ class GMM(Family):
 
 
 def search_units(X: Array, covariance_type: str) -> Any:
-    """Return :class:`em.gmm.units.Units` of the columns of X, NaN where missing, or None where these are ordinary.
+    """Return the :class:`em.gmm.units.Units` that standardise the columns of X, or None if their scale is ordinary.
 
-    They are means and deviations. Deviations are rounded to powers of 2, which round nothing; "spherical" has one for
-    all columns.
+    Standard deviations are rounded to powers of 2, so that dividing by them is exact; "spherical" has one for all
+    columns. NaN in X marks a missing cell.
     """
     from em.gmm.units import Units
 
@@ -208,7 +208,7 @@ def search_units(X: Array, covariance_type: str) -> Any:
 
 
 def _pseudo_samples(prior: Any, variances: Array) -> Any:
-    """Return κ0, by which the prior weighs its mean: v / s² where means are independent of covariances."""
+    """Return κ0, the weight of the prior mean in samples; v / s² if means are independent of covariances."""
     return prior.mean_precision if prior.conjugate else variances * (1 / prior.mean_sd) ** 2
 
 
@@ -223,7 +223,7 @@ def _log_prob(means: Array, matrices: Array) -> Callable[[Array], Array]:
     except np.linalg.LinAlgError:
         raise ValueError("draws must have positive definite covariances, got a matrix that is not") from None
     S, K, D = means.shape
-    whitening, origin = np.linalg.inv(root), means.mean(axis=(0, 1))  # about the origin no digits are lost to an offset
+    whitening, origin = np.linalg.inv(root), means.mean(axis=(0, 1))  # centring keeps digits if data lie far from 0
     shift = whitening @ (means - origin)[..., None]
     constant = np.log(_diagonal(root)).sum(axis=2) + 0.5 * D * np.log(2 * np.pi)
 
@@ -236,13 +236,13 @@ def _log_prob(means: Array, matrices: Array) -> Callable[[Array], Array]:
 
 
 def _is_symmetric(matrices: Array) -> bool:
-    """Whether matrices (..., D, D) are symmetric but for the rounding of 32 bits."""
+    """Whether matrices (..., D, D) are symmetric up to the rounding of 32 bits."""
     largest = np.abs(matrices).max(axis=(-2, -1), keepdims=True)
     return bool((np.abs(matrices - matrices.mT) <= NEARLY * largest).all())
 
 
 def _is_misread(covariances: Array, covariance_type: str) -> bool:
-    """Whether "tied" or "diag" is wrong for draws (S, D, D), a shape of both where K = D."""
+    """Whether draws (S, D, D) contradict "tied" or "diag", which have the same shape if K = D."""
     if covariance_type == "tied":
         return not _is_symmetric(covariances)
     return covariance_type == "diag" and _is_symmetric(covariances) and bool((eigvalsh(covariances) > 0).all())

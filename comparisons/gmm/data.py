@@ -94,7 +94,7 @@ CASES = (
     Case("separated", 3, {"covariance_type": "diag"}),
     Case("unequal-weights", 2, {"covariance_type": "spherical"}),
 )
-# Every prior is fixed before any data are simulated.
+# All priors are fixed before data are simulated.
 CONCENTRATION, MEAN = np.array(4.0), np.array([1.0, -1.0])
 MATRIX = np.array([[3.0, 1.0], [1.0, 3.0]])
 SCALES = {"full": MATRIX, "tied": MATRIX, "diag": np.array([3.0, 6.0]), "spherical": np.array(4.0)}

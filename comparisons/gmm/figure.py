@@ -1,4 +1,4 @@
-"""How Gaussian mixtures are drawn in a comparison: the data with what EM and the posterior say about them."""
+"""Draw the data of a comparison of Gaussian mixtures, with EM's estimates and the posterior."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from models.labels import label
 
 
 def draw_data(ax: Axes, comparison: Any) -> None:
-    """Histogram and densities in one dimension, otherwise two features with 1-2-3 sigma ellipses."""
+    """Draw histogram and densities of one feature, or two of more features with 1-2-3 sigma ellipses."""
     if comparison.X.shape[1] == 1:
         x = comparison.X[:, 0]
         ax.hist(x, bins=max(20, len(x) // 10), density=True, color=DATA_COLOUR, alpha=0.5)
@@ -22,7 +22,7 @@ def draw_data(ax: Axes, comparison: Any) -> None:
         return
     reference = comparison.reference
     spread = np.ptp(reference.means, axis=0) / np.nanstd(comparison.X, axis=0)
-    shown = np.sort(np.argsort(-spread, kind="stable")[:2])  # the two features that part the components most
+    shown = np.sort(np.argsort(-spread, kind="stable")[:2])  # the two features that separate the components most
     draws = comparison.stacked
     means = draws["means"][..., shown]
     matrices = comparison.family.covariance_matrices(draws)[..., shown[:, None], shown]
@@ -38,7 +38,7 @@ def draw_data(ax: Axes, comparison: Any) -> None:
     xlim, ylim = (limits(np.append(x, centers), MARGIN) for x, centers in columns)
     ax.set(xlim=xlim, ylim=ylim)
     show_ellipses(ax)
-    for s in range(0, len(means), max(1, len(means) // 40)):  # those of a stray draw widen no axis
+    for s in range(0, len(means), max(1, len(means) // 40)):  # drawn last, so that a stray draw widens no axis
         for k in range(reference.n_components):
             draw_ellipses(ax, means[s, k], matrices[s, k], (2,), edgecolor=POSTERIOR_COLOUR, alpha=0.12, zorder=0.5)
     ax.plot([], [], color=EM_COLOUR, label=f"{comparison.reference_name}: 1, 2, 3 sigma")
@@ -46,5 +46,5 @@ def draw_data(ax: Axes, comparison: Any) -> None:
     ax.plot([], [], color=POSTERIOR_COLOUR, alpha=0.4, label="40 posterior draws: 2 sigma")
     xlabel, ylabel = (label(comparison.feature_names[d]) for d in shown)
     D = comparison.X.shape[1]
-    xlabel += f"\n(of {D} features the two that part the components most)" * (D > 2)
+    xlabel += f"\n(of {D} features, the two that separate the components most)" * (D > 2)
     ax.set(xlabel=xlabel, ylabel=ylabel)

@@ -1,4 +1,4 @@
-"""Sentences on the terminal, in which nothing that a user named is markup or a control sequence."""
+"""Print text and tables on the terminal; names given by users are never read as markup or control sequences."""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ MOST_ROWS = 40
 
 
 def unmixed_note(names: Sequence[Any], rhat: Sequence[float] | Array, at: str, what: str) -> list[str]:
-    """Return a sentence on the rows of a table whose chains have not mixed, if there are any."""
+    """Return a list with one note on the rows of a table whose chains have not mixed; empty if all have."""
     from comparisons.alignment.mixing import MAX_RHAT
 
     unmixed = [str(name) for name, value in zip(names, rhat, strict=True) if not value <= MAX_RHAT]
@@ -35,18 +35,21 @@ def tell(console: Console, *parts: Any) -> None:
 
 
 def tell_error(head: str, error: Any) -> None:
-    """Print a bold head and what went wrong, on one line of standard error."""
+    """Print a bold head and an error on one line of standard error."""
     tell(Console(stderr=True), (f"{head}:", "bold red"), f" {re.sub(r'[\n\r]\s*', ' ', str(error))}")
 
 
 def tell_read(console: Console, notes: Sequence[str]) -> None:
-    """Print what was read from a file: the first line as a head, the rest below it."""
+    """Print the notes on a file that was read: the first one in bold, the others indented below it."""
     for i, note in enumerate(notes):
         tell(console, ("  " * (i > 0) + note, "" if i else "bold"))
 
 
 def table_of(section: Any, more: str) -> Table:
-    """Return the table of a :class:`em.page.Section` for a terminal: of many rows the first 40, and where more are."""
+    """Return the table of a :class:`em.page.Section` for a terminal.
+
+    If it has more than 40 rows, the rest is left out, and the caption says ``more`` about where to find it.
+    """
     from em.page import shown_table
 
     cells, left_out = shown_table(section), len(section.table) - MOST_ROWS

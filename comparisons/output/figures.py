@@ -1,4 +1,4 @@
-"""Figures into files."""
+"""Write figures to files, and the colours that figures of comparisons share."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,14 +12,14 @@ EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR, DATA_COLOUR = "#c1272d", "#e08214", "#2
 
 
 def write_figures(folder: Path, drawings: Drawings, *, dpi: int) -> None:
-    """Draw figures and write them, each whole or not at all.
+    """Draw figures and write them, without partial files.
 
     Parameters
     ----------
     folder : Path
-        Where they go.
+        The folder of the files.
     drawings : dict of callable
-        What returns a Matplotlib figure, by file name.
+        Functions that return a Matplotlib figure, by file name.
     dpi : int
         Dots per inch.
     """

@@ -1,4 +1,4 @@
-"""Folders that can be written to, and files that are whole or not there."""
+"""Check that folders can be written to, and write files without leaving partial ones."""
 
 import os
 import tempfile
@@ -9,12 +9,12 @@ from pathlib import Path
 
 
 def check_writable(folder: str | Path) -> Path:
-    """Make the folder if need be and prove that files can be written there.
+    """Make the folder if it does not exist, and check that files can be written there.
 
     Raises
     ------
     ValueError
-        If it cannot be made or written to.
+        If the folder cannot be made or written to.
     """
     folder = Path(folder)
     try:
@@ -27,16 +27,16 @@ def check_writable(folder: str | Path) -> Path:
 
 
 def file_name(stem: str, suffix: str) -> str:
-    """Return a file name of at most 200 bytes, whatever the stem: a separator becomes an underscore."""
+    """Return a file name of at most 200 bytes; path separators in the stem become underscores."""
     kept = os.fsencode(stem.replace("/", "_").replace("\\", "_").replace("\0", "_"))[: 200 - len(suffix)]
     return f"{kept.decode('utf-8', 'ignore')}{suffix}"
 
 
 @contextmanager
 def written_whole(folder: Path, stale: Iterable[str] = ()) -> Iterator[Path]:
-    """Yield a hidden folder, whose files move to the folder when all of them are there; stale ones go before.
+    """Yield a hidden folder; at the end, remove stale files of the folder and move all new files into it.
 
-    What is JSON moves last: whoever finds it finds the others.
+    A JSON file is moved last, so that all other files are there if it is.
     """
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
         yield Path(partial)
@@ -48,5 +48,5 @@ def written_whole(folder: Path, stale: Iterable[str] = ()) -> Iterator[Path]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the libraries that the numbers come from."""
+    """Return the versions of the libraries that compute the numbers."""
     return {name: version(name) for name in ("pymc", "pytensor", "nutpie", "jax", "arviz", "numpy", "scipy")}

@@ -1,4 +1,4 @@
-"""Flags of a command line that follow from declared options."""
+"""Make the flags of a command line from declared options."""
 
 import inspect
 import re
@@ -13,7 +13,8 @@ from comparisons.declarations import Option
 def takes(*options: Option) -> Callable[[Any], Any]:
     """Return a decorator that gives a typer command one flag for each option.
 
-    They go to the parameters of their names, or to ``**options``. The terminal wraps the paragraphs of its help.
+    The command receives them by name, or in its ``**options``. Paragraphs of its docstring become single lines, which
+    the terminal wraps.
     """
 
     def decorate(command: Any) -> Any:
@@ -28,12 +29,12 @@ def takes(*options: Option) -> Callable[[Any], Any]:
 
 
 def named(only: str, known: Iterable[str], what: str) -> list[str]:
-    """Return the names in a comma-separated list, or all that are known if it is empty.
+    """Return the names in a comma-separated list, or all known names if it is empty.
 
     Raises
     ------
     ValueError
-        If one is not known.
+        If a name is not known.
     """
     known = list(dict.fromkeys(known))
     names = [name.strip() for name in only.split(",") if name.strip()]
@@ -43,7 +44,7 @@ def named(only: str, known: Iterable[str], what: str) -> list[str]:
 
 
 def paragraphs(text: str) -> str:
-    """Return a docstring with each of its paragraphs in one line."""
+    """Return a docstring with each paragraph on one line."""
     return re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(text))
 
 

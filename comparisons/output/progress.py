@@ -1,4 +1,4 @@
-"""Progress on long steps: silent from Python, a bar with time on the command line."""
+"""Report the progress of long steps: not at all by default, or as bars with times on a terminal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from models.watched import is_watched
 
 
 class Progress:
-    """Where steps are timed and reported: nowhere. A subclass shows them.
+    """Time steps and show nothing; a subclass shows them.
 
     Attributes
     ----------
@@ -28,29 +28,29 @@ class Progress:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Open a step."""
+        """Time a step."""
         began = perf_counter()
         yield
         self.seconds[name] = perf_counter() - began
 
     def advance_to(self, done: int, total: int) -> None:
-        """Say how many units of the open step are done, and how many there are."""
+        """Report the number of units of the current step that are done, and of all its units."""
 
     def tell(self, what: Any) -> None:
-        """Say what a person who waits wants to know: a sentence or a table."""
+        """Show a sentence or a table to a person who waits."""
 
 
 class Bars(Progress):
-    """One line per step: spinner, bar where the length is known, elapsed time. It goes to standard error.
+    """Show one line per step: spinner, bar if the length is known, elapsed time.
 
     Parameters
     ----------
     title : str
-        What is worked on.
+        Name of the work.
     console : Console or None
-        Where bars are shown; standard error where there is none.
+        Console of the bars; None takes standard error.
     tells : bool
-        Whether sentences and tables are printed too.
+        Whether to print sentences and tables too.
     """
 
     def __init__(self, title: str, console: Console | None = None, tells: bool = True) -> None:
@@ -66,14 +66,14 @@ class Bars(Progress):
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Open a step."""
+        """Time and show a step."""
         self.task = self.bars.add_task(f"{plain(self.title)}: {name}", total=None, count="")
         with self.bars, super().step(name):
             yield
             self.bars.update(self.task, total=1, completed=1)
 
     def advance_to(self, done: int, total: int) -> None:
-        """Say how many units of the open step are done, and how many there are."""
+        """Show the number of units of the current step that are done, and of all its units."""
         self.bars.update(self.task, completed=done, total=total, count=f"{done} of {total}")
 
     def tell(self, what: Any) -> None:
@@ -83,6 +83,6 @@ class Bars(Progress):
 
 
 def bars_where_watched(title: str) -> Progress:
-    """Return bars where a person watches, in a terminal or a notebook with ipywidgets, and else what shows nothing."""
+    """Return bars if a person watches, on a terminal or in a notebook with ipywidgets; else a silent progress."""
     console = Console(stderr=True)
     return Bars(title, console) if is_watched(console) else Progress()

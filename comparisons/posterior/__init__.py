@@ -1,6 +1,6 @@
-"""PyMC's answers: its mode by `find_MAP`, and draws by NUTS.
+"""Compute PyMC's results: the mode by `find_MAP`, and posterior draws by NUTS.
 
-Every density, gradient and draw is computed from the PyMC models; of EM only its answers are used, as starting points.
+Every density, gradient and draw comes from the PyMC models. EM's estimates are used as starting points only.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,9 +24,9 @@ FIND_MAP_FTOL = 1e-15
 def find_map(model: Any, start: Point) -> Point:
     """Return the mode of the density over the declared quantities, found by PyMC from ``start``.
 
-    PyTensor interprets the density: its few hundred values take less time than JAX takes to compile it.
+    PyTensor interprets the density: a few hundred evaluations take less time than a compilation by JAX.
     """
-    with without_expected_warnings:  # whether it converged is judged by the checks
+    with without_expected_warnings:  # the checks judge convergence
         tree = pm.find_MAP(
             initvals=start,
             model=model,
@@ -56,45 +56,47 @@ def sample(
 ) -> xr.DataTree:
     """Draw from the posterior of a marginal model by NUTS (nutpie, JAX).
 
-    Each chain runs on its own v, where u = û + R v is the unconstrained vector, û the chain's start and R R' the
-    inverse of the information there (:mod:`comparisons.posterior.nuts`): near a mode û the posterior of v is close to a
-    standard normal, in whatever order the start has its components. The target is PyMC's density; û and R decide where
-    chains start and how fast they move. Chains run at once, each in a thread of its own, and draws do not depend on it.
-    A second mode is visited as often as a chain happens to cross over to it, in stays of a hundred draws (the
-    galaxies): R-hat and ESS then ask for more draws.
+    Each chain runs on its own whitened scale v, where u = û + R v is the unconstrained vector, û the chain's start and
+    R R' the inverse of the information there (:mod:`comparisons.posterior.nuts`). Near a mode û the posterior of v is
+    close to a standard normal, in whatever order the start has its components. û and R affect where chains start and
+    how fast they move, and not the target, which is PyMC's density. Each chain has a thread of its own; the draws do
+    not depend on that.
+
+    A chain moves to a second mode only by chance, and may stay there for a hundred draws (as on the galaxies). R-hat
+    and ESS then ask for more draws.
 
     Parameters
     ----------
     model : pymc.Model
         A marginal model with a proper prior.
     starts : dict or sequence of dict
-        Declared quantities at or near a posterior mode: one for each chain, or one for all. R-hat means most when
-        chains start from different modes, with their labels in different orders.
+        Declared quantities at or near a posterior mode: one for each chain, or one for all. R-hat is most informative
+        if chains start at different modes, with labels in different orders.
     draws, chains : int
         Draws kept of each chain, and number of chains.
     seed : int
         The same seed gives the same draws.
     tune : int or None, default None
-        Warm-up draws of each chain. ``None``: 300 of a posterior near normal, else 1,000
+        Warm-up draws of each chain. ``None`` takes 300 if the posterior is nearly normal, else 1,000
         (:mod:`comparisons.posterior.tuning`).
     target_accept : float or None, default None
-        Mean acceptance probability that NUTS adapts step sizes to, between 0 and 1. ``None``: 0.65 of a posterior near
-        normal, else 0.8. Where transitions diverge, try 0.9.
+        Mean acceptance probability that NUTS adapts step sizes to, between 0 and 1. ``None`` takes 0.65 if the
+        posterior is nearly normal, else 0.8. Try 0.9 if transitions diverge.
     progress : callable or None
-        Called with the number of draws done so far, and with that of all draws, warm-up included, in all chains
-        together. What it raises ends the chains, and is raised.
+        Called with the number of draws done and the number of all draws, of all chains together, warm-up included. If
+        it raises an error, the chains stop, and the error is raised.
     density : UnconstrainedDensity or None
-        That of the model with its Jacobian, where it was compiled before.
+        The model's compiled density, with its Jacobian; None compiles it.
 
     Raises
     ------
     ValueError
-        If a number is out of range, there are neither one start nor as many as chains, or one lies on the edge, such as
-        probs of 0 or 1.
+        If a number is out of range, the number of starts is neither 1 nor that of the chains, or a start lies on the
+        boundary, such as probs of 0 or 1.
     NotFiniteError
-        A RuntimeError, if the density is not finite where chains start.
+        A RuntimeError: the density is not finite where chains start.
     Interrupted
-        On an interrupt (Ctrl-C); it is a KeyboardInterrupt that holds the draws so far.
+        On Ctrl-C: a KeyboardInterrupt that holds the draws made so far.
     """
     for name, value in {"draws": draws, "chains": chains, "tune": tune}.items():
         if value is not None:
@@ -128,12 +130,12 @@ def sample(
 def sample_chain(
     density: UnconstrainedDensity, start: Point, *, draws: int, tune: int, seed: int
 ) -> tuple[Point, dict[str, np.ndarray]]:
-    """Draw one chain from a compiled density, as :func:`sample` does: for many posteriors, one after another.
+    """Draw one chain from a compiled density, as :func:`sample` does; for many posteriors of one compilation.
 
     Parameters
     ----------
     density : UnconstrainedDensity
-        With ``jacobian=True``; of one made for ``any_data``, what ``given`` returned.
+        Made with ``jacobian=True``; if made for ``any_data``, what its ``given`` returned.
     start : dict
         Declared quantities at or near a posterior mode.
     draws, tune : int
@@ -151,7 +153,7 @@ def sample_chain(
     Raises
     ------
     KeyboardInterrupt
-        On an interrupt; what was drawn is lost.
+        On an interrupt; the draws are lost.
     """
     scale = _scale(density, start)
     settings = _settings(density, [scale], draws, tune, None, seed)
@@ -199,7 +201,7 @@ def _run(
     done, raised = np.zeros(len(scales), dtype=int), list[Exception]()
     total = len(scales) * (settings["tune"] + settings["draws"])
 
-    def count(chain: int, n_done: int) -> None:  # in nutpie's thread, from which nothing is raised
+    def count(chain: int, n_done: int) -> None:  # runs in nutpie's thread, so an error is stored and raised later
         done[chain] = n_done
         if progress is not None and not raised:
             try:
@@ -231,7 +233,7 @@ class Interrupted(KeyboardInterrupt):
     Attributes
     ----------
     draws : DataTree or None
-        What was drawn until then, in chains of one length; None if nothing was after warm-up.
+        The draws made so far, in chains of one length; None if no chain had ended its warm-up.
     """
 
     def __init__(self, draws: xr.DataTree | None) -> None:
@@ -240,14 +242,14 @@ class Interrupted(KeyboardInterrupt):
 
 
 def _longest(done: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return which chains to keep and how many draws of each: the most draws in chains of one length."""
+    """Return the chains to keep, and their common length, such that the number of kept draws is largest."""
     length = max(done.tolist(), key=lambda m: m * (done >= m).sum(), default=0)
     return np.flatnonzero(done >= max(length, 1)), length
 
 
 def _inverse_root(information: Array) -> Array:
-    """Return R with R R' = information⁻¹, taking the absolute value of directions that curve the wrong way."""
-    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))  # units of X must not matter
+    """Return R with R R' = information⁻¹; negative eigenvalues are replaced by their absolute values."""
+    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))  # makes the result independent of units of X
     values, vectors = np.linalg.eigh(information * np.outer(scale, scale))
     values = np.maximum(np.abs(values), 1e-6 * np.abs(values).max())
     return scale[:, None] * vectors / np.sqrt(values)

@@ -1,4 +1,4 @@
-"""Black-box variational inference: independent normals on PyMC's unconstrained scale, fitted by `pymc.fit`."""
+"""Black-box variational inference (ADVI): independent normals on PyMC's unconstrained scale, fitted by `pymc.fit`."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -23,10 +23,11 @@ def advi(
     density: UnconstrainedDensity | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Point:
-    """Draw from the independent normals, on the unconstrained scale, that `pymc.fit` finds nearest to the posterior.
+    """Fit independent normals to the posterior on the unconstrained scale by `pymc.fit`, and draw from them.
 
-    It starts at the mode with the deviations that are best for a normal posterior, one over the root of the
-    information's diagonal. The answer is the average over the second half of Adam's steps, which never come to rest.
+    The fit starts at the mode, with the deviations that are optimal for a normal posterior: one over the square root of
+    the information's diagonal. Adam's steps do not converge to a point, so the result is their average over the second
+    half.
 
     Parameters
     ----------
@@ -35,13 +36,13 @@ def advi(
     mode : dict
         Declared quantities at or near the posterior mode.
     steps, draws : int
-        Steps of the optimiser, and draws from what it found.
+        Numbers of steps of the optimiser, and of draws from the fitted normals.
     seed : int
         The same seed gives the same draws.
     progress : callable or None
         Called with the number of steps done so far, and with that of all steps.
     density : UnconstrainedDensity or None
-        That of the model with its Jacobian, where it was compiled before.
+        The model's compiled density, with its Jacobian; None compiles it.
     """
     density = UnconstrainedDensity(model, jacobian=True) if density is None else density
     origin = density.unconstrain(mode)
@@ -56,7 +57,7 @@ def advi(
         if progress is not None:
             progress(step, steps)
 
-    with model, quiet, without_expected_warnings:  # of the generators a copy is used
+    with model, quiet, without_expected_warnings:  # PyTensor warns that it copies the random generators
         method = pm.ADVI(start=mode, start_sigma=dict(zip(values, deviations, strict=True)), random_seed=seed)
         adam = pm.adam(learning_rate=0.01)
         method.fit(steps, backend=BACKEND, progressbar=False, obj_optimizer=adam, callbacks=[note])
@@ -78,4 +79,4 @@ def _warnings_only() -> Iterator[None]:
         log.setLevel(level)
 
 
-quiet = ProcessWide(_warnings_only)  # whoever asked for progress tells it
+quiet = ProcessWide(_warnings_only)  # progress is reported by `progress`, not by PyMC's log

@@ -1,4 +1,4 @@
-"""The PyMC models' densities as functions: on the declared scale, over draws, with gradients; compiled by JAX."""
+"""Densities of the PyMC models as compiled functions: on the declared scale, over draws, and with gradients."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,22 +22,23 @@ from models.distributions.mixture_likelihood import log_likelihood, register_in_
 from models.validation import Array
 
 BACKEND = "jax"  # PyTensor's default backend compiles for minutes when nothing is cached
-STEP = 1e-3  # of a difference of gradients, in standard deviations
-FIRST_STEP, SHORTEST_STEP = 1e-9, 1e-40  # relative, and of a coordinate that is 0
-LENGTHEN, MOST_TRIALS = 1e3, 25  # from one trial of a step to the next, and how many there are
-FLAT = 1e-5  # eigenvalue, in information of diagonal 1, below which differences of gradients tell nothing
+STEP = 1e-3  # step of differences of gradients, in standard deviations
+FIRST_STEP, SHORTEST_STEP = 1e-9, 1e-40  # first step, relative to the coordinate, and that of a coordinate that is 0
+LENGTHEN, MOST_TRIALS = 1e3, 25  # largest factor from one trial of a step to the next, and most trials
+FLAT = 1e-5  # eigenvalue, of information scaled to diagonal 1, below which differences of gradients are rounding
 Point = dict[str, Array]
 
 
-# PyTensor then interprets what JAX does not compile: C costs 17 s when nothing is cached. The Python source that it
-# writes for each function goes to a folder that it clears, and not to the system's temporary one for good.
+# Without a C compiler, PyTensor interprets what JAX does not compile; compiling C takes 17 s if nothing is cached.
+# PyTensor writes Python source for each function. It goes to a folder that PyTensor clears, instead of the system's
+# temporary folder, where it would stay.
 without_c_compiler = ProcessWide(
     lambda: pytensor.config.change_flags(cxx="", generated_src_dir=f"{pytensor.config.base_compiledir}/generated")
 )
 
 
 class JointDensity:
-    """An explicit-z PyMC model as a function of the declared quantities and z: log p(z_i) and log p(x_i | z_i)."""
+    """An explicit-z PyMC model as a function of declared quantities and z: log p(z_i) and log p(x_i | z_i)."""
 
     def __init__(self, model: Any) -> None:
         declared = remove_value_transforms(model)
@@ -45,7 +46,7 @@ class JointDensity:
         self._terms = declared.compile_fn(terms, inputs=declared.value_vars, point_fn=False, mode="FAST_COMPILE")
 
     def responsibilities(self, point: Point, n_samples: int, n_components: int) -> Array:
-        """Return p(z_i = k | x_i), shape (n, K), from nothing but the model's own joint density."""
+        """Return p(z_i = k | x_i), shape (n, K), computed from the model's joint density alone."""
         joint = np.empty((n_samples, n_components))
         for k in range(n_components):
             log_z, log_x = self._terms(**point, z=np.full(n_samples, k))
@@ -54,7 +55,7 @@ class JointDensity:
 
 
 class MarginalDensity:
-    """A marginal PyMC model as two functions of the declared quantities: log p(x_i | θ), shape (n,), and log p(θ)."""
+    """A marginal PyMC model as two functions of declared quantities: log p(x_i | θ), shape (n,), and log p(θ)."""
 
     def __init__(self, model: Any) -> None:
         declared = remove_value_transforms(model)
@@ -83,7 +84,7 @@ class MarginalDensity:
 
 
 class UnconstrainedSpace:
-    """Where a PyMC model has its unconstrained vector: the way there from the declared quantities, and back.
+    """The map of a PyMC model between its declared quantities and its unconstrained vector.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ class UnconstrainedSpace:
     def __init__(self, model: Any) -> None:
         self.names = [rv.name for rv in model.free_RVs]
         self.shapes = [value.type.shape for value in model.value_vars]
-        if any(None in shape for shape in self.shapes):  # PyMC compiles a start to tell
+        if any(None in shape for shape in self.shapes):  # an initial point has the shapes, but takes a compilation
             self.shapes = [value.shape for value in model.initial_point().values()]
         self.size = sum(int(np.prod(shape)) for shape in self.shapes)
         of = model.rvs_to_transforms
@@ -121,18 +122,18 @@ class UnconstrainedSpace:
 class UnconstrainedDensity(UnconstrainedSpace):
     """A PyMC model's log density and gradient as a function of its unconstrained vector, compiled by JAX.
 
-    XLA compiles in a thread, beside whatever comes next; the first value waits for it.
+    XLA compiles in a background thread; the first evaluation waits for it.
 
     Parameters
     ----------
     model : pymc.Model
         A marginal model.
     jacobian : bool
-        Whether the density is that of the unconstrained vector (True: what NUTS samples) or that of the declared
-        quantities (False: what maximum likelihood and MAP are about).
+        True: the density of the unconstrained vector, which NUTS samples. False: the density of the declared
+        quantities, which maximum likelihood and MAP maximise.
     any_data : bool, default False
-        Whether one compilation serves all data of the model's shape: :meth:`given` says which. Statistics of the data
-        are computed again in every call then.
+        Whether one compilation serves all data of the model's shape; :meth:`given` sets the data. Statistics of the
+        data are then recomputed in every call.
     """
 
     def __init__(self, model: Any, *, jacobian: bool, any_data: bool = False) -> None:
@@ -151,11 +152,11 @@ class UnconstrainedDensity(UnconstrainedSpace):
 
     @cached_property
     def _evaluate(self) -> Callable[..., Any]:
-        """The compiled function: gradient and value of a vector."""
+        """The compiled function, which returns gradient and value at a vector."""
         return self._compiling.result()
 
     def given(self, X: Array) -> Self:
-        """Return the density given other data, of a density made for ``any_data``; nothing is compiled."""
+        """Return the density for other data, without compiling; this density must be made for ``any_data``."""
         other = copy(self)
         other._evaluate = partial(self._evaluate, data=np.asarray(X, dtype=self._data.dtype))
         return other
@@ -174,11 +175,11 @@ class UnconstrainedDensity(UnconstrainedSpace):
         return self._information(flat, np.arange(self.size))[0]
 
     def gradient_in_errors(self, flat: Array, kept: np.ndarray) -> Array:
-        """Return the gradient over the kept coordinates along the axes of the information, times standard errors there.
+        """Return the gradient along the axes of the information, times standard errors, for the kept coordinates.
 
-        With information I = S V diag(λ) Vᵀ S, where S scales its diagonal to 1, it is Vᵀ S⁻¹ ∇ / √λ, and half of its
-        squared length is what a Newton step would gain in nats. Along an axis that the data say nothing about λ is
-        rounding, and taken as ``FLAT``; it is NaN where λ is below -``FLAT``: the point is no maximum.
+        With information I = S V diag(λ) Vᵀ S, where S scales its diagonal to 1, it is Vᵀ S⁻¹ ∇ / √λ. Half of its
+        squared length is the gain of a Newton step in nats. Along an axis without information, λ is rounding, and is
+        replaced by ``FLAT``. If λ is below -``FLAT``, the point is no maximum, and the entry is NaN.
         """
         index = np.flatnonzero(kept)
         information, steps = self._information(flat, index)
@@ -188,12 +189,12 @@ class UnconstrainedDensity(UnconstrainedSpace):
         return np.asarray(axes.T @ (scale * self.gradient(flat)[index]) * errors)
 
     def _information(self, flat: Array, index: np.ndarray) -> tuple[Array, Array]:
-        """Return the information over some coordinates (q,), shape (q, q), and the steps (q,) that it was taken over.
+        """Return the information for some coordinates (q,), shape (q, q), and the steps (q,) of its differences.
 
-        A step is about ``STEP`` of the coordinate's standard deviation given the others, so that the error is about a
-        millionth, but no longer than the coordinate itself or 1: there may be no curvature. It is sought from below,
-        for a step past the other clusters finds none either. JAX's own second derivatives would take a second
-        compilation, as long as the first.
+        A step is about ``STEP`` times the coordinate's standard deviation given the others; the relative error is then
+        about a millionth. It is at most the coordinate itself or 1, in case there is no curvature. The search begins
+        with short steps, because a step beyond the other clusters shows no curvature either. Second derivatives by JAX
+        would take a second compilation, as long as the first.
         """
         columns, steps = np.zeros((len(index), len(index))), np.ones(len(index))
         for i, j in enumerate(index.tolist()):
@@ -213,15 +214,18 @@ class UnconstrainedDensity(UnconstrainedSpace):
         return -(columns + columns.T) / 2, steps
 
     def mask(self, free: dict[str, np.ndarray]) -> np.ndarray:
-        """Return which unconstrained coordinates (p,) are free, given masks of quantities that map one to one."""
+        """Return which unconstrained coordinates (p,) are free, given masks of declared quantities.
+
+        A quantity with a mask must map entry by entry to the unconstrained scale.
+        """
         masks = {name: np.ones(shape, dtype=bool) for name, shape in zip(self.names, self.shapes, strict=True)} | free
         return np.concatenate([masks[name].ravel() for name in self.names])
 
 
 def jax_function(inputs: list[Any], outputs: list[Any]) -> Callable[..., list[Any]]:
-    """Return a PyTensor graph as a function in JAX, to be differentiated or compiled.
+    """Return a PyTensor graph as a JAX function, which can be differentiated or compiled.
 
-    `pymc.sampling.jax.get_jaxified_graph` does the same, but its import makes JAX count 100 devices.
+    `pymc.sampling.jax.get_jaxified_graph` does the same, but importing it sets JAX up for 100 devices.
     """
     from pytensor.link.jax.dispatch import jax_funcify
 
@@ -232,9 +236,9 @@ def jax_function(inputs: list[Any], outputs: list[Any]) -> Callable[..., list[An
 
 
 def _value_and_gradient(inputs: list[Any], log_density: Any, shapes: list[tuple[int, ...]], data: Any = None) -> Any:
-    """Lower by JAX, to be compiled: unconstrained vector (p,) -> gradient and, last, value in one array (p + 1,).
+    """Lower a function by JAX for compilation: it maps a vector (p,) to gradient and value in one array (p + 1,).
 
-    With ``data``, a tensor in the graph, the function has it as its second argument.
+    With ``data``, a tensor in the graph, the function takes the data as a second argument.
     """
     import jax
 

@@ -1,4 +1,4 @@
-"""Draws of the Gibbs sampler in the shape of PyMC's posterior: what reads the one reads the other."""
+"""Convert draws of the Gibbs sampler to the form of PyMC's posterior, so that the same functions read both."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ def as_datatree(draws: dict[str, Array], prior: Any, feature_names: Sequence[str
     draws : dict of ndarray, shapes (chains, draws, ...)
         Parameters, labels and log-likelihood.
     prior : MixturePrior
-        The prior that they were drawn under.
+        The prior of these draws.
     feature_names : sequence of str or None
         Names of the features, for tables; ``None`` numbers them.
 
@@ -32,7 +32,7 @@ def as_datatree(draws: dict[str, Array], prior: Any, feature_names: Sequence[str
     Raises
     ------
     ValueError
-        If the draws are not of that sampler, or the prior is of another family.
+        If the draws do not come from that sampler, or the prior belongs to another family.
     """
     dims: dict[str, tuple[str, ...]] = {q.name: q.dims for q in family_of_prior(prior).quantities}
     dims |= {"z": ("obs",), "log_likelihood": ()}

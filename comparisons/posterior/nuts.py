@@ -1,12 +1,12 @@
-"""One chain of the No-U-turn sampler (NUTS) on a whitened posterior, by nutpie.
+"""Run one chain of the No-U-turn sampler (NUTS) on a whitened posterior, by nutpie.
 
 The chain runs on v, where u = û + R v is the unconstrained vector, û a posterior mode and R R' the inverse of the
 information there:
 
     log density of v = log density of u,    ∂/∂v = R' ∂/∂u
 
-Of a posterior near normal v is nearly N(0, I), so that warm-up has little to learn. nutpie adapts scales of v and the
-step size as it does for any model.
+If the posterior is nearly normal, v is nearly N(0, I), and warm-up has little to learn. nutpie adapts the scales of v
+and the step size as for any model.
 
 Reference: Hoffman & Gelman (2014), The No-U-turn sampler, JMLR 15, 1593-1623.
 """
@@ -21,7 +21,7 @@ from comparisons.alignment.component_draws import SAMPLE
 from comparisons.posterior.densities import UnconstrainedDensity
 from models.validation import Array
 
-BETWEEN_LOOKS = 0.5  # seconds
+BETWEEN_LOOKS = 0.5  # seconds between two looks at whether a chain is done
 
 
 class NotFiniteError(RuntimeError):
@@ -29,22 +29,23 @@ class NotFiniteError(RuntimeError):
 
 
 class Chain:
-    """A chain that begins to draw when it is made, in a thread of its own, and must be waited for or stopped.
+    """A chain that starts to draw when it is made, in its own thread; call `wait` or `stop` afterwards.
 
     Parameters
     ----------
     density : UnconstrainedDensity
         Target.
     origin : ndarray, shape (p,)
-        û, about which the chain starts.
+        û, around which the chain starts.
     root : ndarray, shape (p, p)
-        R: the chain runs on v, where u = û + R v.
+        R, the scale of v.
     seed : int
         The same seed gives the same draws.
     progress : callable or None
         Called with the number of draws done so far, warm-up included.
     **settings
-        Draws kept, ``draws``; warm-up draws, ``tune``; mean acceptance probability to adapt to, ``target_accept``.
+        ``draws``, the number of draws kept; ``tune``, that of warm-up draws; ``target_accept``, the mean acceptance
+        probability to adapt to.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Chain:
         self._sampler = nutpie.sample(whitened, progress_bar=False, progress_callback=callback, **settings)
 
     def wait(self, unless: Callable[[], bool] | None = None) -> None:
-        """Wait until all is drawn, or until ``unless`` returns True.
+        """Wait until all draws are done, or until ``unless`` returns True.
 
         Raises
         ------
@@ -83,7 +84,7 @@ class Chain:
             raise NotFiniteError(f"{wanted}; nutpie says: {reason}") from error
 
     def stop(self) -> None:
-        """Stop, unless all is drawn, and keep what is; a further interrupt waits for the draw that is under way."""
+        """Stop, and keep the draws made so far; a further interrupt is ignored until the current draw is done."""
         while self._trace is None:
             try:
                 self._trace = self._sampler.abort()

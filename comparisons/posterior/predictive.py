@@ -1,13 +1,13 @@
-"""What posterior draws say about samples: responsibilities, who belongs with whom, and whether the model could be true.
+"""Compute from posterior draws the responsibilities, the co-clustering of samples, and posterior predictive checks.
 
-With S draws θ_s and r_sik = p(z_i = k | x_i, θ_s)
+With S draws θ_s and r_sik = p(z_i = k | x_i, θ_s),
 
-    p(z_i = k | X)   ≈ 1/S Σ_s r_sik                   means something when the draws are aligned
-    p(z_i = z_j | X) ≈ 1/S Σ_s Σ_k r_sik r_sjk         needs no alignment: labels are summed over
+    p(z_i = k | X)   ≈ 1/S Σ_s r_sik                   meaningful only for aligned draws
+    p(z_i = z_j | X) ≈ 1/S Σ_s Σ_k r_sik r_sjk         needs no alignment, because labels are summed over
 
-A posterior predictive check simulates a replicate of X from each of many draws and asks where statistics of X lie among
-those of the replicates (Rubin 1984; Gelman, Meng & Stern 1996): p = P(T(X_rep) > T(X)) + 1/2 P(T(X_rep) = T(X)). As the
-same data made the posterior, p is nearer 1/2 than a uniform number would be; values near 0 and 1 are a warning.
+A posterior predictive check simulates a replicate of X from each of many draws, and compares statistics of X with those
+of the replicates (Rubin 1984; Gelman, Meng & Stern 1996): p = P(T(X_rep) > T(X)) + 1/2 P(T(X_rep) = T(X)). Because the
+posterior depends on the same data, p is nearer to 1/2 than a uniform number would be. Values near 0 or 1 are a warning.
 
 References
 ----------
@@ -31,7 +31,7 @@ from models.labels import plain
 from models.shown import shown
 from models.validation import Array, check_columns, column_names, count_at_least, data_matrix, random_source
 
-MOST_ROWS = 5000  # of a co-clustering matrix: 200 MB
+MOST_ROWS = 5000  # of a co-clustering matrix, which then has 200 MB
 
 
 def posterior_responsibilities(
@@ -42,7 +42,7 @@ def posterior_responsibilities(
     Parameters
     ----------
     draws : DataTree or Dataset
-        Draws whose labels are aligned; see :func:`comparisons.align`. Where labels switch, averages mean nothing.
+        Draws whose labels are aligned; see :func:`comparisons.align`. If labels switch, the averages are meaningless.
     log_joint : LogJoint
         Of the samples; see :func:`comparisons.log_joint`.
     component : str, default "component"
@@ -78,7 +78,7 @@ def co_clustering(
     log_joint : LogJoint
         Of the samples; see :func:`comparisons.log_joint`.
     rows : array_like of int, shape (m,), or None
-        The samples to look at; ``None`` takes all n, of which there may be 5000.
+        The samples to pair, at most 5000; ``None`` takes all n.
     component : str, default "component"
         Name of the components' dimension.
 
@@ -127,11 +127,11 @@ def predictive_check(
     random_state: Any = None,
     **options: Any,
 ) -> PredictiveCheck:
-    """Simulate replicates of X from posterior draws and place statistics of X among theirs.
+    """Simulate replicates of X from posterior draws, and compare statistics of X with those of the replicates.
 
-    Means, variances, smallest and largest value, and skewness of each feature, correlations of each pair; for 0/1 data
-    the share of ones of each feature, the share of rows that have ones in both features of a pair (which with the
-    shares of ones makes the whole 2 x 2 table), and the variance of the number of ones in a row.
+    The statistics are mean, variance, minimum, maximum and skewness of each feature, and the correlation of each pair.
+    For 0/1 data they are the share of ones of each feature, the share of rows with ones in both features of a pair
+    (these shares determine the 2 x 2 table), and the variance of the number of ones in a row.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def predictive_check(
     family : str or Family
         Name of the family, such as "gmm" or "bmm", or a family with its options.
     n_replicates : int, default 500
-        Number of replicates, from draws spread evenly; 2 or more, and 99 or more for suspects.
+        Number of replicates, at least 2, from draws spread evenly; with fewer than 99 there are no suspects.
     component : str, default "component"
         Name of the components' dimension.
     random_state : int, RandomState or None
@@ -164,7 +164,7 @@ def predictive_check(
     ('minimum[0]', 'skewness[0]')
     """
     pair, names, X = family_of(family, **options), column_names(X), data_matrix(X, missing=True)
-    pair.log_joint(X)  # counts fit their trials
+    pair.log_joint(X)  # raises an error if data are illegal, such as counts above their trials
     R, rng = count_at_least("n_replicates", n_replicates, 2), random_source(random_state)
     check_columns(~np.isnan(X).all(axis=0), names)
     arrays = _arrays(draws, component)
@@ -181,7 +181,7 @@ def predictive_check(
 
 
 def _statistics(X: Array, binary: bool, names: Sequence[str] | None = None) -> dict[str, float]:
-    """Return statistics of the observed cells by name; features go by their names or by number."""
+    """Return statistics of the observed cells by name; features without names are numbered."""
     called = list(map(plain, range(X.shape[1]) if names is None else names))
     seen = ~np.isnan(X)
     filled, n_seen = np.where(seen, X, 0.0), seen.sum(axis=0)

@@ -1,4 +1,4 @@
-"""What a posterior predictive check found: a table that prints itself, and its picture."""
+"""The result of a posterior predictive check: a table, and its figure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +16,12 @@ SUSPECT = 0.01
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PredictiveCheck(Tabular):
-    """Statistics of the data among those of replicates; printing it shows the table, the most surprising first.
+    """Statistics of the data and of replicates; printing it shows the table, the most surprising statistics first.
 
     Attributes
     ----------
     names : tuple of str
-        Such as ``variance[0]`` or ``correlation[0, 1]``.
+        Names of the statistics, such as ``variance[0]`` or ``correlation[0, 1]``.
     observed : ndarray, shape (T,)
         Statistics of the data.
     replicated : ndarray, shape (R, T)
@@ -35,17 +35,17 @@ class PredictiveCheck(Tabular):
     @property
     def p_values(self) -> Array:
         """P(T(X_rep) > T(X)) + 1/2 P(T(X_rep) = T(X)), shape (T,)."""
-        slack = 1e-9 * np.abs(self.observed)  # sums in another order are no difference
+        slack = 1e-9 * np.abs(self.observed)  # rounding of sums in another order
         above, below = self.replicated > self.observed + slack, self.replicated < self.observed - slack
         return above.mean(axis=0) + 0.5 * (~above & ~below).mean(axis=0)
 
     @property
     def adjusted(self) -> Array:
-        """P-values that allow for the number of statistics, shape (T,).
+        """P-values adjusted for the number of statistics, shape (T,).
 
-        Of a true model the least of them is at most a with a probability of at most a. Data and replicates are held
-        against each other: how far a statistic lies from the mean of all R + 1, in sd of all, counts against the
-        furthest statistic of each replicate. None is below 1 / (R + 1).
+        If the model is true, the smallest of them is at most a with a probability of at most a. The distance of a
+        statistic from the mean of data and replicates, in their sd, is compared with the largest distance of any
+        statistic in each replicate. No p-value is below 1 / (R + 1).
         """
         distances = self._distances()
         exceeding = distances[1:].max(axis=1)[:, None] >= distances[0]
@@ -55,18 +55,18 @@ class PredictiveCheck(Tabular):
         """Return distances in sd from the mean of data and replicates, shape (1 + R, T), the data first."""
         every = np.vstack([self.observed, self.replicated])
         mean, sd = every.mean(axis=0), every.std(axis=0)
-        varies = sd > 1e-9 * np.abs(mean)  # the least of many counts may be 0 in data and replicates
+        varies = sd > 1e-9 * np.abs(mean)  # the minimum of many counts may be 0 in data and replicates
         return np.abs(every - mean) / np.where(varies, sd, np.inf)
 
     def _order(self) -> np.ndarray:
-        """Return the statistics, the most surprising first."""
+        """Return the indices of the statistics, the most surprising first."""
         return np.argsort(-self._distances()[0], kind="stable")
 
     @property
     def suspects(self) -> tuple[str, ...]:
-        """Statistics with an adjusted p-value of at most 0.01: a true model has some in at most one check in a hundred.
+        """Statistics with an adjusted p-value of at most 0.01.
 
-        With fewer than 99 replicates there are none.
+        If the model is true, at most one check in a hundred has any. With fewer than 99 replicates there are none.
         """
         return tuple(np.array(self.names)[self.adjusted <= SUSPECT].tolist())
 
@@ -79,7 +79,7 @@ class PredictiveCheck(Tabular):
 
     @property
     def status(self) -> str:
-        """What follows, in words."""
+        """The conclusion, in a sentence."""
         if not self.suspects:
             return f"none of {len(self.names)} statistics is surprising"
         named = ", ".join(self.suspects[:5]) + (", ..." if len(self.suspects) > 5 else "")
@@ -96,7 +96,7 @@ class PredictiveCheck(Tabular):
         return "\n".join([*table_lines(lines), self.status])
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw each statistic, in sd of its replicates about their mean, with 50 and 95 % of them, and return the axes.
+        """Draw each statistic with 50 and 95 % of its replicates, in their sd around their mean; return the axes.
 
         Parameters
         ----------
