@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from comparisons.comparison.estimates import single
 from comparisons.output.figures import DATA_COLOUR, EM_COLOUR, POSTERIOR_COLOUR
 from em.plots.colours import component_colours
 from em.plots.profiles import blocks_of, name_places
@@ -35,7 +36,7 @@ def draw_line(ax: Axes, comparison: Any, at: Array, marker: str = "") -> None:
     density, draws = comparison.family.log_joint(at[:, None]), comparison.stacked
     every = max(1, len(draws["weights"]) // 40)
     some = {name: array[::every] for name, array in draws.items()}
-    reference = {name: array[None] for name, array in comparison.reference.arrays().items()}
+    reference = single(comparison.reference)
     of_draws, (best,) = (np.exp(density(theta)(slice(0, len(at)))) for theta in (some, reference))
     ax.plot(at, of_draws.sum(axis=1).T, color=POSTERIOR_COLOUR, alpha=0.12)
     ax.plot(at, best.sum(axis=0), marker=marker, color=EM_COLOUR, linewidth=2, label=comparison.reference_name)

@@ -8,7 +8,7 @@ import pytest
 
 import comparisons.data.parquet
 from comparisons import concentration
-from comparisons.comparison.all_rows import beside, sample_note, with_all_rows
+from comparisons.comparison.all_rows import sample_note, with_all_rows
 from comparisons.comparison.fits import fit
 from comparisons.comparison.problem import DEFAULTS, prepare
 from comparisons.components import compare_components
@@ -90,7 +90,7 @@ def test_em_of_all_rows_stands_beside_the_samples_estimates(whole):
     fits = with_all_rows(fit(prepare(whole, "gmm", 2, rows=ROWS, sampled=True)))
     best = GaussianMixtureEM(2, random_state=0).fit(X)
     assert fits.of_all_rows.log_likelihood_ == pytest.approx(best.log_likelihood_, abs=1e-6)
-    rows = beside(fits)
+    rows = fits.all_rows_estimates
     distances = np.array([row["distance"] for row in rows])
     assert len(rows) == 12
     assert 0.2 < np.sqrt(np.mean(distances**2)) < 2  # about one standard error of 500 rows
@@ -118,7 +118,7 @@ def test_a_row_of_the_rest_that_is_no_sample_leaves_em_of_all_rows_out_and_is_na
     fits = with_all_rows(fit(prepare(da.from_array(bad, chunks=(700, -1)), "gmm", 2, rows=ROWS, sampled=True)))
     assert fits.of_all_rows is None
     assert f"chunk {row // 700}: X must be finite" in fits.all_rows.why
-    assert beside(fits) == []
+    assert fits.all_rows_estimates == []
 
 
 def test_a_file_that_went_after_its_sample_was_read_leaves_em_of_all_rows_out(tmp_path):

@@ -10,8 +10,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
-
 from models.validation import Array
 
 NEARLY_EMPTY = 1.0  # samples
@@ -46,8 +44,3 @@ def audit_of_family(name: str) -> FamilyAudit:
     """Return the ``AUDIT`` of a family's module ``auditing``, or the defaults."""
     module = f"comparisons.{name}.auditing"
     return import_module(module).AUDIT if find_spec(module) else FamilyAudit()
-
-
-def members_of(rows: Any, responsibilities: Array, k: int) -> Array:
-    """Return the rows whose most probable component is the k-th."""
-    return np.asarray(rows[responsibilities.argmax(axis=1) == k])

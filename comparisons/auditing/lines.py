@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 RIGHT, WARNING, WRONG, NOT_APPLICABLE = VERDICTS = "right", "warning", "wrong", "not applicable"
-NAMES = ["mixture", "parts", "log-likelihood", "stationary", "best optimum", "components", "regularisation"]
-NAMES += ["scores", "criteria", "identified"]
 NOTHING, LITTLE = 0.01, 0.1  # standard errors: largest distance that is right, and largest that is only a warning
 
 

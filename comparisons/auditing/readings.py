@@ -6,7 +6,6 @@ there.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import permutations
 from textwrap import shorten
@@ -35,16 +34,18 @@ MOST_COMPONENTS = 4  # up to which all orders are tried
 LEAVES = 0.2  # EM may still gain at most this share of what the other reading gains
 
 
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """A fit that was read, or None if it is no mixture, and the lines of the audit that this gives."""
+def read(
+    library_fit: LibraryFit, X: Any, sample_weight: ArrayLike | None, settings: Mapping[str, Any]
+) -> tuple[AuditedFit | None, Line]:
+    """Read a fit as its names say, or by another reading of its numbers if that is far more likely.
 
-    audited: AuditedFit | None
-    lines: tuple[Line, ...]
-
-
-def read(library_fit: LibraryFit, X: Any, sample_weight: ArrayLike | None, settings: Mapping[str, Any]) -> Reading:
-    """Read a fit as its names say, or by another reading of its numbers if that is far more likely."""
+    Returns
+    -------
+    audited : AuditedFit or None
+        The fit that was read; None if it is no mixture.
+    line : Line
+        The line "mixture" of the audit.
+    """
     pair, arrays, complaints = _family_and_arrays(library_fit, X)
     parameters, why = _parameters(pair, arrays)
     if parameters is not None and parameters.n_features != np.shape(X)[1]:
@@ -57,20 +58,16 @@ def read(library_fit: LibraryFit, X: Any, sample_weight: ArrayLike | None, setti
     if better is not None:
         gap = "" if audited is None else f", by {in_nats(better.log_likelihood - audited.log_likelihood)}"
         finding = f"{'; '.join([*filter(None, [why]), what])}: the data are far more probable so{gap}"
-        return Reading(better, (Line("mixture", WRONG, finding, None, remedy),))
+        return better, Line("mixture", WRONG, finding, None, remedy)
     if audited is None:
-        return Reading(None, (Line("mixture", WRONG, why, None, "without a mixture there is nothing more to audit"),))
+        return None, Line("mixture", WRONG, why, None, "without a mixture there is nothing more to audit")
     if complaints:
         remedy = "the lines below are about the corrected arrays"
-        return Reading(audited, (Line("mixture", WRONG, "; ".join(complaints), None, remedy),))
-    return Reading(audited, (_line_of_a_mixture(audited, arrays),))
-
-
-def _line_of_a_mixture(audited: AuditedFit, arrays: Mapping[str, Array]) -> Line:
+        return audited, Line("mixture", WRONG, "; ".join(complaints), None, remedy)
     names = ", ".join(name for name in arrays if name != "weights")
     off = abs(float(arrays["weights"].sum()) - 1)
-    finding = f"weights are not negative and sum to 1 (to {off:.1g}); {names} lie where they must"
-    return Line("mixture", RIGHT, finding, off)
+    finding = f"weights are not negative and sum to 1 (to {off:.1g}); {names} are legal"
+    return audited, Line("mixture", RIGHT, finding, off)
 
 
 def _family_and_arrays(library_fit: LibraryFit, X: Any) -> tuple[Family, dict[str, Array], list[str]]:

@@ -84,8 +84,8 @@ def audit(
     check_sample_weight(sample_weight, X.shape[0])
     with left_to_the_status():
         library_fit = recognise(fit, family, options)
-        reading = read(library_fit, X, sample_weight, {"n_init": n_init, "random_state": random_state})
-        audited, lines = reading.audited, [*reading.lines, *library_fit.parts]
+        audited, mixture = read(library_fit, X, sample_weight, {"n_init": n_init, "random_state": random_state})
+        lines = [mixture, *library_fit.parts]
         of_fit = {}
         if audited is not None:
             lines += _lines(audited)

@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.comparison.estimates import distinct_entries
 from comparisons.comparison.fits import Fits
 from comparisons.comparison.problem import Problem, Settings
 from comparisons.declarations import AllRows, drawn_rows
 from comparisons.family import Family
 from em.chunked.sampling import row_numbers, rows_at, sizes_of_chunks
 from em.status import left_to_the_status
-from models.tables import rows_of
 from models.validation import Array
 
 
@@ -69,24 +67,3 @@ def expected_distance(fits: Problem) -> str:
     assert fits.all_rows is not None
     m, n = len(fits.X), fits.all_rows.n_rows
     return f"about sqrt(1 - m/n) = {np.sqrt(max(1 - m / n, 0.0)):.2f} is expected for m = {m:,} of n = {n:,} rows"
-
-
-def beside(comparison: Any) -> list[dict[str, Any]]:
-    """Return one row per parameter: MLE and standard error of the sample, MLE of all rows, and their distance.
-
-    The distance is in standard errors of the sample.
-    """
-    if comparison.of_all_rows is None:
-        return []
-    errors = comparison.errors_of_mle
-    of_all = distinct_entries(comparison.of_all_rows.parameters_.arrays(), comparison.family)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        distance = (of_all - errors.estimates) / errors.standard_errors
-    columns = {
-        "parameter": errors.names,
-        "sample": errors.estimates,
-        "standard_error": errors.standard_errors,
-        "all_rows": of_all,
-        "distance": distance,
-    }
-    return rows_of(columns, unknown=None)

@@ -69,18 +69,13 @@ def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Cal
     """
     settings, options = split(flags, {name: flags[name] for name in FLAGS.keys() & flags.keys()})
     with bad_input_exits():
-        dataset = _dataset(data, options.pop("family"), options)
+        dataset = find(data, **options)
         tell_read(Console(), dataset.notes)
         folder = check_writable(out)
         table = make(dataset.X, dataset.family, **dataset.options, **settings)
     from comparisons.comparison.report import show
 
     show(table, folder / file_name(f"{what}-{dataset.name}", ".png"), f"{dataset.name}{title}")
-
-
-def _dataset(data: str, family: str | None, options: dict[str, Any], **sample: int) -> Dataset:
-    """Return a data set with the options that were given; ``sample`` is passed to `comparisons.data.find`."""
-    return find(data, family, **sample, **{name: value for name, value in options.items() if value is not None})
 
 
 def run(family: str) -> None:
@@ -118,7 +113,7 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
         with bad_input_exits(), bars.step("imports"):
             if not data:
                 raise ValueError(f"data must be a file of your own, --data FILE: {pair.name} has no built-in data")
-            dataset = _dataset(data, pair.name, options, most_rows=rest["rows"], seed=rest["random_state"])
+            dataset = find(data, pair.name, most_rows=rest["rows"], seed=rest["random_state"], **options)
             tell_read(console, dataset.notes)
             case = pair.case(data, components, dataset.options)
             problem = prepare_case(dataset, case, **settings)

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from comparisons.alignment.relabelling import assign
+from comparisons.comparison.estimates import distinct_entries
 from comparisons.comparison.problem import Problem
 from comparisons.family import PRECISE
 from em import NoMaximumWarning, NotIdentifiableWarning
 from em.status import left_to_the_status
+from models.tables import rows_of
 
 PLAIN = 1000  # most iterations of plain EM to estimate its rate
 CLEAR = 1e-9  # share of the log-likelihood below which a gain may be rounding
@@ -74,6 +76,21 @@ class Fits(Problem):
     def errors_of_mle(self) -> Any:
         """Standard errors of the MLE, from the observed information."""
         return self.mle.uncertainty(self.named_samples)
+
+    @property
+    def all_rows_estimates(self) -> list[dict[str, Any]]:
+        """One row per parameter: MLE of the sample, its standard error, MLE of all rows, distance in standard errors.
+
+        Empty if X has all rows, or if EM did not fit them.
+        """
+        if self.of_all_rows is None:
+            return []
+        errors = self.errors_of_mle
+        of_all = distinct_entries(self.of_all_rows.parameters_.arrays(), self.family)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            distance = (of_all - errors.estimates) / errors.standard_errors
+        columns = {"parameter": errors.names, "sample": errors.estimates, "standard_error": errors.standard_errors}
+        return rows_of(columns | {"all_rows": of_all, "distance": distance}, unknown=None)
 
     @property
     def reference(self) -> Any:

@@ -12,7 +12,7 @@ from comparisons.alignment.mixing import MAX_RHAT, MIN_ESS, extremes, label_free
 from comparisons.alignment.responsibilities import log_joint, row_blocks
 from comparisons.comparison.checks import ROUNDING, Check, check, in_sd
 from comparisons.comparison.draws import Draws
-from comparisons.comparison.estimates import distinct_entries, single
+from comparisons.comparison.estimates import single
 from comparisons.comparison.fits import Fits
 from em.bound import normalise
 from models.validation import Array
@@ -122,11 +122,9 @@ def _events(fits: Fits, estimates: list[dict[str, Any]]) -> Array:
 
     Parameters that do not vary are left out.
     """
-    arrays, ends = fits.reference.arrays(), {q.name: (q.support.least, q.support.most) for q in fits.family.quantities}
-    low, high = (
-        distinct_entries({name: np.full_like(array, ends[name][i]) for name, array in arrays.items()}, fits.family)
-        for i in range(2)
-    )
+    arrays = fits.reference.arrays()
+    supports = [q.support for q in fits.family.quantities for _ in q.support.distinct_entries(arrays[q.name].shape)]
+    low, high = (np.array([getattr(support, end) for support in supports]) for end in ("least", "most"))
     mean, sd = (np.array([row[name] for row in estimates]) for name in ("mean", "sd"))
     return ((np.minimum(mean - low, high - mean)[sd > 0] / sd[sd > 0]) ** 2).astype(np.float64)
 

@@ -1,7 +1,6 @@
 """The result of a comparison: everything that was computed, and methods that print, draw and write it."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from os import PathLike
 from typing import Any
 
@@ -9,7 +8,6 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from comparisons.comparison import report
-from comparisons.comparison.all_rows import beside
 from comparisons.comparison.checks import Check
 from comparisons.comparison.estimates import stack
 from comparisons.comparison.fits import Fits
@@ -62,14 +60,6 @@ class Comparison(Fits, Tabular):
         """Tables for :meth:`to_frame`: "estimates", "checks" and "spreads"; for a random sample also "all rows"."""
         tables = {"estimates": self.estimates, "checks": [vars(c) for c in self.checks], "spreads": self.spreads}
         return tables | ({"all rows": self.all_rows_estimates} if self.all_rows is not None else {})
-
-    @cached_property
-    def all_rows_estimates(self) -> list[dict[str, Any]]:
-        """One row per parameter: MLE of the sample, its standard error, MLE of all rows, distance in standard errors.
-
-        Empty if X has all rows, or if EM did not fit them.
-        """
-        return beside(self)
 
     @property
     def reference_name(self) -> str:

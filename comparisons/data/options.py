@@ -38,11 +38,10 @@ class Reading:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
-        """Check options and return them as a reading; an option that is None was not given."""
-        checked = {name: value for name, value in given.items() if value is not None}
-        for option in FLAGS:
-            if (value := checked.get(option.name)) is None:
-                continue
+        """Check options, and return them as a reading."""
+        checked = dict(given)
+        for option in (option for option in FLAGS if option.name in given):
+            value = given[option.name]
             if option.name in LISTS:
                 checked[option.name] = _listed(option.name, value)
             elif not isinstance(value, str):
@@ -75,9 +74,9 @@ def is_mark(text: str) -> bool:
 
 
 def split_reading(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split options into those of reading a file, if given, and those of a family."""
-    reading = {name: value for name, value in options.items() if name in NAMES and value is not None}
-    return reading, {name: value for name, value in options.items() if name not in NAMES}
+    """Split options into those of reading a file and those of a family. An option that is None was not given."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return {name: given.pop(name) for name in [*given] if name in NAMES}, given
 
 
 def flag(name: str, values: Iterable[str]) -> str:

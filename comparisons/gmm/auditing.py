@@ -8,7 +8,7 @@ from typing import Any, override
 import numpy as np
 
 from comparisons.auditing.digits import cholesky, exact, log_det, log_normal, log_sum_exp, sixty_digits
-from comparisons.auditing.family import FamilyAudit, members_of
+from comparisons.auditing.family import FamilyAudit
 from models.gmm import GMMParameters
 from models.gmm.structures import COVARIANCE_TYPES, MATRICES, covariances_shape
 from models.validation import Array
@@ -36,7 +36,7 @@ class GaussianAudit(FamilyAudit):
         """Find components with too few samples for a covariance of their own, or with too small a variance."""
         kind, (K, D) = parameters.covariance_type, parameters.means.shape
         needed = {"full": D, "tied": 0, "diag": 1, "spherical": 1}[kind]
-        flatness = _flatness(parameters.covariance_matrices, rows)
+        flatness, labels = _flatness(parameters.covariance_matrices, rows), responsibilities.argmax(axis=1)
         suspects = []
         for k in range(K):
             n, flat = counts[k], flatness[k]
@@ -44,7 +44,7 @@ class GaussianAudit(FamilyAudit):
                 suspects.append((False, "is empty: no sample has a share in it"))
             elif n <= needed or flat < COLLAPSED:
                 suspects.append((True, f"keeps {n:.3g} samples, its smallest variance is {flat:.1e} of the data's"))
-            elif 0 < (distinct := len(np.unique(members_of(rows, responsibilities, k), axis=0))) <= needed:
+            elif 0 < (distinct := len(np.unique(rows[labels == k], axis=0))) <= needed:
                 suspects.append((True, f"holds {distinct} distinct sample(s), repeated {n:.3g} times"))
             elif n < 2 * (needed + 1) or (flat < NEARLY and n < 5 * (needed + 1)):
                 suspects.append((False, f"keeps {n:.3g} samples, its smallest variance is {flat:.1e} of the data's"))
