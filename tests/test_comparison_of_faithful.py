@@ -487,7 +487,7 @@ def test_distances_are_judged_where_the_data_are_worth_enough_labelled_samples(f
     assert why_shown(found) == ""
     few = replace(found, X=found.X[::9])
     mle = GaussianMixtureEM(2, random_state=0).fit(few.named_samples)
-    assert "labelled samples; it takes" in why_shown(replace(few, mle=mle))
+    assert "labelled samples; 20 are needed" in why_shown(replace(few, mle=mle))
 
 
 def test_too_few_draws_alone_are_inconclusive_and_say_how_many_would_do(found):

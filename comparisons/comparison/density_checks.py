@@ -70,7 +70,7 @@ def density_checks(fits: Fits, densities: Densities) -> list[Check]:
     log_prior = densities.marginal_density.at(point.arrays())[1]
     rounding = max(ROUNDING * max(1.0, abs(log_prior)) * 10, rounding_of_prior(fits))
     rounding = max(rounding, 2 * abs(of_em - fits.prior.log_prob(fits.family.rounded(point))))
-    reason = f"difference in nats; rounding, 1e-10 of its size, or that of its log gamma functions or {SINGULAR}"
+    reason = f"difference in nats; rounding: 1e-10 of its size, or that of its log gamma functions or {SINGULAR}"
     made.append(check("log prior matches at MAP", abs(of_em - log_prior), rounding, reason))
     return [*made, *_stationary(fits, densities)] if fits.has_maximum else made
 
@@ -85,14 +85,14 @@ def _matching(fits: Fits, densities: Densities, at: str, fit: Any) -> Iterator[C
     (responsibilities, log_likelihood), (nearby, nearly) = e_step(parameters), e_step(fits.family.rounded(parameters))
     joint = densities.joint.responsibilities(parameters.arrays(), len(fits.X), fits.n_components)
     gap, rounding = np.abs(responsibilities - joint).max(), 2 * np.abs(responsibilities - nearby).max()
-    reason = f"largest difference; rounding of log densities of up to 1e4 nats is 1e-12, times 1e3, or that {SINGULAR}"
+    reason = f"largest difference; rounding: 1e3 times the 1e-12 of log densities of 1e4 nats, or that {SINGULAR}"
     yield check(f"responsibilities = p(z|x) at {at}", gap, max(1e-9, rounding), reason)
     pointwise, _ = densities.marginal_density.at(parameters.arrays())
     log_prior = fits.prior.log_prob(parameters) if fit.prior else 0.0
     of_em = np.array([log_likelihood, fit.log_likelihood_, fit.objective_ - log_prior])
     gap, rounding = np.abs(of_em - pointwise.sum()).max(), ROUNDING * max(1.0, np.abs(pointwise).sum() + abs(log_prior))
     rounding = max(rounding, rounding_of_counts(fits), 2 * abs(log_likelihood - nearly))
-    reason = "difference in nats; rounding, 1e-11 of the sum of absolute terms, or that of log gamma functions or "
+    reason = "difference in nats; rounding: 1e-11 of the sum of absolute terms, or that of log gamma functions or "
     reason += SINGULAR
     yield check(f"log-likelihood matches at {at}", gap, rounding, reason)
 
@@ -114,7 +114,7 @@ def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:
         "stopped 1e-12 nats from its limit, which leaves sqrt(2e-12) = 1.4e-6 of a standard error"
     )
     if rounding > 0:
-        reason += f", or {rounding:.1g} nats, to which log densities of these counts are rounded"
+        reason += f"; or {rounding:.1g} nats, the rounding of log densities of these counts"
     yield check(STATIONARY, largest, max(1e-5, np.sqrt(2 * rounding)), reason)
     here = log_likelihood(point)
     slopes = [
@@ -126,5 +126,5 @@ def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:
     if slopes:
         rounding = ROUNDING * abs(fits.mle.log_likelihood_) / KKT_STEP
         what = f"largest one-sided slope in nats over {len(slopes)} boundary probs"
-        reason = f"{what}; rounding of the log-likelihood over a step of {KKT_STEP:g}"
+        reason = f"{what}; the rounding of the log-likelihood over a step of {KKT_STEP:g}"
         yield check("boundary estimates cannot move inwards", max(0.0, *slopes), rounding, reason)

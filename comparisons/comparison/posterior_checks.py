@@ -40,10 +40,10 @@ def posterior_checks(
     log_likelihood = draws.pointwise.sum(axis=-1)
     log_posterior, whole = log_likelihood + draws.log_prior, fits.identified and fits.has_maximum
     shown, diverging = why_shown(fits), draws.posterior["sample_stats"]["diverging"].to_numpy()
-    reason = "share of all draws; where there are more, try target_accept = 0.9"
-    made = [check("divergent transitions", diverging.mean(), 0.01, reason, "a few need not move what is estimated")]
+    reason = "share of all draws; if it is larger, try target_accept = 0.9"
+    made = [check("divergent transitions", diverging.mean(), 0.01, reason, "a few need not bias the estimates")]
     maxima = [("MLE", log_likelihood, fits.mle.log_likelihood_), ("MAP", log_posterior, fits.map.objective_)]
-    reason = "best draw minus the estimate in nats; 0 but for rounding, because the estimate is the maximum"
+    reason = "log density of the best draw minus that of the estimate, in nats; rounding, because that is the maximum"
     for name, of_draws, best in maxima[not fits.has_maximum :]:
         gain, rounding = of_draws.max() - best, ROUNDING * max(1.0, abs(best))
         made.append(check(f"{BEATEN} {name}", gain, rounding, reason))
@@ -71,7 +71,7 @@ def why_shown(fits: Fits) -> str:
     if not fits.has_maximum:
         return "the likelihood has no maximum"
     if (count := _labelled_in_smallest(fits)) < ENOUGH_SAMPLES:
-        return f"the smallest component is worth {count:.0f} labelled samples; it takes {ENOUGH_SAMPLES}"
+        return f"the smallest component is worth {count:.0f} labelled samples; {ENOUGH_SAMPLES} are needed"
     return ""
 
 
@@ -167,14 +167,14 @@ def why_moved(estimates: list[dict[str, Any]]) -> str:
     moved = [max(abs(row["mle_gap_sd"] - row["map_gap_sd"]), row["mle_gap_conjugate"]) for row in rows]
     if (furthest := max(moved, default=0.0)) <= FAR_MOVED:
         return ""
-    return f"the prior moves an estimate by {furthest:.3g} posterior sd; {FAR_MOVED} at most are judged"
+    return f"the prior moves an estimate by {furthest:.3g} posterior sd; the check is for at most {FAR_MOVED}"
 
 
 def why_on_edge(fits: Fits, parameters: Any) -> str:
     """Return why parameters are not compared with the posterior mean: one, not a weight, is on its boundary; or ""."""
     bounded, values = [q for q in fits.family.quantities[1:] if q.support.edges], parameters.arrays()
     on_edge = any(q.support.at_edge(values[q.name]).any() for q in bounded)
-    return "an estimate is on the boundary, where no posterior mean is" if on_edge else ""
+    return "an estimate is on the boundary, and a posterior mean never is" if on_edge else ""
 
 
 def _truth(fits: Fits, draws: Draws) -> Check:

@@ -72,7 +72,7 @@ class Settings:
             if getattr(self, name) is not None:
                 count_at_least(name, getattr(self, name), least)
         if self.draws * self.chains < 1000:
-            asked = f"{self.draws} x {self.chains}: the checks want an ESS of 400"
+            asked = f"{self.draws} x {self.chains}: the checks need an ESS of 400"
             raise ValueError(f"draws x chains must be at least 1000, got {asked}")
         if count_at_least("random_state (seed)", self.random_state, 0) >= 2**32:
             raise ValueError(f"random_state (seed) must be less than 2**32, got {self.random_state}")

@@ -19,8 +19,8 @@ from models.labels import label
 
 OTHER_STYLE = "bold yellow"  # of verdicts other than agree and disagree
 STARTS = {
-    "single": "all start about MAP-EM",
-    "restarts": "each starts at EM's best of restarts of its own, labels in random order",
+    "single": "all start around EM's MAP",
+    "restarts": "each starts at the best of its own restarts of EM, labels in random order",
 }
 OF_COMPARISON = ("title", "n_components", "n_missing", "verdict", "explanation", "caution")
 OF_FIT = ("status", "log_likelihood", "objective", "n_iter", "n_collapsed")

@@ -80,7 +80,7 @@ def _checks(comparison: Any, verbose: bool) -> tuple[list[dict[str, str]], str]:
     for check in comparison.checks:
         claim = check.name + (f" ({check.why_shown})" if check.why_shown else "")
         numbers = {"value": f"{check.value:.5g}", "tolerance": f"{check.tolerance:.4g}"}
-        reason = {"what it is, and where the tolerance comes from": check.reason} if verbose else {}
+        reason = {"meaning of the value; reason for the tolerance": check.reason} if verbose else {}
         rows.append({"": MARKS[check.passed], "check": claim, **numbers, **reason})
     return rows, OF_CHECKS if verbose else MORE
 
