@@ -47,7 +47,7 @@ DOUBTFUL = {
         "gmm", lines_of([7 * i % 61 + 18 for i in range(20)], [0, 3, 1, 4] * 5, names=["age", "b"]), "amounts: b;",
     ),
     "classes of amounts": (
-        "gmm", lines_of([1, 2, 4, 12] * 5, OTHER, names=["income", "b"]), "taken as amounts: income; --drop income",
+        "gmm", lines_of([1, 2, 4, 12] * 5, OTHER, names=["income", "b"]), "read as amounts: income; --drop income",
     ),
     "zeros that are not far": (
         "gmm", lines_of(with_marks(0), [0, *OTHER[1:]]),
@@ -75,10 +75,10 @@ DOUBTFUL = {
     ),
     "metres among centimetres": (
         "gmm", lines_of([1.62, 1.71, *range(158, 176)], OTHER),
-        "column 'a' holds 1.71 and 158: are some 100 times too small? Then write one unit",
+        "column 'a' holds 1.71 and 158: are some numbers 100 times too small? Then write all in one unit",
     ),
     "grams among kilograms": (
-        "gmm", lines_of([1.2, 0.9, *range(850, 1570, 40)], OTHER), "are some 1000 times too small?",
+        "gmm", lines_of([1.2, 0.9, *range(850, 1570, 40)], OTHER), "are some numbers 1000 times too small?",
     ),
     "summaries": (
         "gmm", lines_of(SPREAD, OTHER, names=["yield_mean", "yield_sd"]),
@@ -86,7 +86,7 @@ DOUBTFUL = {
     ),
     "a long table": (
         "gmm", lines_of(["mass", "height"] * 10, SPREAD, names=["variable", "value"]),
-        "are quantities in value named by variable? Write a column for each",
+        "does variable name the quantities in value? Write a column for each",
     ),
     "more columns than rows": ("gmm", lines_of(*[[i, i * i + 0.5] for i in range(5)]), "2 rows of 5 features: is a"),
     "groups in columns": (
@@ -94,45 +94,45 @@ DOUBTFUL = {
         "b, c end early: are columns groups? Write one of values, and one of groups",
     ),
     "a clock": (
-        "gmm", lines_of([round(0.1 * i, 1) for i in range(20)], OTHER), "column 'a' goes on from row to row as a clock",
+        "gmm", lines_of([round(0.1 * i, 1) for i in range(20)], OTHER), "column 'a' rises or falls from row",
     ),
     "numbers of rows with gaps": (
-        "gmm", lines_of([i + i // 4 + 1 for i in range(20)], OTHER, names=["X", "b"]), "column 'X' goes on from row",
+        "gmm", lines_of([i + i // 4 + 1 for i in range(20)], OTHER, names=["X", "b"]), "column 'X' rises",
     ),
     "correlations": (
         "gmm", ",a,b,c\na,1,0.5,0.2\nb,0.5,1,-0.1\nc,0.2,-0.1,1\n", "3 rows of 3 features: is a row a sample?",
     ),
     "item numbers": (
         "gmm", lines_of([f"{i // 10 + 1}.{i % 10 + 1}" for i in range(20)], OTHER, names=["Pos", "b"]),
-        "column 'Pos' goes on from row to row",
+        "column 'Pos' rises or falls from row to row",
     ),
     "years of several countries": (
-        "gmm", lines_of(OTHER, [*range(2001, 2011), *range(2001, 2011)], names=["a", "year"]), "column 'year' goes on",
+        "gmm", lines_of(OTHER, [*range(2001, 2011), *range(2001, 2011)], names=["a", "year"]), "column 'year' rises",
     ),
     "a counter that counts down, with gaps": (
-        "gmm", lines_of(OTHER, [900 - 3 * i - i % 2 for i in range(20)]), "column 'b' goes on from row to row",
+        "gmm", lines_of(OTHER, [900 - 3 * i - i % 2 for i in range(20)]), "column 'b' rises or falls from row to row",
     ),
     "seconds that are no equal steps, in any column": (
-        "gmm", lines_of(OTHER, [round(i + 0.1 * (7 * i % 9), 1) for i in range(20)]), "column 'b' goes on",
+        "gmm", lines_of(OTHER, [round(i + 0.1 * (7 * i % 9), 1) for i in range(20)]), "column 'b' rises or falls",
     ),
     "edges of a graph": (
         "gmm", lines_of([3, 1, 4, 1, 5] * 4, [9, 2, 6, 5, 3] * 4, OTHER, names=["source", "target", "b"]),
-        "do source and target name what a row lies between? Names are no amounts",
+        "do source and target name the two ends of a row? Names are no amounts",
     ),
     "codes beside numbers of another kind": (
-        "gmm", lines_of([10381, 20384, 10393, 50410] * 5, OTHER, names=["station", "b"]), "taken as amounts: station;",
+        "gmm", lines_of([10381, 20384, 10393, 50410] * 5, OTHER, names=["station", "b"]), "read as amounts: station;",
     ),
     "codes as long as each other beside whole amounts": (
         "gmm", lines_of([10381, 20384, 10393, 50410] * 5, [5, 70, 900, 12] * 5, names=["Ort", "b"]),
-        "taken as amounts: Ort, b; --drop Ort,b if these numbers are names or ranks",
+        "read as amounts: Ort, b; --drop Ort,b if these numbers are names or ranks",
     ),
     "months of years beside counts": (
         "pmm", lines_of([202301, 202304, 202302, 202309] * 5, [5, 0, 9, 12] * 5, names=["periodcode", "b"]),
-        "taken as amounts: periodcode; --drop periodcode",
+        "read as amounts: periodcode; --drop periodcode",
     ),
     "hours in any order beside counts": (
         "pmm", lines_of([7 * i % 24 for i in range(48)], [i * i % 11 for i in range(48)], names=["hour", "b"]),
-        "taken as amounts: hour; --drop hour if these numbers are names or ranks",
+        "read as amounts: hour; --drop hour if these numbers are names or ranks",
     ),
     "a lone number below 0": (
         "gmm", lines_of([-1, *SPREAD[1:]], OTHER), "Is -1 in column 'a' a mark of missing cells?",
@@ -150,10 +150,10 @@ DOUBTFUL = {
     ),
     "a scale whose ends are in its name": (
         "gmm", lines_of([1, 2, 3, 4, 5] * 4, OTHER, names=["mood (1-5)", "speed (km/h)"]),
-        "taken as amounts: mood (1-5); --drop 'mood (1-5)'",
+        "read as amounts: mood (1-5); --drop 'mood (1-5)'",
     ),
-    "months": ("gmm", lines_of([1, 5, 12, 7] * 5, OTHER, names=["Month", "b"]), "taken as amounts: Month"),
-    "classes": ("gmm", lines_of([0, 1, 2, 1] * 5, OTHER), "taken as amounts: a; --drop a if"),
+    "months": ("gmm", lines_of([1, 5, 12, 7] * 5, OTHER, names=["Month", "b"]), "read as amounts: Month"),
+    "classes": ("gmm", lines_of([0, 1, 2, 1] * 5, OTHER), "read as amounts: a; --drop a if"),
     "questions below the names": (
         "cmm", 'Q1,Q2\nHow?,What?\n{id},{no}\nu,v\nx,w\nu,w\nx,v\n', "line 2, line 3: no other row has these levels",
     ),
@@ -161,7 +161,7 @@ DOUBTFUL = {
         "gmm", "a;b\n1.234,50 €;2\n-   €;3\n12,00 €;7\n", "a dash of accounts: '-   €' in column 'a' is 0",
     ),
     "a rule below the names": ("gmm", "| a | b |\n|---|:---:|\n| 1 | 2.5 |\n| 7 | 3 |\n", "2 rows, 2 features: a, b"),
-    "two letters for micro": ("gmm", "a,b\n1.5 \u00b5g,2\n2 \u03bcg,3\n7 \u00b5g,9\n", "unit \u00b5g taken off"),
+    "two letters for micro": ("gmm", "a,b\n1.5 \u00b5g,2\n2 \u03bcg,3\n7 \u00b5g,9\n", "unit \u00b5g removed from"),
     "two dots and a dash for nothing": ("gmm", "a,b\n1.5,2\n..,3\n7,\u2013\n", "2 of 6 cells (1 .., 1 \u2013)"),
     "numbers of employees": ("gmm", "Employee,b\n4711,1.5\n4823,7\n4630,3\n", "left out: column 'Employee'"),
 }  # fmt: skip
@@ -253,7 +253,7 @@ def test_what_is_no_table_of_samples_is_refused(written, kind):
 )
 def test_numbers_of_one_kind_and_with_units_are_amounts(written, content):
     notes = "\n".join(read(written(content), "gmm").notes)
-    assert "taken as amounts" not in notes
+    assert "read as amounts" not in notes
     assert "names several units" not in notes
 
 
@@ -314,4 +314,4 @@ def test_what_holds_for_several_columns_is_said_once(written):
     notes = read(written("a,b,x,c,d\n" + "".join(rows)), "gmm").notes
     assert sum("from row to row" in note for note in notes) == sum("in every row" in note for note in notes) == 1
     assert "each of c, d is 0 in every row; --drop c,d leaves them out" in notes
-    assert any(note.startswith("each of a, b goes on") and note.endswith("If not, --drop a,b") for note in notes)
+    assert any(note.startswith("each of a, b rises or falls") and note.endswith("If not, --drop a,b") for note in notes)

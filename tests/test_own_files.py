@@ -127,7 +127,7 @@ READ = {
         "bmm", "a;b;c\nいいえ;ναι;nu\nはい;όχι;da\n", {}, "a b c", [[0, 1, 0], [1, 0, 1]],
         ["a: はい is 1", "c: da is 1"],
     ),
-    "inches": ("gmm", 'a,b\n5.5",70\n7",81.5\n', {}, "a b", [[5.5, 70], [7, 81.5]], ['unit " taken off']),
+    "inches": ("gmm", 'a,b\n5.5",70\n7",81.5\n', {}, "a b", [[5.5, 70], [7, 81.5]], ['unit " removed from']),
     "true and false of spreadsheets in other languages": (
         "bmm", "a;b;c\nИСТИНА;нет;✓\nЛОЖЬ;да;✗\n", {}, "a b c", [[1, 0, 1], [0, 1, 0]], ["a: ИСТИНА is 1", "c: ✓ is 1"],
     ),
@@ -142,7 +142,7 @@ READ = {
         {},
         "a b c",
         [[2403.5, 3593.92, 1500], [65.2, 24, 200]],
-        ["unit kg taken off the numbers of column 'a'", "unit EUR"],
+        ["unit kg removed from the numbers of column 'a'", "unit EUR"],
     ),
     "accounts: a minus behind, a dash for 0, parentheses": (
         "gmm",
@@ -232,7 +232,7 @@ READ = {
         "a b total version",
         [[1, 2.5, 3.5, 2], [3, 4, 7, 2], [5, 1, 6, 2], [2, 2, 4, 2], [7, 3, 10, 2]],
         [
-            "column 'total' follows from those before it, as a sum does; --drop total",
+            "column 'total' is a sum or other linear combination of those before it; --drop total",
             "column 'version' is 2 in every row; --drop version",
         ],
     ),
@@ -243,7 +243,7 @@ READ = {
         "a b c d",
         [[1, 3, 4, 7], [2, 4, 6, 7], [1, 9, 10, 7], [3, 2, 5, 7], [2, 7, 9, 7], [7, 1, NAN, NAN]],
         [
-            "column 'c' follows from those before it, as a sum does in the rows without missing cells; --drop c",
+            "is a sum or other linear combination of those before it in the rows without missing cells; --drop c",
             "column 'd' is 7 in every observed cell; --drop d",
         ],
     ),
@@ -265,7 +265,7 @@ READ = {
         "bmm", "a,b\n1 dose,5ft\n2 dose,6ft\n2 dose,\n", {}, "a b", [[0, 0], [1, 1], [1, NAN]], ["5ft is 0"],
     ),
     "numbers with a unit among trials": (
-        "bmm", "a,b\n2 x,1\n3 x,1\n0 x,2\n", {"n_trials": 3}, "a b", [[2, 1], [3, 1], [0, 2]], ["unit x taken off"],
+        "bmm", "a,b\n2 x,1\n3 x,1\n0 x,2\n", {"n_trials": 3}, "a b", [[2, 1], [3, 1], [0, 2]], ["unit x removed from"],
     ),
     "R's write.csv with row names": (
         "gmm",
@@ -341,7 +341,7 @@ READ = {
         {},
         "count",
         [[13], [14], [8]],
-        ["left out: column 'year'", "column 'count' is the feature, for there is no other"],
+        ["left out: column 'year'", "column 'count' is the feature, because there is no other"],
     ),
     "values and how often they were seen": (
         "pmm", "x,count\n0,2\n1,1\n2,1\n", {}, "x", [[0], [0], [1], [2]], ["weights: column 'count'"],
@@ -472,16 +472,16 @@ READ = {
     ),
     "light weights beside a height": (
         "gmm", "weight,height\n0.8,150\n1.25,162\n", {}, "weight height", [[0.8, 150], [1.25, 162]],
-        ["column 'weight' is taken as a feature"],
+        ["column 'weight' is read as a feature"],
     ),
     "weights of a survey": (
         "gmm", "a,survey_wt\n1,0.5\n7,1.25\n", {}, "a survey_wt", [[1, 0.5], [7, 1.25]],
-        ["'survey_wt' is taken as a feature: frequencies are whole numbers; --drop survey_wt leaves it out"],
+        ["'survey_wt' is read as a feature, because frequencies are whole numbers; --drop survey_wt leaves it out"],
     ),
     "numbers that are codes and ranks": (
         "gmm", "icd,rank,x\n250,1,1.5\n401,2,2\n715,2,9\n401,4,4\n", {}, "icd rank x",
         [[250, 1, 1.5], [401, 2, 2], [715, 2, 9], [401, 4, 4]],
-        ["taken as amounts: icd, rank; --drop icd,rank if these numbers are names or ranks"],
+        ["read as amounts: icd, rank; --drop icd,rank if these numbers are names or ranks"],
     ),
     "marks with decimals": (
         "gmm", "a,b\n1,-99.9\n2,4\n9,5\n", {}, "a b", [[1, -99.9], [2, 4], [9, 5]],
@@ -502,7 +502,7 @@ READ = {
     ),
     "a sum of counts": (
         "pmm", "a,b,all\n1,2,3\n4,1,5\n0,7,7\n2,2,4\n", {}, "a b all", [[1, 2, 3], [4, 1, 5], [0, 7, 7], [2, 2, 4]],
-        ["column 'all' follows from those before it, as a sum does; --drop all"],
+        ["column 'all' is a sum or other linear combination of those before it; --drop all"],
     ),
     "empty cells where nobody said yes": (
         "bmm", "a,b\n1,\n,0\n1,1\n", {}, "a b", [[1, NAN], [NAN, 0], [1, 1]],

@@ -27,7 +27,7 @@ REFUSED = {
         "gmm", "a b c\n180 80 not ok\n170 70 very ok\n180 65 not ok\n", {}, ["line 2: expected 3 cells", "quotation"],
     ),
     "a quotation mark that is not closed, between tabs": (
-        "gmm", 'a\tb\n"3 inch\t2.5\n4 inch\t7\n', {}, ["from line 2 on; is a quotation mark open?"],
+        "gmm", 'a\tb\n"3 inch\t2.5\n4 inch\t7\n', {}, ["from line 2 on; is a quotation mark not closed?"],
     ),
     "subtotals of the same name": (
         "gmm", "what,x,y\nA,1.5,2\nB,2,4\nSubtotal,3.5,6\nC,7,3\nD,8,1\nSubtotal,15,4\n", {"drop": "what"},
@@ -88,7 +88,7 @@ REFUSED = {
     "answers that are 1 and 2": (
         "bmm", "a,b\n1,2\n2,1\n2,2\n", {}, ["column 'b', got 2", "comparisons.cmm takes whole numbers as levels"],
     ),
-    "halves among levels": ("cmm", "a,b\n1,2\n1,2.5\n", {}, ["column 'b' holds numbers that are no levels"]),
+    "halves among levels": ("cmm", "a,b\n1,2\n1,2.5\n", {}, ["column 'b' holds numbers that cannot be levels"]),
     "names among levels": (
         "cmm", "a,b\n" + "".join(f"{i % 2},p{i}\n" for i in range(30)), {},
         ["column 'b' holds free text (30 different values"],
@@ -235,7 +235,7 @@ REFUSED = {
     ),
     "an unnamed column of decimals": ("gmm", ",x\n0.5,2\n1.5,7\n", {}, ["column 1 has no name", "--drop 'column 1'"]),
     "lines wholly in quotes": ("gmm", '"a,b"\n"1,2"\n"3,4"\n', {}, ["wholly in quotation marks"]),
-    "a quote that is open": ("gmm", 'a,b\n1,"2\n3,4\n', {}, ["quotation mark open"]),
+    "a quote that is open": ("gmm", 'a,b\n1,"2\n3,4\n', {}, ["quotation mark not closed"]),
     "thousands or decimals, in quotes": (
         "gmm", 'a,b\n"1,234",2\n"3,456",7\n', {},
         ["line 2, column 'a': '1,234' may be 1234 (--decimal .) or 1.234 (--decimal ,)"],

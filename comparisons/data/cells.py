@@ -134,7 +134,7 @@ def _without_unit(column: Column, letters: bool) -> list[str]:
     unit = "" if any(map(DATE.fullmatch, texts[:1])) else unit_of(texts, letters)
     bare = [without_unit(text, unit) for text in texts]
     if unit and sum(map(looks_like_number, bare)) > len(texts) / 2:
-        column.notes[f"unit {unit}"] = f"unit {unit} taken off the numbers of column {column.name!r}"
+        column.notes[f"unit {unit}"] = f"unit {unit} removed from the numbers of column {column.name!r}"
     return bare
 
 

@@ -138,7 +138,7 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
     too_many = len(values) > max(MOST_LEVELS, n / 2) or (len(values) == n >= FEW_ROWS and not column.is_numeric)
     if categorical:
         if column.is_numeric and not column.is_whole:
-            return f"holds numbers that are no levels, for they are not whole ({at})"
+            return f"holds numbers that cannot be levels, because they are not whole ({at})"
         return f"holds free text ({len(values)} different values, {at})" if too_many else ""
     if column.is_numeric or two_values(column):
         return ""

@@ -43,8 +43,8 @@ CODES = [sign * code for code in WORDS["code"] for sign in (1, -1)] + WORDS["neg
 NAME, UNIT, MEASURED, AMOUNT = pattern_of("name"), pattern_of("unit"), pattern_of("measured"), pattern_of("amount")
 BY_NAMES = (  # questions about two columns with such names
     (pattern_of("centre"), pattern_of("spread"), "are {0}, {1} summaries of groups? A row is one observation"),
-    (pattern_of("variable"), pattern_of("value"), "are quantities in {1} named by {0}? Write a column for each"),
-    (pattern_of("from"), pattern_of("to"), "do {0} and {1} name what a row lies between? Names are no amounts"),
+    (pattern_of("variable"), pattern_of("value"), "does {0} name the quantities in {1}? Write a column for each"),
+    (pattern_of("from"), pattern_of("to"), "do {0} and {1} name the two ends of a row? Names are no amounts"),
 )
 
 
@@ -125,7 +125,7 @@ def _kinds(features: Sequence[Column], counts: bool) -> list[str]:
     differ = len(set(kinds.values())) > 1
     names = [name for name, kind in kinds.items() if kind == "name" or (differ and kind != "amount")]
     drop = flag("drop", [*names[:MOST_NAMED], *["..."] * (len(names) > MOST_NAMED)])
-    return [f"taken as amounts: {some_of(names)}; {drop} if these numbers are names or ranks"][: len(names)]
+    return [f"read as amounts: {some_of(names)}; {drop} if these numbers are names or ranks"][: len(names)]
 
 
 def _kind(column: Column, counts: bool) -> str:
@@ -200,8 +200,8 @@ def _units(x: Array) -> str:
     is_like = some.min() > most.min() / 1.5 and some.max() < 1.5 * most.max()
     is_narrow = most.max() < (10 if len(some) > 1 else 3) * most.min()
     differ = factor in (100, 1000) and is_like and is_narrow and (low % 1 > 0).any()
-    question = f"holds {low.max():g} and {high.min():g}: are some {factor:g} times too small? Then write one unit"
-    return question * bool(differ)
+    question = f"holds {low.max():g} and {high.min():g}: are some numbers {factor:g} times too small?"
+    return f"{question} Then write all in one unit" * bool(differ)
 
 
 def _order(x: Array, n_features: int) -> str:
@@ -212,7 +212,7 @@ def _order(x: Array, n_features: int) -> str:
     steps = np.diff(x) if len(x) >= NEAREST else np.zeros(1)
     one_way = n_features > 1 and abs(np.sign(steps).sum()) > max(0.6 * len(steps), 4.5 * np.sqrt((len(x) + 1) / 3))
     is_clock = steps[0] != 0 and np.ptp(steps) <= 1e-6 * abs(x[-1] - x[0])
-    question = "goes on from row to row as a clock or a counter does: is it a feature? If not, {drop}"
+    question = "rises or falls from row to row like a clock or a counter: is it a feature? If not, {drop}"
     return question if one_way or is_clock else ""
 
 
@@ -224,7 +224,7 @@ def _without_variance(features: Sequence[Column], X: Array) -> list[str]:
     low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
     whole = X[~holes.any(axis=1)][:MOST_LOOKED_AT]
     follows = _follows(whole) if len(whole) > X.shape[1] else np.zeros(X.shape[1], dtype=bool)
-    sums = "follows from those before it, as a sum does"
+    sums = "is a sum or other linear combination of those before it"
     cell, among = ("observed cell", " in the rows without missing cells") if holes.any() else ("row", "")
     alike = names_by_message(
         (features[d].name, f"is {low[d]:.15g} in every {cell}" if low[d] == high[d] else f"{sums}{among}")

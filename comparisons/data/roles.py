@@ -90,7 +90,7 @@ def roles_of(table: Table, columns: Sequence[Column], reading: Reading) -> Roles
     if not roles.features:
         raise ValueError(f"{table.name} has no feature left of {', '.join(table.raw)}: name the features in --columns")
     if len(roles.features) == 1 and FREQUENCY.fullmatch(roles.features[0].name):
-        roles.notes.append(f"column {roles.features[0].name!r} is the feature, for there is no other")
+        roles.notes.append(f"column {roles.features[0].name!r} is the feature, because there is no other")
     return roles
 
 
@@ -204,8 +204,8 @@ def _of_frequency_table(table: Table, others: list[Column], count: Column, label
 def _ask_weights(table: Table, roles: Roles, column: Column, features: list[str]) -> None:
     """Raise an error about a column that may hold frequencies; if it cannot, add a note that it is a feature."""
     if not column.is_whole or (column.array < 0).any():
-        drop = f"{flag('drop', [column.name])} leaves it out"
-        roles.notes.append(f"column {column.name!r} is taken as a feature: frequencies are whole numbers; {drop}")
+        why = f"because frequencies are whole numbers; {flag('drop', [column.name])} leaves it out"
+        roles.notes.append(f"column {column.name!r} is read as a feature, {why}")
         return
     choices = [f"{flag('weights', [column.name])} for frequencies"] if roles.weights is None else []
     choices += [f"{_short_flag(features)} for a feature", f"{flag('drop', [column.name])} to leave it out"]
