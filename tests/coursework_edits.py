@@ -178,6 +178,12 @@ def old_ones_are_the_new_ones(X, K, tol=1e-9, max_iter=300):
     return means
 
 
+def variance_outside_of_the_logarithm(X, r, weights, means, variances):
+    D, N, squares = X.shape[1], r.sum(axis=0), ((X[:, None] - means) ** 2).sum(axis=2)
+    volumes = D * N * np.log(2 * np.pi) * variances
+    return (N * np.log(weights)).sum() - volumes.sum() / 2 - (r * squares / variances).sum() / 2
+
+
 BERNOULLI, GAUSSIAN = {"family": "bmm"}, {"family": "gmm"}
 EDITED = [
     ("`p ** (1 - X[:, None])` in place of `p * (1 - X[:, None])`", check_e_step, BERNOULLI, power_of_a_wrong_number),
@@ -186,6 +192,12 @@ EDITED = [
     ("`total += np.log(joint)`, which belongs behind the loop", check_log_likelihood, GAUSSIAN, logs_of_partial_sums),
     ("`axis=1` in place of `axis=2`, in line ", check_e_step, BERNOULLI, product_over_components),
     ("`density = norm(", check_e_step, {"covariance_type": "diag"}, overwritten),
+    (
+        "`D * N * np.log(2 * np.pi) * variances` in place of `D * N * np.log(2 * np.pi * variances)`",
+        check_q,
+        {"covariance_type": "spherical"},
+        variance_outside_of_the_logarithm,
+    ),
     ("`np.log(r * densities)` in place of `r * np.log(", check_q, BERNOULLI, inside_the_logarithm),
     ("`self.kept is None` in place of `True`", check_e_step, GAUSSIAN, Precisions().e_step),
     ("`tempered(X, start(X, K, 0), n_iter, 0.7)` in place of ", check_fit, GAUSSIAN, never_cooled),

@@ -44,45 +44,29 @@ def moments(X, r):
     return N, means, np.einsum("nk,nkd,nke->kde", r, d, d)
 
 
-# Terms, and the order of sums -----------------------------------------------------------------------------------------
+# Parameters, and the order of sums ------------------------------------------------------------------------------------
 
 
-@listed("log(1 + x) · λ in place of x log(e λ)", check_e_step, family="pmm")
-def arguments_exchanged(X, w, rates):
-    return softmax(np.log(w) + np.log(X + 1) @ rates.T - rates.sum(axis=1), axis=1)
-
-
-@listed("μ' Σ⁻¹ μ - x' Σ⁻¹ μ added to the log density", check_e_step)
-def difference_of_squares(X, w, m, S):
-    P = np.linalg.inv(S)
-    square = np.einsum("nd,kde,ne->nk", X, P, X) - np.einsum("kd,kde,ke->k", m, P, m)
-    return softmax(np.log(w) - np.linalg.slogdet(S)[1] / 2 - square / 2, axis=1)
-
-
-@listed("π_k times the log density in place of the log joint density", check_e_step)
-def weights_as_a_factor(X, w, m, S):
-    return softmax(w * (gaussian(X, w, m, S) - np.log(w)), axis=1)
-
-
-@listed("p log p + (1 - p) log (1 - p) in place of x log p + (m - x) log(1 - p)", check_e_step, family="bmm")
-def entropies(X, w, p):
-    return softmax(np.log(w) + (p * np.log(p) + (1 - p) * np.log(1 - p)).sum(axis=1) + 0 * X[:, :1], axis=1)
-
-
-@listed("not normalised and factor 1.6 of determinant", check_e_step)
-def two_at_once(X, w, m, S):
-    return np.exp(gaussian(X, w, m, S) - 0.3 * np.linalg.slogdet(S)[1])
-
-
-@listed("factor D of weights", check_e_step, covariance_type="diag")
+@listed("weights counted once for each feature", check_e_step, covariance_type="diag")
 def weights_for_each_feature(X, w, m, v):
     cells = w[:, None] * norm.pdf(X[:, None], m, np.sqrt(v))
     return cells.prod(axis=2) / cells.prod(axis=2).sum(axis=1, keepdims=True)
 
 
-@listed("log π_k times the log density in place of the log joint density", check_e_step, family="bmm")
-def log_weights_as_a_factor(X, w, p):
-    return softmax(np.log(w) * (bernoulli(X, w, p) - np.log(w)), axis=1)
+@listed("posterior of each feature, averaged", check_e_step, family="bmm")
+def posterior_of_each_coin(X, w, p):
+    cells = w[:, None] * np.where(X[:, None] == 1, p, 1 - p)
+    return (cells / cells.sum(axis=1, keepdims=True)).mean(axis=2)
+
+
+@listed("probs averaged by the weights", check_log_likelihood, family="bmm")
+def mixture_of_each_cell(X, w, p):
+    return np.log(np.einsum("k,nkd->nd", w, np.where(X[:, None] == 1, p, 1 - p))).sum()
+
+
+@listed("likeliest level for all", check_log_likelihood, family="cmm")
+def likeliest_level(X, w, p):
+    return len(X) * np.log(w @ p.max(axis=2).prod(axis=1))
 
 
 @listed("log densities summed up over the samples", check_e_step, family="cmm")
@@ -151,16 +135,6 @@ def levels_that_nobody_has(X, r):
     counts = np.einsum("nk,ndl->kdl", r, np.eye(X.max() + 1)[X])
     total = counts.sum(axis=0)
     return r.mean(axis=0), np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
-
-
-@listed("added over components, then multiplied over features and samples", check_log_likelihood, family="bmm")
-def mixture_of_each_cell(X, w, p):
-    return np.log(np.einsum("k,nkd->nd", w, np.where(X[:, None] == 1, p, 1 - p))).sum()
-
-
-@listed("-log x! left out and mean in place of the sum", check_log_likelihood, family="pmm")
-def density_and_sum(X, w, rates):
-    return logsumexp(np.log(w) + X @ np.log(rates).T - rates.sum(axis=1), axis=1).mean()
 
 
 @listed("-0.5 times the number of parameters times log n added", check_log_likelihood, family="bmm")

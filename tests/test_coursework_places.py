@@ -5,7 +5,7 @@ import linecache
 import numpy as np
 import pytest
 from coursework_fits import e_step, m_step, start
-from scipy.special import logsumexp, softmax
+from scipy.special import gammaln, logsumexp, softmax
 from scipy.stats import multivariate_normal, multivariate_t, norm
 
 from comparisons.coursework import check_e_step, check_fit, check_log_likelihood, check_m_step, check_q
@@ -55,6 +55,15 @@ def failures_of_all(X, r, weights, probs):
     return (r.sum(0) * np.log(weights)).sum() + (heads * np.log(probs) + tails * np.log1p(-probs)).sum()
 
 
+def log_of_the_average_rate(X, r, weights, rates):
+    mixed = r @ rates
+    return (r @ np.log(weights)).sum() + (X * np.log(mixed) - mixed - gammaln(X + 1)).sum()
+
+
+def arguments_exchanged(X, weights, rates):
+    return softmax(np.log(weights) + np.log(X + 1) @ rates.T - rates.sum(axis=1), axis=1)
+
+
 def heavy_tailed_fit(X, K, n_iter=50):
     theta = start(X, K, 0)
     for _ in range(n_iter):
@@ -69,6 +78,14 @@ SUBSTITUTED = [
     ("`-np.log(weights)`", "weights", check_log_likelihood, {"family": "bmm"}, minus_log_weights),
     ("`multivariate_t.pdf(x, m, S, df=5)`", "p(x_i|k)", check_e_step, {}, heavy_tails),
     ("`len(X)`", "N_k = Σ_i r_ik", check_q, {"family": "bmm"}, failures_of_all),
+    (
+        "`(X * np.log(mixed) - mixed - gammaln(X + 1)).sum()`",
+        "Σ_ik r_ik log p(x_i|k)",
+        check_q,
+        {"family": "pmm"},
+        log_of_the_average_rate,
+    ),
+    ("`np.log(X + 1) @ rates.T`", "the term x log(e λ)", check_e_step, {"family": "pmm"}, arguments_exchanged),
     ("`multivariate_t(m, S, df=4).pdf(X)`", "p(x_i|k)", check_fit, {}, heavy_tailed_fit),
 ]
 

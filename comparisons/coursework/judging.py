@@ -1,8 +1,8 @@
 """Judge a function's answers, quantity by quantity: right, a known mistake, or where it differs."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 
@@ -25,10 +25,9 @@ from comparisons.coursework.result import Verdict
 from comparisons.coursework.unlisted.edits import FAR, NEAR
 from comparisons.coursework.unlisted.narrowing import narrowed
 from comparisons.coursework.unlisted.repair import Input, repaired
-from comparisons.coursework.unlisted.search import more_of, tables_of, unlisted
+from comparisons.coursework.unlisted.search import more_of, unlisted
 from comparisons.coursework.unlisted.substitutes import substituted
 from comparisons.coursework.unlisted.sums import Pair
-from comparisons.coursework.unlisted.terms import Table
 from models.validation import Array
 
 ORDINARY = ("",)
@@ -67,8 +66,6 @@ class Further:
     ----------
     probes : callable
         Makes further trials.
-    tables : callable
-        Makes tables of a log-likelihood or Q of single samples and components.
     more : callable
         Makes more inputs with answers for these.
     place : callable
@@ -77,7 +74,6 @@ class Further:
     """
 
     probes: Callable[[], list[Trial]] = list
-    tables: Callable[[], list[Table]] = list
     more: Callable[[], list[Pair]] = list
     place: Callable[[list[Input], float], Mistake | None] = lambda inputs, seconds: None
 
@@ -94,8 +90,7 @@ def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: floa
 
     further = Further(
         lambda: _probes(caller, quantity),
-        cache(lambda: tables_of(caller, quantity)),
-        cache(lambda: more_of(caller, quantity)),
+        lambda: more_of(caller, quantity),
         place,
     )
     return judge_values(caller.book, quantity, trials, deadline, further=further)
@@ -153,21 +148,13 @@ def judge_values(
 
 
 def _not_known(book: Textbook, quantity: str, trials: Sequence[Trial], further: Further) -> tuple[Mistake, ...]:
-    """Return mistakes that are no single entry."""
+    """Return mistakes that are no single entry of the catalogue."""
     pairs = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
-    inputs = _inputs(quantity, trials)
-    if all(close(yours, right, GUARD) for _, yours, right in pairs):  # wrong on special inputs only
-        edit = further.place(inputs, np.inf)
-        return () if edit is None else (edit,)
-
-    def by_numbers(most: int) -> tuple[Mistake, ...]:
-        return _searched(lambda: unlisted(book, quantity, pairs, further.tables, further.more, most))
-
-    if found := by_numbers(most=1):
-        return _with_place(found, inputs, further)
-    if (place := further.place(inputs, np.inf)) is not None:
-        return (place,)  # it says more than two mistakes
-    return by_numbers(most=4)
+    found: tuple[Mistake, ...] = ()
+    if not all(close(yours, right, GUARD) for _, yours, right in pairs):
+        with suppress(np.linalg.LinAlgError):  # answers may be of any size
+            found = unlisted(book, quantity, pairs, further.more)
+    return _with_place(found, _inputs(quantity, trials), further)
 
 
 def _inputs(quantity: str, trials: Sequence[Trial]) -> list[Input]:
@@ -175,19 +162,11 @@ def _inputs(quantity: str, trials: Sequence[Trial]) -> list[Input]:
 
 
 def _with_place(mistakes: tuple[Mistake, ...], inputs: list[Input], further: Further) -> tuple[Mistake, ...]:
-    """Return a mistake that its numbers tell with its place in the source; several are the one of that place."""
-    place = further.place(inputs, QUICK)
+    """Return a mistake with its place in the source; where there is none, or several, what the place alone says."""
+    place = further.place(inputs, QUICK if mistakes else np.inf)
     if place is None:
         return mistakes
     return (replace(mistakes[0], why=f"{mistakes[0].why} {place.why}"),) if len(mistakes) == 1 else (place,)
-
-
-def _searched(search: Callable[[], tuple[Mistake, ...]]) -> tuple[Mistake, ...]:
-    """Return what a search finds; answers may be of any size, on which it fails: then they are only located."""
-    try:
-        return search()
-    except np.linalg.LinAlgError:
-        return ()
 
 
 def _probes(caller: Caller, quantity: str) -> list[Trial]:

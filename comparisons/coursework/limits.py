@@ -5,7 +5,6 @@ The limit of a wrong iteration is a fixed point of that iteration, so that some 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from comparisons.coursework.formulas.slots import Mistake, close
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.judging import Trial, judge_values
 from comparisons.coursework.result import Verdict
-from comparisons.coursework.unlisted.sums import by_numbers
+from comparisons.coursework.unlisted.sums import by_constants
 from models.validation import Array
 
 MOVES = 1e-4  # relative: an iteration that goes on
@@ -161,29 +160,27 @@ def of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ...
         gap = distance(iterate(at), at.theta)
         if gap < 1e-3 * own and (best is None or gap < best[0] / 10):
             best = gap, mistake
-    if best is not None:
-        return (best[1],)
-    return _by_numbers(book, at)
+    return _smoothed(book, at) if best is None else (best[1],)
 
 
-def _by_numbers(book: Textbook, at: Problem) -> tuple[Mistake, ...]:
-    """Return which numbers in the M-step have the end as a fixed point, where all that is wrong is one quantity."""
+def _smoothed(book: Textbook, at: Problem) -> tuple[Mistake, ...]:
+    """Return which numbers, added to the M-step's sums, have the end as a fixed point."""
     soft = at.changed(r=book.responsibilities(at))
     found: list[Mistake] = []
     for name, right in book.truth("m", soft).items():
         if distance({name: right}, {name: at.theta[name]}) < LOOSE:
             continue
         pair, divisor = (soft, at.theta[name], right), book.formulas[name].divisor
-        mistake = by_numbers(name, [pair], partial(_additions, book, name), divisor, LOOSE, least_scale=1.0)
+        allowed = lambda y: LOOSE * max(1.0, float(np.abs(y).max()))  # noqa: E731
+        mistake = None if divisor is None else by_constants(name, [pair], divisor, _one, allowed)
         if mistake is None:
             return ()
         found.append(mistake)
     return tuple(found)
 
 
-def _additions(book: Textbook, name: str, problem: Problem) -> dict[str, Array]:
-    """Return what may be added; at a limit the old values are the end itself."""
-    return {said: a for said, a in book.additions(name, problem).items() if "old" not in said.split()}
+def _one(problem: Problem) -> dict[str, Array]:
+    return {"1": np.ones(1)}
 
 
 def judge_objective(book: Textbook, problem: Problem, last: Fit, deadline: float, findings: Findings) -> None:

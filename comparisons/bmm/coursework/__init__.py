@@ -19,12 +19,11 @@ from comparisons.bmm.coursework.formulas import (
     TRIALS,
     VALUES,
 )
-from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
+from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook
 from comparisons.coursework.formulas.estimates import ratio
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.weights import weights_formula
-from models.validation import Array
 
 
 class Bernoulli(CellTextbook):
@@ -103,16 +102,6 @@ class Bernoulli(CellTextbook):
             probs[(rng.uniform(size=120) < 0.4).astype(int)],
         )
         return drawn.changed(X=X.astype(float), weights=np.array([0.55, 0.45]), probs=0.6 * probs + 0.2)
-
-    @override
-    def atoms_of_data(self, problem: Problem) -> dict[str, Array]:
-        x, m = by_sample(problem.X), by_sample(problem.size("n_trials"))
-        return {"x": x, "(m - x)": m - x, "(1 - x)": 1 - x, "m": m}
-
-    @override
-    def atoms_of_parameters(self, problem: Problem) -> dict[str, Array]:
-        p = by_component(problem.theta["probs"])
-        return {"p": p, "(1 - p)": 1 - p}
 
     @override
     def far(self) -> list[Problem]:

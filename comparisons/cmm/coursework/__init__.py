@@ -12,12 +12,11 @@ from comparisons.cmm.coursework.formulas import (
     SUMS,
     SWAPS,
     as_cells,
-    chosen,
     of_cells,
     one_hot,
     probs_formula,
 )
-from comparisons.coursework.formulas.cells import CellTextbook, by_sample
+from comparisons.coursework.formulas.cells import CellTextbook
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
@@ -78,15 +77,6 @@ class Categorical(CellTextbook):
         X: Any = rng.randint(L, size=(n, D))  # integers, which index probs
         X[-L:] = np.arange(L)[-n:, None]  # so that the levels can be read off
         return self.drawn(rng, X, plain, {"levels": L}, probs=probs)
-
-    @override
-    def atoms_of_data(self, problem: Problem) -> dict[str, Array]:
-        return {"x": by_sample(problem.X.astype(float))}
-
-    @override
-    def atoms_of_parameters(self, problem: Problem) -> dict[str, Array]:
-        p = chosen(problem, problem.theta["probs"])
-        return {"p_x": p, "(1 - p_x)": 1 - p}
 
     @override
     def near_edge(self, problem: Problem) -> list[Problem]:

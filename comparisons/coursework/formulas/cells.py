@@ -1,10 +1,9 @@
 """Mixtures of independent features: the log density is a sum over features of terms (n, K, D)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, override
 
 import numpy as np
-from scipy.special import gammaln
 
 from comparisons.coursework.formulas.catalogue import Catalogue
 from comparisons.coursework.formulas.conventions import Convention
@@ -13,19 +12,6 @@ from comparisons.coursework.formulas.responsibilities import WEIGHTS
 from comparisons.coursework.formulas.slots import Slot
 from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
-
-POWERS: dict[str, Callable[[Array], Array]] = {
-    "{}": lambda a: a,
-    "log {}": lambda a: np.log(a),
-    "{}²": lambda a: a**2,
-    "√{}": lambda a: np.sqrt(a),
-    "1/{}": lambda a: 1 / a,
-    "exp {}": lambda a: np.exp(a),
-    "log(1 + {})": lambda a: np.log1p(a),
-    "log max({}, 1)": lambda a: np.log(np.maximum(a, 1)),
-    "log {}!": lambda a: gammaln(a + 1),
-    "{0} log {0}": lambda a: a * np.log(a),
-}
 
 
 def _cell_size(p: Problem) -> Array:
@@ -87,31 +73,9 @@ class CellTextbook(Textbook):
     def terms(self) -> tuple[Slot, ...]:
         return (WEIGHTS, *self.cell_slots)
 
-    def atoms_of_data(self, problem: Problem) -> dict[str, Array]:
-        """Return numbers of each sample by name, shape (n, 1, D)."""
-        return {"x": by_sample(problem.X)}
-
-    def atoms_of_parameters(self, problem: Problem) -> dict[str, Array]:
-        """Return numbers of each component by name, shape (1, K, D) or (n, K, D)."""
-        return {self.quantities[1]: by_component(problem.theta[self.quantities[1]])}
-
     @override
-    def atoms(self, problem: Problem) -> dict[str, Array]:
-        data, theta = (
-            {form.format(name): change(a) for form, change in POWERS.items() for name, a in arrays.items()}
-            for arrays in (self.atoms_of_data(problem), self.atoms_of_parameters(problem))
-        )
-        shape, ones = (problem.n, problem.K, problem.D), np.ones((1, 1, 1))
-        found = {
-            f"{x} · {t}".strip(" ·"): np.broadcast_to(a * b, shape).sum(axis=2)
-            for x, a in {"": ones, **data}.items()
-            for t, b in {"": ones, **theta}.items()
-        }
-        return super().atoms(problem) | {name: a for name, a in found.items() if np.ptp(a, axis=1).any() or "x" in name}
-
-    @override
-    def table(self, problem: Problem, slot: Slot, name: str) -> Array:
+    def table(self, problem: Problem, slot: Slot) -> Array:
         if slot is WEIGHTS:
-            return super().table(problem, slot, name)
+            return super().table(problem, slot)
         shape = problem.n, problem.K, problem.D
-        return np.asarray(np.broadcast_to(slot.value(problem, name), shape).sum(axis=2))
+        return np.asarray(np.broadcast_to(slot.value(problem, ""), shape).sum(axis=2))

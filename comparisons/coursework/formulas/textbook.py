@@ -135,35 +135,16 @@ class Textbook(Inputs):
 
     @property
     def terms(self) -> tuple[Slot, ...]:
-        """The terms of the log joint density that a fit may give other factors."""
+        """The terms of the log joint density."""
         return (WEIGHTS, *self.density_slots)
 
-    def table(self, problem: Problem, slot: Slot, name: str) -> Array:
-        """Return a term (n, K), right for "" or with the wrong value of a name."""
-        return np.array(np.broadcast_to(slot.value(problem, name), (problem.n, problem.K)), dtype=np.float64)
+    def table(self, problem: Problem, slot: Slot) -> Array:
+        """Return a term of the log joint density, shape (n, K)."""
+        return np.array(np.broadcast_to(slot.value(problem, ""), (problem.n, problem.K)), dtype=np.float64)
 
     def cells(self, problem: Problem) -> Array | None:
         """Return log densities of single features (n, K, D), or None if features depend on each other."""
         return None
-
-    def atoms(self, problem: Problem) -> dict[str, Array]:
-        """Return terms (n, K) by name that are none of the log joint density, but may stand in it."""
-        w = np.broadcast_to(problem.theta["weights"], (problem.n, problem.K))
-        terms = {slot.name: self.table(problem, slot, "") for slot in self.terms}
-        found = {"π_k": w, "1/π_k": 1 / w, "log(1 - π_k)": np.log1p(-w)}
-        found["π_k times the log density"] = w * sum(list(terms.values())[1:])
-        found["π_k times the log joint density"] = w * sum(terms.values())
-        found["log π_k times the log density"] = np.log(w) * sum(list(terms.values())[1:])
-        return found | {f"π_k {name}": w * a for name, a in terms.items()}
-
-    def single(self, problem: Problem, i: int, k: int, *, alone: bool) -> Problem:
-        """Return sample i of a problem with component k, ``alone`` or as the one that is responsible."""
-        X = problem.X[i : i + 1]
-        given = {name: a[i : i + 1] if np.ndim(a) == 2 else a for name, a in problem.given.items()}
-        if not alone:
-            return problem.changed(X=X, r=np.eye(problem.K)[k : k + 1], given=given)
-        theta = {name: a if name in self.shared else a[k : k + 1] for name, a in problem.theta.items()}
-        return problem.changed(X=X, r=np.ones((1, 1)), given=given, **{**theta, "weights": np.ones(1)})
 
     def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:
         """Return what students may have added to a quantity."""

@@ -141,7 +141,7 @@ def _along_other_axes(function: ast.Attribute, args: list[ast.expr], words: list
             yield ast.Call(function, data, [ast.keyword(name, value) for name, value in given.items()])
 
 
-def _exchanged(node: ast.AST) -> Iterator[ast.AST]:
+def _exchanged(node: ast.AST) -> Iterator[ast.expr]:
     """Yield two operations on an expression in the other order: a sum of squares for a square of a sum.
 
     So a parenthesis moves too: (1 - p)^x stands for 1 - p^x, and r log p for log(r p).
@@ -149,6 +149,9 @@ def _exchanged(node: ast.AST) -> Iterator[ast.AST]:
     for value, outer in _operations(node):
         for inmost, inner in _operations(value):
             yield inner(outer(inmost))
+    match node:
+        case ast.BinOp(left=ast.BinOp(left=first, op=ast.Mult(), right=second), op=ast.Mult(), right=third):
+            yield from (ast.BinOp(first, ast.Mult(), one) for one in _exchanged(ast.BinOp(second, ast.Mult(), third)))
 
 
 def _operations(node: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], ast.expr]]]:

@@ -17,6 +17,7 @@ from models.validation import Array
 CATALOGUE = Catalogue(__file__)
 OF_RESPONSIBILITIES = CATALOGUE.formulas("of responsibilities")
 OF_DENSITIES = CATALOGUE.formulas("of densities", ["lp", "lw"])
+OF_Q = CATALOGUE.formulas("of Q", ["lp", "lw"])
 
 
 @np.errstate(all="ignore")
@@ -33,8 +34,8 @@ def intermediates(book: Textbook, step: str, problem: Problem) -> dict[str, Arra
         found |= problem.theta
     if "weights" in problem.theta and step != "m":
         lp, lw = book.log_density_of(problem), np.log(problem.theta["weights"])
-        found |= _values(OF_DENSITIES, lp, lw, problem)
-        found |= {f"the term {slot.name}": book.table(problem, slot, "") for slot in book.terms}
+        found |= _values({**OF_DENSITIES, **(OF_Q if step == "q" else {})}, lp, lw, problem)
+        found |= {f"the term {slot.name}": book.table(problem, slot) for slot in book.terms}
         cells = book.cells(problem)
         if cells is not None and cells.shape[2] == problem.D > 1:
             found |= {"log p(x_id|k)": cells, "p(x_id|k)": np.exp(cells)}

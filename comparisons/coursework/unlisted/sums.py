@@ -10,17 +10,19 @@ Both are linear in what is not known, so that least squares finds the numbers, a
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 from typing import Any
 
 import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem, per_component
 from comparisons.coursework.formulas.slots import Mistake
-from comparisons.coursework.unlisted.terms import EXACT, EXACT_LOG, as_power, is_usual, solved, times
 from models.validation import Array
 
+EXACT = 1e-8  # largest gap between an estimate and the sum that it is, relative
+EXACT_RATIO = 1e-7  # the same of ratios, which lose a digit where estimates are small
 NONE = 1e-6
+DEPENDENT = 1e-7  # of the largest singular value: below it columns depend on each other
 NOTHING = 1e-12  # of the right numbers: what rounding leaves where terms cancel
 RULES: dict[str, Callable[[Problem], float]] = {
     "1": lambda p: 1.0,
@@ -30,6 +32,12 @@ RULES: dict[str, Callable[[Problem], float]] = {
     "1/D": lambda p: 1.0 / p.D,
 }
 Pair = tuple[Problem, Array, Array]
+Allowed = Callable[[Array], float]
+
+
+def rounding(y: Array) -> float:
+    """Return the gap to some numbers that rounding leaves."""
+    return EXACT * float(np.abs(y).max())
 
 
 @np.errstate(all="ignore")
@@ -39,7 +47,7 @@ def by_factor(quantity: str, pairs: Sequence[Pair]) -> Mistake | None:
         hint = f"Which parts of your {quantity} cancel, whatever the data are?"
         return Mistake("always 0", hint, f"The {quantity} are 0, to rounding.")
     ratios = [(problem, yours / right) for problem, yours, right in pairs]
-    if not all(np.isfinite(a).all() and np.ptp(a) <= EXACT_LOG * np.abs(a).max() for _, a in ratios):
+    if not all(np.isfinite(a).all() and np.ptp(a) <= EXACT_RATIO * np.abs(a).max() for _, a in ratios):
         return None
     rule = as_power([(problem, float(np.ravel(a)[0])) for problem, a in ratios])
     if not rule and all(a.size > 1 for _, a in ratios):
@@ -67,26 +75,19 @@ def by_numbers(
     pairs: Sequence[Pair],
     additions: Any,
     divisor: Any = None,
-    exact: float = EXACT,
-    least_scale: float = 0.0,
 ) -> Mistake | None:
     """Return the mistake that numbers are which are added to the estimates, or to their numerator and divisor.
 
     Parameters are those of `by_constants`.
     """
-    found = by_sums(quantity, pairs, additions, 1, exact, least_scale)
+    found = by_sums(quantity, pairs, additions, 1)
     if found is None and divisor is not None:
-        found = by_constants(quantity, pairs, divisor, additions, exact, least_scale)
-    return found or by_sums(quantity, pairs, additions, 2, exact, least_scale)
+        found = by_constants(quantity, pairs, divisor, additions)
+    return found or by_sums(quantity, pairs, additions, 2)
 
 
 def by_constants(
-    quantity: str,
-    pairs: Sequence[Pair],
-    divisor: Any,
-    additions: Any,
-    exact: float = EXACT,
-    least_scale: float = 0.0,
+    quantity: str, pairs: Sequence[Pair], divisor: Any, additions: Any, allowed: Allowed = rounding
 ) -> Mistake | None:
     """Return the mistake that numbers added to numerator and divisor are.
 
@@ -98,15 +99,15 @@ def by_constants(
         A function's estimates and the right ones.
     divisor, additions : callable
         From a problem to B, and to arrays u by name.
-    exact, least_scale : float
-        Gap that is none, and the least scale of it (:func:`comparisons.coursework.unlisted.terms.solved`).
+    allowed : callable
+        From the numbers that are fitted to the largest gap that is none.
     """
     arrays = [additions(problem) for problem, *_ in pairs]
     names = ["", *(name for name in arrays[0] if "N_k" not in name and "new" not in name)]
     for name, below in [(name, below) for name in names for below in (False, True) if name or below]:
         found = []
         for rules in product(RULES, repeat=below + bool(name)):
-            factors = _constants(pairs, [own.get(name) for own in arrays], divisor, below, rules, exact, least_scale)
+            factors = _constants(pairs, [own.get(name) for own in arrays], divisor, below, rules, allowed)
             if factors is not None:
                 found.append(tuple(zip(factors, rules, strict=True)))
         if found:
@@ -126,8 +127,7 @@ def _constants(
     divisor: Any,
     below: bool,
     rules: Sequence[str],
-    exact: float,
-    least_scale: float,
+    allowed: Allowed,
 ) -> list[float] | None:
     """Return c and d with θ (B + c) = A + d u, each times a rule's number of the problem, or None."""
     columns, y = [], []
@@ -136,7 +136,7 @@ def _constants(
         terms = [*([-yours] if below else []), *([] if u is None else [np.broadcast_to(u, right.shape)])]
         columns.append(np.stack([RULES[r](problem) * a.ravel() for r, a in zip(rules, terms, strict=True)], axis=1))
         y.append(((yours - right) * B).ravel())
-    found = solved(np.concatenate(columns), np.concatenate(y), exact, least_scale)
+    found = solved(np.concatenate(columns), np.concatenate(y), allowed)
     if found is None or np.abs(found).min() <= NONE or not _is_above_zero(pairs, divisor, found[0] * below, rules[0]):
         return None
     return [float(factor) for factor in found]
@@ -162,9 +162,7 @@ def _ruled(factor: float, rule: str) -> str:
     return f"{factor:.6g}" if rule == "1" else rule if abs(factor - 1) < NONE else f"{factor:.6g} {rule}"
 
 
-def by_sums(
-    quantity: str, pairs: Sequence[Pair], additions: Any, most: int, exact: float = EXACT, least_scale: float = 0.0
-) -> Mistake | None:
+def by_sums(quantity: str, pairs: Sequence[Pair], additions: Any, most: int) -> Mistake | None:
     """Return the mistake that another sum of at most so many arrays is; parameters are those of `by_constants`."""
     all_arrays = [additions(problem) for problem, *_ in pairs]
     columns = {
@@ -177,7 +175,7 @@ def by_sums(
     y = np.concatenate([yours.ravel() for _, yours, _ in pairs])
     for fixed, names in _subsets([name for name, a in columns.items() if np.isfinite(a).all()], most):
         own = [columns[name] for name in names] + ([] if fixed else [right])
-        factors = solved(np.stack(own, axis=1), y - right if fixed else y, exact, least_scale)
+        factors = solved(np.stack(own, axis=1), y - right if fixed else y)
         if factors is not None and np.abs(factors[: len(names)]).min() > NONE:
             return _sum_said(quantity, names, factors, fixed)
     return None
@@ -210,3 +208,42 @@ def scaled(arrays: Mapping[str, Array], N: Array) -> dict[str, Array]:
         found[f"{name} over N_k"] = a / own
         found[f"N_k/n {name}"] = a * own / N.sum()
     return found
+
+
+def as_power(ratios: Sequence[tuple[Problem, float]]) -> str:
+    """Return ratios as a number, or one times a power of n, K or D or a ratio of two of them; "" if no rule is."""
+    values = np.array([ratio for _, ratio in ratios])
+    if np.ptp(values) <= NONE * max(np.abs(values).max(), 1.0):
+        return f"{0.0 if abs(values[0]) < NONE else values[0]:.6g}"
+    sizes = {name: np.array([float(getattr(problem, name)) for problem, _ in ratios]) for name in "DKn"}
+    powers = {f"{name}^{power:g}": a**power for name, a in sizes.items() for power in (1, -1, 0.5, -0.5, 2, -2)}
+    powers |= {f"({name} - 1)/{name}": (a - 1) / a for name, a in sizes.items() if a.min() > 1}
+    powers |= {f"{one}/{other}": sizes[one] / sizes[other] for one, other in permutations(sizes, 2)}
+    rests = {said.removesuffix("^1"): values / a for said, a in powers.items()}
+    fronts = [(said, rest[0]) for said, rest in rests.items() if np.ptp(rest) <= NONE * np.abs(rest).max()]
+    plain = [said for said, front in fronts if abs(front - 1) < NONE]
+    return plain[0] if plain else f"{fronts[0][1]:.6g} {fronts[0][0]}" if fronts else ""
+
+
+def is_usual(factor: float) -> bool:
+    """Whether a factor is one that is written down: a fraction with a small denominator, or a logarithm's base."""
+    bases = np.log([2.0, 10.0, 2 * np.pi, np.pi])
+    usual = [*bases, *(1 / bases), *(bases / 2), np.pi, 2 * np.pi]
+    return abs(60 * factor - round(60 * factor)) < 60 * NONE or any(abs(abs(factor) - base) < NONE for base in usual)
+
+
+def times(rule: str, name: str) -> str:
+    """Return a factor and a name as a product in words."""
+    return rule if name == "1" else name if rule == "1" else f"-{name}" if rule == "-1" else f"{rule} times {name}"
+
+
+def solved(A: Array, y: Array, allowed: Allowed = rounding) -> Array | None:
+    """Return x with A x = y, or None, also where columns depend on each other."""
+    if len(y) <= A.shape[1] or not (np.isfinite(A).all() and np.isfinite(y).all()):
+        return None
+    sizes = np.sqrt((A * A).sum(axis=0))
+    if (sizes == 0).any():
+        return None
+    x, _, rank, _ = np.linalg.lstsq(A / sizes, y, rcond=DEPENDENT)
+    gap = np.abs(A / sizes @ x - y).max()
+    return np.asarray(x / sizes) if rank == len(x) and gap <= allowed(y) else None

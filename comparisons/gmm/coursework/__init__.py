@@ -14,7 +14,7 @@ from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.weights import weights_formula
 from comparisons.coursework.unlisted.sums import scaled
-from comparisons.gmm.coursework import atoms, density, priors
+from comparisons.gmm.coursework import density, priors
 from comparisons.gmm.coursework.covariances import ADDITIONS, covariances_formula
 from models.gmm import GMMPrior
 from models.gmm.structures import covariances_shape
@@ -212,10 +212,6 @@ class Gaussian(Textbook):
             return self.log_density_of(problem)[:, :, None]
         variances = density.diagonals(density.matrices(problem))
         return np.asarray(-(density.gaps(problem) ** 2 / variances + np.log(2 * np.pi * variances)) / 2)
-
-    @override
-    def atoms(self, problem: Problem) -> dict[str, Array]:
-        return super().atoms(problem) | atoms.atoms(problem)
 
     @override
     def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:

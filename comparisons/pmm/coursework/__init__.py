@@ -5,7 +5,7 @@ from typing import Any, ClassVar, override
 
 import numpy as np
 
-from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
+from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.estimates import ratio
 from comparisons.coursework.formulas.problem import Problem
@@ -24,7 +24,6 @@ from comparisons.pmm.coursework.formulas import (
     SWAPS,
     VALUES,
 )
-from models.validation import Array
 
 
 class Poisson(CellTextbook):
@@ -94,15 +93,6 @@ class Poisson(CellTextbook):
         rates = np.array([np.linspace(1.0, 3.0, D), np.linspace(7.0, 5.0, D)])
         X = rng.poisson(drawn.size("exposure") * rates[(rng.uniform(size=90) < 0.4).astype(int)])
         return drawn.changed(X=X.astype(float), weights=np.array([0.55, 0.45]), rates=0.7 * rates + 1.0)
-
-    @override
-    def atoms_of_data(self, problem: Problem) -> dict[str, Array]:
-        return {"x": by_sample(problem.X), "e": by_sample(problem.size("exposure"))}
-
-    @override
-    def atoms_of_parameters(self, problem: Problem) -> dict[str, Array]:
-        rates = by_component(problem.theta["rates"])
-        return {"λ": rates, "(e λ)": by_sample(problem.size("exposure")) * rates, "(1 - λ)": 1 - rates}
 
     @override
     def far(self) -> list[Problem]:
