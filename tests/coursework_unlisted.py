@@ -85,7 +85,7 @@ def rates_not_averaged(X, r, w, rates):
     return (r * (np.log(w) + X @ np.log(rates).T - gammaln(X + 1).sum(axis=1)[:, None])).sum() - len(X) * rates.sum()
 
 
-@listed("log densities over n", check_q, family="bmm")
+@listed("log densities divided by n", check_q, family="bmm")
 def a_mean_and_a_sum(X, r, w, p):
     return (r @ np.log(w)).sum() + (r * (bernoulli(X, w, p) - np.log(w))).sum(axis=1).mean()
 

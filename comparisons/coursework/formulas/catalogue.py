@@ -157,8 +157,7 @@ class Catalogue:
 
         In the table of its name a row is what stands there, and its formula.
         """
-        found = {f"{other} in place of {name}": formula for other, formula in self.formulas(name).items()}
-        return term(name, hint, right, found)
+        return term(name, hint, right, self.formulas(name))
 
 
 def at(a: Array, axis: int, place: int) -> Array:
@@ -180,11 +179,16 @@ OF_INDEX = (
 OF_RANGE = "Is every number that your function is given used as it is?", "the numbers as they are given belong there"
 
 
-def term(name: str, hint: str, right: Callable[[Problem], Any], wrong: Mapping[str, Callable[[Problem], Any]]) -> Slot:
-    """Return a slot of a term with what stands in its place, by the mistakes' names, and with its edits."""
-    named: dict[str, Callable[..., Any]] = dict(wrong)
-    named |= {f"{name} {edit}": lambda p, change=change: change(right(p), p) for edit, change in EDITS.items()}
-    return Slot(name, right, {one: Wrong(value, hint, f"{one[:1].upper()}{one[1:]}.") for one, value in named.items()})
+def term(name: str, hint: str, right: Callable[[Problem], Any], others: Mapping[str, Callable[[Problem], Any]]) -> Slot:
+    """Return a slot of a term: its mistakes are others, by name, that stand in its place, and its edits."""
+    found = {
+        f"{other} in place of {name}": Wrong(value, hint, f"In your function stands {other}, where {name} belongs.")
+        for other, value in others.items()
+    }
+    for edit, change in EDITS.items():
+        edited = lambda p, change=change: change(right(p), p)  # noqa: E731
+        found[f"{name} {edit}"] = Wrong(edited, hint, f"In your function the term {name} is {edit}.")
+    return Slot(name, right, found)
 
 
 def misplaced(slot: Slot, **axes: tuple[str, str]) -> Slot:

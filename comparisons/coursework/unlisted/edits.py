@@ -117,10 +117,10 @@ def _other_statements(node: ast.stmt) -> Iterator[ast.stmt]:
     """Yield another assignment, the test of a loop's end the other way round or of an absolute value, or nothing."""
     match node:
         case ast.If(test=test, body=[*_, ast.Break() | ast.Return()]):
-            yield ast.If(ast.UnaryOp(ast.Not(), test), node.body, node.orelse)
             if isinstance(test, ast.Compare):
                 size = ast.parse(f"np.abs({ast.unparse(test.left)})", mode="eval").body
                 yield ast.If(ast.Compare(size, test.ops, test.comparators), node.body, node.orelse)
+            yield ast.If(ast.UnaryOp(ast.Not(), test), node.body, node.orelse)
     yield ast.Pass()
     match node:
         case ast.AugAssign(target=target, value=value):

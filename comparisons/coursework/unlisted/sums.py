@@ -45,19 +45,18 @@ def by_factor(quantity: str, pairs: Sequence[Pair]) -> Mistake | None:
     """Return the mistake that a factor is, the same for all entries: a number, or one times a power of n, K or D."""
     if all(np.abs(yours).max() < NOTHING * np.abs(right).max() for _, yours, right in pairs):
         hint = f"Which parts of your {quantity} cancel, whatever the data are?"
-        return Mistake("always 0", hint, f"The {quantity} are 0, to rounding.")
+        return Mistake("always 0", hint, f"Your function returns 0 for the {quantity}, to rounding.")
     ratios = [(problem, yours / right) for problem, yours, right in pairs]
     if not all(np.isfinite(a).all() and np.ptp(a) <= EXACT_RATIO * np.abs(a).max() for _, a in ratios):
         return None
+    first = float(np.ravel(ratios[0][1])[0])
     rule = as_power([(problem, float(np.ravel(a)[0])) for problem, a in ratios])
-    if not rule and all(a.size > 1 for _, a in ratios):
-        rule = " and ".join(f"{np.ravel(a)[0]:.4g} for n = {p.n}, K = {p.K}, D = {p.D}" for p, a in ratios)
     is_one_number = sum(a.size for _, a in ratios) == 1
-    if not rule or rule == "1" or (is_one_number and not is_usual(float(rule))):
+    if not rule or rule == "1" or (is_one_number and not is_usual(first)):
         return None
-    factor = _of_sizes(float(np.ravel(ratios[0][1])[0]), pairs[0][0].given) or rule
-    hint = f"Everything in the {quantity} is too large or too small by the same rule. What do you divide by?"
-    return Mistake(f"factor {factor}", hint, f"The {quantity} are {factor} times the right ones.")
+    factor = _of_sizes(first, pairs[0][0].given) or rule
+    hint = f"All of the {quantity} is too large or too small by the same factor. What do you divide by?"
+    return Mistake(f"factor {factor}", hint, f"Your function returns {factor} times the right {quantity}.")
 
 
 def _of_sizes(factor: float, given: Mapping[str, Any]) -> str:
@@ -197,7 +196,7 @@ def _sum_said(quantity: str, names: Sequence[str], factors: Array, fixed: bool) 
     else:
         named = " + ".join([times(f"{factors[-1]:.6g}", "the right one"), *parts])
     hint = f"Write your {quantity} as a sum of terms. Which term is not in the formula, or has another factor there?"
-    return Mistake(named.replace("+ -", "- "), hint, f"The {quantity} are exactly: {named}.")
+    return Mistake(named.replace("+ -", "- "), hint, f"Exactly this is returned: {named}.")
 
 
 def scaled(arrays: Mapping[str, Array], N: Array) -> dict[str, Array]:

@@ -113,7 +113,7 @@ SHRINKAGE = term(
     OF_MEANS,
     "The means have a prior too, which ties them to m0 in units of Σ_k. What does it add to the scatter?",
     _shrinkage(*PAIRS[0]),
-    {f"{factor} {gap} in place of {OF_MEANS}": _shrinkage(factor, gap) for factor, gap in PAIRS[1:]},
+    {f"{factor} {gap}": _shrinkage(factor, gap) for factor, gap in PAIRS[1:]},
 )
 
 
@@ -153,8 +153,8 @@ def slots_of(structure: str) -> tuple[Slot, Slot, Slot]:
         f"κ0 + ν0 + {text}": degrees(lambda p: own(p) + _kappa(p)),
     }
     own_name = f"ν0 + {text}"
-    named = {f"{name.replace('+ -', '- ')} in place of {own_name}": value for name, value in wrong.items()}
-    scales = {f"{name} in place of Ψ0": _scale(structure, changed) for name, changed in OTHER_SCALES.items()}
+    named = {name.replace("+ -", "- "): value for name, value in wrong.items()}
+    scales = {name: _scale(structure, changed) for name, changed in OTHER_SCALES.items()}
     return (
         term("Ψ0", "What does the prior of the covariances add to the scatter?", _scale(structure), scales),
         SHRINKAGE,
