@@ -17,7 +17,7 @@ from scipy.special import logsumexp
 
 import em.gmm.missing
 from em import BernoulliMixtureEM, GaussianMixtureEM, bmm, gmm
-from em.gmm.missing import holed_blocks, holed_pass
+from em.gmm.missing import incomplete_blocks, incomplete_pass
 from models import bmm as model_bmm
 from models import gmm as model_gmm
 from models.gmm.structures import COVARIANCE_TYPES
@@ -95,7 +95,7 @@ def test_expected_statistics_are_those_of_a_naive_loop_over_rows(structure, bloc
             second[k] += w * r[k] * (np.outer(y, y) + C)
     diagonals = np.diagonal(second, axis1=1, axis2=2)
     kept = {"full": second, "tied": second.sum(axis=0), "diag": diagonals, "spherical": diagonals.sum(axis=1)}
-    passes = [holed_pass(block, theta) for block in holed_blocks(X, times.astype(float), 2)]
+    passes = [incomplete_pass(block, theta) for block in incomplete_blocks(X, times.astype(float), 2)]
     assert sum(one for one, _ in passes) == pytest.approx(log_likelihood, rel=1e-12)
     total = reduce(operator.add, (statistics for _, statistics in passes))
     for found, expected in [(total.counts, counts), (total.first, first), (total.second, kept[structure])]:

@@ -1,7 +1,7 @@
 """EM's steps for the Gaussian mixture, as pure functions that can be called and checked by hand.
 
-The mathematics is in :mod:`models.gmm`; formulas there, code here, in the same order. The estimator that iterates them
-is in :mod:`em.gmm.estimator`.
+The formulas are in :mod:`models.gmm`, the code is here, in the same order. The estimator in :mod:`em.gmm.estimator`
+iterates these steps.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -25,8 +25,8 @@ from models.validation import Array, check_sample_weight, column_names, data_mat
 def component_log_prob(X: ArrayLike, parameters: GMMParameters) -> Array:
     """Return log p(x_i | z_i = k), shape (n, K), in nats: -D/2 log 2π - 1/2 log|Σ_k| - 1/2 ‖L_k⁻¹ (x_i - μ_k)‖².
 
-    It is -inf where that fits no float. Where cells are missing (NaN) it is the density of the observed ones,
-    Normal(x_o | μ_o, Σ_oo).
+    A value below the range of floats is -inf. Where cells are missing (NaN), the density is that of the observed
+    cells, Normal(x_o | μ_o, Σ_oo).
     """
     check_parameters(parameters, GMMParameters)
     X = data_matrix(X, missing=True)
@@ -35,7 +35,7 @@ def component_log_prob(X: ArrayLike, parameters: GMMParameters) -> Array:
     if np.isnan(X).any():
         return _log_prob_of_observed(X, parameters)
     log_prob = np.empty((len(X), parameters.n_components))
-    with np.errstate(over="ignore", invalid="ignore"):  # a distance whose square fits no float
+    with np.errstate(over="ignore", invalid="ignore"):  # squared distances may overflow
         for k, mean in enumerate(parameters.means):
             whitened, half_log_det = _whiten(X - mean, parameters, k)
             log_prob[:, k] = -0.5 * np.einsum("dn,dn->n", whitened, whitened) - half_log_det
@@ -52,21 +52,21 @@ def _log_prob_of_observed(X: Array, parameters: GMMParameters) -> Array:
 
 
 def missing_patterns(X: Array) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield (observed features as a mask (D,), row numbers) for each pattern of missing cells in X."""
-    seen = ~np.isnan(X)
-    keys = np.packbits(seen, axis=1)
+    """Yield (mask of the observed features (D,), row numbers) for each pattern of missing cells in X."""
+    observed = ~np.isnan(X)
+    keys = np.packbits(observed, axis=1)
     order = np.lexsort(keys.T[::-1])
     changes = np.flatnonzero((keys[order[1:]] != keys[order[:-1]]).any(axis=1)) + 1
     for rows in np.split(order, changes):
-        yield seen[rows[0]], rows
+        yield observed[rows[0]], rows
 
 
 def _whiten(gap: Array, parameters: GMMParameters, k: int) -> tuple[Array, float]:
-    """Return L_k⁻¹ gap', shape (D, n), and log|L_k|, which is half of log|Σ_k|."""
+    """Return L_k⁻¹ gap', shape (D, n), and log|L_k| = 1/2 log|Σ_k|, with Σ_k = L_k L_k'."""
     root = parameters.cholesky if parameters.covariance_type == "tied" else parameters.cholesky[k]
     if root.ndim < 2:  # standard deviations
         return (gap / root).T, float(np.log(np.broadcast_to(root, gap.shape[1])).sum())
-    inverse, _ = dtrtri(root, lower=1)  # once per component; a triangular solve per sample takes ten times as long
+    inverse, _ = dtrtri(root, lower=1)  # ten times as fast as a triangular solve for each sample
     return inverse @ gap.T, float(np.log(np.diagonal(root)).sum())
 
 
@@ -105,7 +105,7 @@ def m_step(
     covariance_type: str = "full",
     sample_weight: ArrayLike | None = None,
 ) -> GMMParameters:
-    """Return the parameters that maximise Q (plus the log prior) under the given responsibilities.
+    """Return the parameters that maximise Q (plus the log prior), given the responsibilities.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def m_step(
     Raises
     ------
     Collapse
-        If a component's covariance would be singular (a ValueError).
+        If a component's covariance would be singular. A Collapse is a ValueError.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def m_step(
 
 
 def conjugate_mixture(X: ArrayLike, prior: GMMPrior) -> Any:
-    """Return data and conjugate prior, for Gibbs sampling, mean field and exact enumeration.
+    """Return the data with their conjugate prior, as Gibbs sampling, mean field and exact enumeration take them.
 
     Raises
     ------
@@ -161,10 +161,9 @@ def mode(
     prior: GMMPrior | GMMIndependentPrior | None,
     frozen: Mapping[str, Array] = MappingProxyType({}),
 ) -> GMMParameters:
-    """Return the mode of prior plus sufficient statistics: the M-step's formulas of :mod:`models.gmm`.
+    """Return the M-step: the mode of prior plus sufficient statistics, by the formulas of :mod:`models.gmm`.
 
-    Parameters named in ``frozen`` keep the values given there. Where the means are frozen, the squares that make up
-    the covariances are taken about them.
+    Parameters named in ``frozen`` keep the values given there. With frozen means, covariances are taken about these.
     """
     kind = statistics.covariance_type
     if prior is not None:
@@ -183,10 +182,10 @@ def mode(
 def modes(
     statistics: GaussianStatistics, prior: GMMPrior | GMMIndependentPrior | None, frozen: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Return weights, means and covariances at the mode, unchecked; statistics may have leading axes, for runs."""
+    """Return weights, means and covariances at the mode, unchecked. The statistics may have a leading axis for runs."""
     N, kind = statistics.counts, statistics.covariance_type
     K, D = statistics.centers.shape[-2:]
-    n, held = N.sum(axis=-1), np.where(N > 0, N, 1.0)  # an emptied component has no mean of its own
+    n, held = N.sum(axis=-1), np.where(N > 0, N, 1.0)  # an empty component has no mean: avoid 0 / 0
     shift = statistics.first / held[..., None]
     xbar = statistics.centers + shift
     scatter = statistics.second - _squares(shift, N, kind)
@@ -217,27 +216,27 @@ def modes(
 
 
 def _squares(rows: Array, weights: Array, covariance_type: str) -> Array:
-    """Return the part of weights_k rows_k rows_k' that the structure needs: matrices, their sum, diagonals, traces."""
+    """Return weights_k rows_k rows_k' as the structure needs it: matrices, their sum, diagonals or traces."""
     return np.asarray(np.einsum(SQUARES[covariance_type], weights, rows, rows))
 
 
 def _each(divisors: Array, moments: Array) -> Array:
-    """Return one divisor per component, shaped to divide moments; a number for all of them stays."""
+    """Return the divisors, one for each component or one for all, reshaped to divide the moments."""
     return divisors.reshape(*divisors.shape, *(1,) * (moments.ndim - divisors.ndim))
 
 
 def why_emptied(
     counts: Array, prior: GMMPrior | GMMIndependentPrior | None, frozen: Collection[str] = frozenset()
 ) -> str:
-    """Return in words that a component without samples has no covariance, or nothing where all have one."""
+    """Return a sentence that names a component without samples if it needs some for a covariance, else ""."""
     needs_samples = prior is None or not prior.avoids_collapse
     if needs_samples and (counts <= 0).any() and not {"means", "covariances"} <= set(frozen):
-        return f"component {int(np.argmin(counts))} was emptied: no sample has a share in it"
+        return f"component {int(np.argmin(counts))} was emptied: no sample belongs to it"
     return ""
 
 
 def why_singular(covariances: Array, covariance_type: str) -> str:
-    """Return in words which covariance is no covariance."""
+    """Return a sentence that names the singular covariance."""
     if covariance_type == "tied":
         return "the samples fell onto one point or plane per component: the covariance is singular"
     if covariance_type == "full":

@@ -1,7 +1,7 @@
-"""When a Gaussian likelihood has no maximum: data without variance, and components that run away.
+"""Detect that a Gaussian likelihood has no maximum: constant or collinear data, and components that collapse.
 
-The density of a component that shrinks onto a sample grows without bound, so a run that heads there has collapsed: it
-is counted and never ranked (McLachlan & Peel 2000, section 3.8).
+The density of a component that shrinks onto a sample grows without bound. A run whose component does so has collapsed:
+it is counted and never ranked (McLachlan & Peel 2000, section 3.8).
 """
 
 import numpy as np
@@ -11,24 +11,28 @@ from models.shown import listed, shown
 from models.validation import Array
 
 SMALLEST_SCALED_EIGENVALUE = 1e-8
-SMALLEST_DEVIATION, LARGEST_DEVIATION = 1e-149, 1e151  # of a column; clusters may have 1e-8 of its variance
-FLAT_DATA = 1e-12  # smallest eigenvalue of the correlations; below it an inverse has fewer than four digits left
+SMALLEST_DEVIATION, LARGEST_DEVIATION = 1e-149, 1e151  # of a column; a cluster may have 1e-8 of its variance
+FLAT_DATA = 1e-12  # smallest eigenvalue of the correlation matrix; below it an inverse keeps fewer than four digits
 
 
 def check_range(samples: Samples) -> None:
-    """Raise a ValueError if a variance of X does not fit a float, or if those of clusters in it would not."""
+    """Raise a ValueError if the variance of a column of X, or of a cluster in it, would not fit a float."""
     deviation = samples.deviation
     unfit = ~((deviation > SMALLEST_DEVIATION) & (deviation < LARGEST_DEVIATION)) & ~samples.constant
     if unfit.any():
         raise ValueError(
             "X must have columns whose variances fit a float, got standard deviations "
-            f"{shown(deviation[unfit])} in column(s) {listed(np.flatnonzero(unfit), samples.names)}, where "
-            f"{SMALLEST_DEVIATION:g} to {LARGEST_DEVIATION:g} would do: rescale X"
+            f"{shown(deviation[unfit])} in column(s) {listed(np.flatnonzero(unfit), samples.names)}: rescale X, to "
+            f"standard deviations from {SMALLEST_DEVIATION:g} to {LARGEST_DEVIATION:g}"
         )
 
 
 def refuse_constant_columns(samples: Samples, covariance_type: str, bounded: str) -> None:
-    """Raise a ValueError, with what helps, if every component has a variance of 0 in a direction of the structure."""
+    """Raise a ValueError if constant columns would give every component a variance of 0.
+
+    Spherical covariances, which average the variances of all columns, need only one column that varies. ``bounded`` is
+    Python code of a prior that helps.
+    """
     constant, D = np.flatnonzero(samples.constant), samples.X.shape[1]
     if len(constant) == D or (len(constant) and covariance_type != "spherical"):
         raise ValueError(
@@ -39,7 +43,7 @@ def refuse_constant_columns(samples: Samples, covariance_type: str, bounded: str
 
 
 def flatness(covariance: Array) -> float:
-    """Return the smallest eigenvalue of the correlation matrix: 0 where columns are collinear or constant."""
+    """Return the smallest eigenvalue of the correlation matrix; it is 0 if columns are collinear or constant."""
     deviations = np.sqrt(np.diagonal(covariance))
     if not deviations.all():
         return 0.0
@@ -49,22 +53,23 @@ def flatness(covariance: Array) -> float:
 def why_collapsed(
     covariance_type: str, covariances: Array, counts: Array, scales: Array, own_means: bool = True
 ) -> list[str]:
-    """Return for each of R runs why its likelihood is running away, or "" where it is not.
+    """Return a sentence for each of R runs that has collapsed, "" for the others.
 
-    A component is left with too few samples, or nearly flat. A covariance matrix of its own needs more than D samples,
-    variances of its own more than one; a covariance that all components share needs none, nor do covariances about
-    means that are given. Flat is measured against the data's covariance, for variances against the data's variances.
+    A run has collapsed if a component keeps too few samples or its covariance is nearly singular. A covariance matrix
+    needs more than D samples of its component, variances need more than one; a shared covariance needs none, and
+    neither do covariances about given means. Nearly singular means an eigenvalue below 1e-8 relative to the data's
+    covariance (for variances, to the data's variances).
 
     Parameters
     ----------
     covariance_type : {"full", "tied", "diag", "spherical"}
         Structure of the covariances.
     covariances, counts : ndarray, shapes (R, ...) and (R, K)
-        The declared covariances, and how many samples each component keeps.
+        The declared covariances, and the number of samples of each component.
     scales : ndarray, shape (1, ...) or (R, ...)
-        :func:`scales_of` the data's covariance, the same for all runs or that of each.
+        :func:`scales_of` the data's covariance, one for all runs or one for each.
     own_means : bool, default True
-        Whether the means are estimated.
+        Whether the means are estimated, not given.
     """
     kind, D = covariance_type, scales.shape[-1]
     too_few = {"full": D, "tied": 0, "diag": 1, "spherical": 1}[kind]
@@ -85,17 +90,18 @@ def why_collapsed(
 
 
 def scales_of(covariance_type: str, spreads: Array) -> Array:
-    """Return what scales covariances: L⁻¹ of the data's covariances L L' (R, D, D), or their variances (R, D)."""
+    """Return the scales of covariances: L⁻¹ of the data's covariances L L', (R, D, D), or their variances (R, D)."""
     if covariance_type in ("full", "tied"):
         return np.linalg.inv(np.linalg.cholesky(spreads))
     return np.diagonal(spreads, axis1=1, axis2=2)
 
 
 def _smallest_scaled_eigenvalues(covariance_type: str, covariances: Array, scales: Array) -> Array:
-    """Return the smallest eigenvalue of each declared covariance in the units of the data's spread, (R, K) or (R, 1).
+    """Return the smallest eigenvalue of each declared covariance relative to the data's, shape (R, K) or (R, 1).
 
-    Of spread^(-1/2) Σ spread^(-1/2) for matrices, the same in every coordinate system; of variances over variances.
-    Where all are large enough by a bound, this is the bound.
+    For matrices it is that of S^(-1/2) Σ S^(-1/2), S the data's covariance, and does not depend on the coordinates; for
+    variances it is the smallest ratio to the data's. If a cheap lower bound shows that all are large enough, the bound
+    is returned.
     """
     match covariance_type:
         case "full" | "tied":
@@ -113,10 +119,10 @@ def _smallest_scaled_eigenvalues(covariance_type: str, covariances: Array, scale
 
 
 def _least_eigenvalues(covariances: Array, root: Array) -> Array:
-    """Return what no eigenvalue of A = root Σ root' is below: det A ((D - 1) / tr A)^(D - 1).
+    """Return a lower bound of the eigenvalues of each A = root Σ root': det A ((D - 1) / tr A)^(D - 1).
 
-    The product of the other eigenvalues is at most the (D - 1)-th power of their mean. All are 0 unless each Σ is
-    positive definite: two eigenvalues below 0 make det A positive too.
+    It holds because the product of the other D - 1 eigenvalues is at most the (D - 1)-th power of their mean. All
+    bounds are 0 unless every Σ is positive definite, for a determinant can be positive with two negative eigenvalues.
     """
     D = root.shape[-1]
     try:

@@ -1,4 +1,4 @@
-"""M-step of the Gaussian mixture under a prior that does not tie means to covariances, by conditional modes (ECM).
+"""M-step of the Gaussian mixture under a prior with independent means and covariances, by conditional modes (ECM).
 
 The joint mode of means and variances has no closed form, but each has one given the other. With N, x̄ and S of
 :mod:`models.gmm`, and the prior of a variance written log p(v) = p log v - (a v + b / v) / 2 + const
@@ -7,13 +7,12 @@ The joint mode of means and variances has no closed form, but each has one given
     v | μ    B / (c + sqrt(c² + a B)),    B = b + S_dd + N (x̄_d - μ_d)²,    c = N / 2 - p
     μ | v    m0 + N (x̄ - m0) / (N + v / s²)
 
-v is the positive root of a v² + 2 c v = B. One variance for all features ("spherical") has the sum of their squares,
-and D N in place of N in c. Matrices of correlations have no such step, except of a single feature, where they are
-variances.
+v is the positive root of a v² + 2 c v = B. For "spherical", B sums the squares over all features, and c has D N in
+place of N. Full covariance matrices have no such step, except for a single feature, where they are variances.
 
-Each step maximises what it is given, so that no cycle lowers the objective. The cycles start at the centres of the
-statistics, which in EM are the current means, and go on until they stand still: what they reach is a mode of Q plus log
-prior that is no worse than the current parameters, as EM asks.
+Each step maximises the objective given the other parameters, so no cycle lowers it. The cycles start at the centres of
+the statistics, which in EM are the current means, and end when the means no longer move. The result is a mode of Q plus
+log prior and no worse than the current parameters, as EM requires.
 
 Reference: Meng & Rubin (1993), Maximum likelihood estimation via the ECM algorithm, Biometrika 80, 267-278.
 """
@@ -27,7 +26,7 @@ from models.gmm.structures import covariances_shape
 from models.validation import Array
 
 MOST_CYCLES = 1000
-STILL = 1e-14  # standard deviations that a mean moves
+STILL = 1e-14  # largest move of a mean, in standard deviations, that ends the cycles
 
 
 def conditional_modes(
@@ -43,13 +42,13 @@ def conditional_modes(
     Parameters
     ----------
     prior : GMMIndependentPrior
-        The prior, which says the structure too.
+        The prior; it has the structure of the covariances.
     counts, averages, scatter : ndarray, shapes (K,), (K, D), and that of the covariances
         N_k, x̄_k, and the part of S_k that the structure needs.
     centers : ndarray, shape (K, D)
-        Means to start from. These four may have a leading axis for runs.
+        Means to start from. Like the three arrays above, it may have a leading axis for runs.
     frozen : mapping
-        "means" or "covariances" that keep their values.
+        Values of "means" or "covariances" that are not estimated.
 
     Examples
     --------
@@ -64,10 +63,10 @@ def conditional_modes(
     """
     if counts.ndim > 1:  # each run has cycles of its own
         runs = zip(counts, averages, scatter, centers, strict=True)
-        found = [conditional_modes(prior, *run, frozen) for run in runs]
-        return np.stack([means for means, _ in found]), np.stack([covariances for _, covariances in found])
+        modes = [conditional_modes(prior, *run, frozen) for run in runs]
+        return np.stack([means for means, _ in modes]), np.stack([covariances for _, covariances in modes])
     kind, (K, D), N = prior.covariance_type, averages.shape, counts[:, None]
-    shape = {"tied": (1, 1), "spherical": (K, 1)}.get(kind, (K, D))  # of the variances, to go with (K, D)
+    shape = {"tied": (1, 1), "spherical": (K, 1)}.get(kind, (K, D))  # of the variances, to broadcast with (K, D)
     shared = tuple(axis for axis in (0, 1) if shape[axis] == 1)
     p, a, b = prior.variance_terms()
     c = {"tied": N.sum(), "spherical": D * N}.get(kind, N) / 2 - p
@@ -78,7 +77,7 @@ def conditional_modes(
         else:
             squares = N * (averages - means) ** 2
             moments = scatter.reshape(shape) + squares.sum(axis=shared, keepdims=True)
-            B = np.maximum(b + moments, 0)  # rounding may fall below 0
+            B = np.maximum(b + moments, 0)  # rounding may make it negative
             variances = B / (c + np.sqrt(c**2 + a * B))
         if "means" in frozen:
             break

@@ -1,6 +1,6 @@
 """Gaussian samples with their conjugate prior, as Gibbs sampling, mean field and exact enumeration take them.
 
-The posterior that follows once it is known who belongs where is in :mod:`em.gmm.posterior`.
+The posterior given labels or responsibilities is in :mod:`em.gmm.posterior`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,44 +25,44 @@ from models.validation import Array, data_matrix
 
 @dataclass(frozen=True)
 class GaussianConjugate:
-    """Gaussian samples X (n, D), or (chains, n, D) where each chain has its own, and their conjugate prior."""
+    """Gaussian samples X (n, D), or (chains, n, D) if each chain has its own, and their conjugate prior."""
 
     X: Array
     prior: GMMPrior
 
     @classmethod
     def stacked(cls, mixtures: Sequence["GaussianConjugate"]) -> "GaussianConjugate":
-        """Return one whose first axis is that of several with data of the same shape."""
+        """Return several mixtures, with data of the same shape, as one with a leading axis."""
         return cls(np.stack([mixture.X for mixture in mixtures]), mixtures[0].prior)
 
     def for_rows(self, X: Array) -> "GaussianConjugate":
-        """Return the same for other rows (n, D), checked to have no missing cell."""
+        """Return the mixture of other rows (n, D) under the same prior; a missing cell raises a ValueError."""
         from em.gmm import conjugate_mixture
 
         return conjugate_mixture(X, self.prior)
 
     def part(self, rows: Any) -> "GaussianConjugate":
-        """Return the same for some of its rows, which a slice or booleans (n,) select."""
+        """Return the mixture of some of its rows, selected by a slice or booleans (n,)."""
         return replace(self, X=self.X[rows])
 
     def example(self) -> tuple[Array, dict[str, Any]]:
-        """Return a row from which `em.families.conjugate_mixture` makes one that takes new rows as this does."""
+        """Return a row and options with which `em.families.conjugate_mixture` makes a mixture that reads new rows."""
         return np.zeros((1, self.X.shape[-1])), {}
 
     def encode(self, X: Any) -> Array:
-        """Return a user's X as numbers."""
+        """Return the user's X as a matrix of numbers."""
         return data_matrix(X, missing=True)
 
     def labels(self, names: Sequence[str] | None) -> Labels:
-        """Return what tables call the places of each dim, where the features have these names."""
+        """Return the labels of each dim in tables, given the names of the features."""
         return labels_of_features(names)
 
     def parameters(self, arrays: Mapping[str, Array]) -> GMMParameters:
-        """Return the parameters of these arrays."""
+        """Return the parameters that have these arrays."""
         return GMMParameters(arrays["weights"], arrays["means"], arrays["covariances"], self.prior.covariance_type)
 
     def with_each_of(self, X: Array) -> Iterator["GaussianConjugate"]:
-        """Yield the same for the samples and one row more, for each of other rows (m, D)."""
+        """Yield, for each of other rows (m, D), the mixture of all samples and that row."""
         return (GaussianConjugate(np.vstack([self.X, x]), self.prior) for x in self.for_rows(X).X)
 
     @property
@@ -72,7 +72,7 @@ class GaussianConjugate:
         return np.full(n, -D / 2 * np.log(2 * np.pi))
 
     def check_fits(self, K: int) -> None:
-        """Raise a ValueError unless the prior is one for K components and these features."""
+        """Raise a ValueError unless the prior fits K components and these features."""
         self.prior.check_fits(K, self.X.shape[-1], self.prior.covariance_type)
 
     @property
@@ -82,12 +82,16 @@ class GaussianConjugate:
 
     @property
     def n_component_parameters(self) -> int:
-        """M: of the mean, and of the covariance unless it is shared."""
+        """Number of free parameters of one component: its mean, and its covariance unless that is shared."""
         D = self.X.shape[-1]
         return D + {"full": D * (D + 1) // 2, "tied": 0, "diag": D, "spherical": 1}[self.prior.covariance_type]
 
     def plug_in(self, q: GaussianPosterior) -> tuple[GMMParameters, float]:
-        """Return parameters with weights ω / Σω, at which EM's E-step is that of q, and log Σω."""
+        """Return parameters whose E-step is that of mean field under q, and log Σ_k ω_k.
+
+        Their weights are ω / Σω, ω_k = exp{E[log π_k] + 1/2 (E[log|Σ_k⁻¹|] - log|E[Σ_k⁻¹]|) - D / (2 κ_k)}; their means
+        are m_k, and their covariances E[Σ_k⁻¹]⁻¹.
+        """
         log_omega = mean_log_weights(q.concentration) + q.log_det_gap() - q.n_features / (2 * q.mean_precision)
         log_total = np.logaddexp.reduce(log_omega)
         weights = np.exp(log_omega - log_total)
@@ -95,7 +99,7 @@ class GaussianConjugate:
         return parameters, float(log_total)
 
     def expected_log_joint(self, q: GaussianPosterior) -> Array:
-        """Return ρ, shape (n, K)."""
+        """Return ρ_ik = E_q[log p(x_i, z_i = k)], shape (n, K)."""
         parameters, log_total = self.plug_in(q)
         return log_joint(self.X, parameters) + log_total
 
@@ -106,9 +110,10 @@ class GaussianConjugate:
         return self.updated(sufficient_statistics(self.X, responsibilities, averages, self.prior.covariance_type))
 
     def posterior_of_sets(self, members: Array, n_components: int) -> GaussianPosterior:
-        """Return the posterior of a component that holds a set of samples, of the members (sets, n, 1) of each.
+        """Return the posterior of one component for each set of samples, given as members (sets, n, 1), 0 or 1.
 
-        A "tied" covariance has the degrees of freedom of all samples, and Ψ0 / K + A: the K components' scales add up.
+        A "tied" covariance gets the degrees of freedom of all samples, and the scale Ψ0 / K + A, so that the scales of
+        K components add up to the scale of the posterior.
         """
         q = self.posterior(members)
         if not q.shared:
@@ -118,7 +123,7 @@ class GaussianConjugate:
         return q.with_arrays({**q.arrays(), "degrees_of_freedom": degrees, "scale": scale})
 
     def updated(self, statistics: GaussianStatistics) -> GaussianPosterior:
-        """Return the posterior given statistics."""
+        """Return the posterior, given sufficient statistics."""
         N, kind = statistics.counts, statistics.covariance_type
         shift = statistics.first / np.where(N > 0, N, 1.0)[..., None]
         scatter = statistics.second - np.einsum(SQUARES[kind], N, shift, shift)
@@ -127,7 +132,7 @@ class GaussianConjugate:
     def expectation(
         self, weights: Array | None = None
     ) -> Callable[[GaussianPosterior], tuple[float, GaussianStatistics]]:
-        """Return the E-step of mean field: Σ_i log Σ_k exp ρ_ik and the statistics, which add up over rows."""
+        """Return the E-step of mean field, a function of q: Σ_i log Σ_k exp ρ_ik, and the sufficient statistics."""
         n = len(self.X) if weights is None else float(weights.sum())
         rows = GaussianRows(self.X, NaturalForm(self.prior.covariance_type, self.X.shape[1]), weights)
 
@@ -139,7 +144,7 @@ class GaussianConjugate:
         return expect
 
     def units(self, n: float, weights: Array | None = None) -> dict[str, Array | float]:
-        """Return what changes of q are measured in: n samples, and the columns' deviations."""
+        """Return the typical size of each array of q, from n samples and the columns' standard deviations."""
         mean, deviation = mean_and_deviation(self.X, weights)
         deviation = np.where(np.ptp(self.X, axis=0) > 0, deviation, 1.0)
         variances = {"diag": deviation**2, "spherical": np.mean(deviation**2, keepdims=True)}
@@ -149,7 +154,7 @@ class GaussianConjugate:
         return units
 
     def log_joint(self, parameters: Mapping[str, Array]) -> Array:
-        """Return log p(x_i, z_i = k), shape (chains, n, K): whitened by the inverse Cholesky factor of each Σ_k."""
+        """Return log p(x_i, z_i = k), shape (chains, n, K), of parameters with an axis for chains."""
         means, kind = parameters["means"], self.prior.covariance_type
         matrices = full_matrices(kind, parameters["covariances"], *means.shape[-2:])
         inverse_root = np.linalg.inv(np.linalg.cholesky(matrices))

@@ -1,13 +1,13 @@
-"""Is a Gaussian mixture identified where cells are missing? Only what was seen together can be known.
+"""Is a Gaussian mixture identified where cells are missing? A covariance needs samples that show both features.
 
-With o_ia = 1 where feature a of sample i was observed, component k has the covariance coverage
+With o_ia = 1 if feature a of sample i was observed, else 0, the covariance coverage of component k,
 
     C_k,ab = Σ_i w_i r_ik o_ia o_ib
 
-expected samples that show a and b together. The likelihood of the observed cells does not contain Σ_k,ab where that is
-0 for every pattern: two features that were never observed together have any covariance that leaves the matrix positive
-definite. In the same way a component with no sample in which a was observed has any mean and variance there.
-Gaussian mixtures of whole samples are identifiable (Yakowitz & Spragins 1968).
+is the expected number of samples that show a and b together. If it is 0, the likelihood of the observed cells does not
+depend on Σ_k,ab, which may have any value that leaves the matrix positive definite. If C_k,aa is 0, component k may
+have any mean and variance of feature a. Gaussian mixtures of complete samples are identifiable (Yakowitz & Spragins
+1968).
 
 Reference: Little & Rubin (2020), Statistical Analysis with Missing Data, section 7.4.
 """
@@ -35,7 +35,7 @@ def coverage(samples: Samples, parameters: GMMParameters) -> Array:
     Parameters
     ----------
     samples : Samples
-        Rows and their weights; NaN where a cell is missing.
+        Rows and their weights; NaN is a missing cell.
     parameters : GMMParameters
         The mixture.
     """
@@ -49,18 +49,18 @@ def coverage(samples: Samples, parameters: GMMParameters) -> Array:
 def identify(
     samples: Samples, parameters: GMMParameters, labels: Labels = NO_LABELS, frozen: Collection[str] = ()
 ) -> Identifiability:
-    """Say which means and covariances no sample tells anything about.
+    """Return which means and covariances the observed cells leave free.
 
     Parameters
     ----------
     samples : Samples
-        What the mixture was fitted to.
+        The samples that the mixture was fitted to.
     parameters : GMMParameters
         The estimate.
     labels : mapping of str to sequence of str
-        What to call features, as :meth:`models.parameters.Quantity.entry` takes them.
+        Names of the features, as :meth:`models.parameters.Quantity.entry` takes them.
     frozen : collection of str, default ()
-        "weights", "means" or "covariances" that are known, and not asked about.
+        Which of "weights", "means" and "covariances" were not estimated.
     """
     p = sum(n for name, n in parameters.n_free.items() if name not in frozen)
     if samples.complete:
@@ -77,7 +77,7 @@ def identify(
     reasons = [f"{names[a]} and {names[b]} are never observed together" for a, b in _pairs(C.sum(axis=0))]
     if "means" not in frozen:
         reasons += [f"component {k} has no sample with {names[d]} observed" for k, d in np.argwhere(diagonals < UNSEEN)]
-    if not reasons:  # seen together, and by none of some component's samples
+    if not reasons:  # every pair is observed together, but not within every component
         k, a, b = next((k, a, b) for k in range(len(C)) for a, b in _pairs(C[k]))
         reasons = [f"component {k} has no sample with {names[a]} and {names[b]} observed together"]
     sentence = (

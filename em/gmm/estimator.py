@@ -1,4 +1,4 @@
-"""The Gaussian mixture fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.gmm`."""
+"""The estimator of Gaussian mixtures by EM, with scikit-learn's interface; the steps are in :mod:`em.gmm`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +13,10 @@ from em.gmm import log_joint
 from em.gmm.collapse import check_range, refuse_constant_columns
 from em.gmm.coverage import identify
 from em.gmm.information import information_of, whitened
-from em.gmm.missing import conditional_means, holed_blocks
+from em.gmm.missing import conditional_means, incomplete_blocks
 from em.gmm.problem import EStep, MStep, components_alike, e_step, e_step_at, first_step, joint_e_step
 from em.gmm.statistics import GaussianStatistics
-from em.gmm.units import moved, rounder, units_of
+from em.gmm.units import as_collapsed, standardised, units_of
 from em.samples import Samples
 from em.starts.restarts import SearchResult
 from em.uncertainty.louis import Information
@@ -38,17 +38,17 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         Structure of the covariances: one matrix for each component, one for all, variances of each feature in each
         component, or one variance for each component.
     prior : GMMPrior, GMMIndependentPrior or None, default None
-        ``None`` is maximum likelihood, with no hidden regularisation. A GMMIndependentPrior is for "diag" and
-        "spherical" (and a single feature): its steps are those of :mod:`em.gmm.conditional_modes`.
+        ``None`` is maximum likelihood, with no hidden regularisation. A GMMIndependentPrior needs "diag" or
+        "spherical" covariances, or a single feature (:mod:`em.gmm.conditional_modes`).
     n_init : int, default 10
-        Number of restarts, run until they end or cannot win any more (:mod:`em.engine.race`); the best one that did
-        not collapse is kept.
+        Number of restarts. Each runs until it ends or cannot win any more (:mod:`em.engine.race`); the best one that
+        did not collapse is kept.
     n_starts : int or None, default None
-        Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` go on;
-        None tries no more than are run. Neither number counts where ``init`` gives one start.
+        Number of starts to try in short runs of 10 iterations; the best ``n_init`` of them go on. ``None`` is
+        ``n_init``, without short runs. Both numbers are ignored if ``init`` gives one start.
     init : str, GMMParameters or array_like, default "k-means++"
-        "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters; or, for a first M-step,
-        labels (n,), or means (K, D), to the nearest of which each sample goes.
+        "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters, labels (n,) for a first
+        M-step, or means (K, D), of which each sample is given to the nearest for a first M-step.
     tol : float, default 1e-8
         Bound on the gain still to come, in nats of the whole objective (Aitken's extrapolation).
     max_iter : int, default 10000
@@ -56,30 +56,30 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     frozen : dict or None, default None
         Values of "weights", "means" or "covariances" that are given and not estimated.
     acceleration : {"multisecant", "squarem", None}, default "multisecant"
-        Which leaps to take where the objective allows them, if any (:mod:`em.engine`).
+        How to accelerate EM by leaps (:mod:`em.engine.leaps`); ``None`` is plain EM.
     random_state : int, RandomState or None, default None
         Seed or source of randomness of the restarts.
 
     Attributes
     ----------
     weights_, means_, covariances_ : ndarray, shapes (K,), (K, D), and (K, D, D), (D, D), (K, D) or (K,)
-        Estimates; the shape of the covariances is that of their structure.
+        Estimates. The shape of the covariances depends on ``covariance_type``.
     parameters_ : GMMParameters
-        The same in one frozen value.
+        All estimates in one immutable object.
     log_likelihood_, objective_ : float
         Sums over samples in nats, of the returned parameters; the objective adds the log prior.
     history_ : ndarray, shape (``n_iter_`` + 1,)
-        Objective at the start and after each iteration of the best restart; an iteration is a plain step of EM or a
-        leap. A step of Newton's method that ends a fit belongs to the last one.
+        Objective at the start and after each iteration of the best restart. An iteration is a plain EM step or a leap;
+        the steps of Newton's method that end a fit count to the last iteration.
     n_iter_, n_e_steps_, n_collapsed_ : int
-        Iterations and E-steps of the best restart (a refused leap costs an E-step and is no iteration); how many
-        starts collapsed.
+        Iterations and E-steps of the best restart, and the number of starts that collapsed. A rejected leap costs an
+        E-step and is no iteration.
     starts_ : list of dict
-        Where restarts on all rows ended, the best first: objective, times found, nats below the best.
+        The optima at which restarts on all rows ended, the best first: objective, times found, nats below the best.
     converged_, collapsed_ : bool
-        Whether the best restart converged; whether it collapsed, as then all have.
+        Whether the best restart converged, and whether it collapsed. It is kept only if all restarts collapsed.
     status_ : str
-        A sentence: how it ended, and what to do about it if anything.
+        A sentence that says how the fit ended, and what to do if that is needed.
 
     Raises
     ------
@@ -88,10 +88,10 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     Notes
     -----
-    A Gaussian likelihood is unbounded, and stays so under half-normal scales. A restart whose component keeps too few
-    samples for a covariance of its own (at most D for a matrix, 1 for variances), or whose covariance has an eigenvalue
-    below 1e-8 of the data's, has collapsed: it is counted and never ranked. If all collapse, ``NoMaximumWarning`` is
-    given and the attributes hold the last parameters before a collapse.
+    A Gaussian likelihood is unbounded, and a prior with half-normal scales does not bound it. A restart has collapsed
+    if a component keeps too few samples for its covariance (at most D for a matrix, at most 1 for variances), or if a
+    covariance has an eigenvalue below 1e-8 relative to the data's. It is counted and never ranked. If all restarts
+    collapse, the fit gives a ``NoMaximumWarning``, and the attributes hold the last parameters before a collapse.
 
     References
     ----------
@@ -143,7 +143,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     @property
     def _bounded(self) -> str:
-        """A prior under which no variance goes to 0, as Python."""
+        """Python code of a prior under which no variance goes to 0."""
         K, kind = self.n_components, self.covariance_type
         if isinstance(self.prior, GMMIndependentPrior):
             return f'prior=GMMIndependentPrior.weakly_informative(X, {K}, {kind!r}, scales="inverse-gamma")'
@@ -166,18 +166,19 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         log_prior = 0.0 if self.prior is None else units.log_prior(self.n_components)
         try:
             best = units.run(found.best, log_data, log_prior)
-        except ValueError:  # some covariance is so nearly singular that rounding decides
-            best = units.run(rounder(found.best, scaled._problem(standard)), log_data, log_prior)
-        held = replace(best.parameters, **self._frozen(len(units.scale)))  # without rounding
+        except ValueError:  # a covariance is singular up to rounding
+            collapsed = as_collapsed(found.best, scaled._problem(standard))
+            best = units.run(collapsed, log_data, log_prior)
+        parameters = replace(best.parameters, **self._frozen(len(units.scale)))  # frozen values without rounding
         for row in found.optima:
             row["objective"] += best.objective - found.best.objective
         n_collapsed = max(found.n_collapsed, int(best.collapsed))
-        return SearchResult(replace(best, parameters=held), n_collapsed, found.n_starts, found.optima)
+        return SearchResult(replace(best, parameters=parameters), n_collapsed, found.n_starts, found.optima)
 
     def _in_standard_units(self, like: Samples) -> Self:
-        """EM runs in the units of the data's own spread (:mod:`em.gmm.units`)."""
+        """Return the estimator of the samples in standard units (:mod:`em.gmm.units`)."""
         units = units_of(like, self.covariance_type, self.prior)
-        return moved(self, units)
+        return standardised(self, units)
 
     def _standardised(self, samples: Samples) -> Samples:
         return samples.in_units(self._units)
@@ -202,7 +203,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     def _e_step_at(self, theta: Arrays, runs: np.ndarray, *, with_missing: bool) -> Callable[[Samples], Any]:
         if with_missing:
             return super()._e_step_at(theta, runs, with_missing=True)
-        return e_step_at(theta, runs, self.covariance_type)  # no part has a missing cell
+        return e_step_at(theta, runs, self.covariance_type)  # no part of the samples has a missing cell
 
     def _centred_at(self, statistics: Arrays, arrays: Arrays) -> dict[str, Array]:
         return GaussianStatistics(self.covariance_type, **statistics).about(arrays["means"]).arrays()
@@ -215,9 +216,9 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return ("second",) if self.covariance_type == "tied" else ()
 
     def _spread(self, samples: Samples) -> Array:
-        """Return the covariance (D, D) that components are measured against."""
+        """Return the data's covariance (D, D), relative to which a covariance is nearly singular."""
         spread, frozen = samples.covariance, self._frozen(samples.X.shape[1])
-        if "means" in frozen:  # variances are about them
+        if "means" in frozen:  # covariances are taken about these means
             gaps = samples.mean - frozen["means"]
             spread = spread + gaps.T @ gaps / len(gaps)
         return spread
@@ -225,7 +226,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     def _problem_of(
         self, samples: Samples, expect: EStep, spreads: Array, sizes: np.ndarray | None = None
     ) -> Problem[GMMParameters]:
-        """Return the problem with an E-step; the last two are those of :class:`MStep`."""
+        """Return the problem with this E-step; ``spreads`` and ``sizes`` are those of :class:`MStep`."""
         kind, (K, D) = self.covariance_type, (self.n_components, samples.X.shape[1])
         m_step = MStep(kind, self.prior, self._frozen(D), spreads, sizes)
         deviation = np.where(samples.deviation > 0, samples.deviation, 1.0)
@@ -270,7 +271,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
         means = X.copy()
-        for block in holed_blocks(X, None, self.n_components):
+        for block in incomplete_blocks(X, None, self.n_components):
             given = conditional_means(block, self.parameters_)
             means[block.rows] = np.einsum("nk,nkd->nd", responsibilities[block.rows], given)
         return means

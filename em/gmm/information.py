@@ -1,22 +1,22 @@
-"""Observed information of a Gaussian mixture: what Louis' identity asks of this family, for all four structures.
+"""Observed information of a Gaussian mixture: scores and second derivatives for Louis' identity, for all structures.
 
-It is taken in units of the data's own spread (:mod:`em.gmm.units`), whatever those of X.
+They are computed in standard units (:mod:`em.gmm.units`), whatever the units of X.
 
-A structure writes Σ_k = Σ_j σ_kj E_j with symmetric matrices E_j: one for each place of a matrix ("full", and "tied",
-where all k share σ), for each place of the diagonal ("diag"), or the identity ("spherical"). With P = Σ_k⁻¹, z_i = k
-known and u = P (x_i - μ_k), log p(x_i | z_i = k) = -1/2 log|Σ_k| - 1/2 (x_i - μ_k)' P (x_i - μ_k) + const has
+A structure writes Σ_k = Σ_j σ_kj E_j with symmetric matrices E_j: one for each entry of a triangle ("full", and "tied",
+where all k share σ), one for each entry of the diagonal ("diag"), or the identity ("spherical"). With P = Σ_k⁻¹, z_i =
+k known and u = P (x_i - μ_k), the log density -1/2 log|Σ_k| - 1/2 (x_i - μ_k)' P (x_i - μ_k) + const has
 
-    scores                    u of μ_k,    (u' E_j u - tr P E_j) / 2 of σ_kj
-    minus second derivatives  P of μ_k twice,    P E_j u of μ_k and σ_kj,    tr P E_j (u u' - P/2) E_l of σ_kj and σ_kl
+    scores                    μ_k: u,    σ_kj: (u' E_j u - tr P E_j) / 2
+    minus second derivatives  μ_k, μ_k: P,    μ_k, σ_kj: P E_j u,    σ_kj, σ_kl: tr P E_j (u u' - P/2) E_l
 
-Of a row with missing cells only the observed features enter: it is one of the mixture of these alone, whose covariance
-is the same sum with the rows and columns of E_j that are left.
+A row with missing cells enters with its observed features: its mixture is the marginal one, whose covariance is the
+same sum with the observed rows and columns of E_j.
 
-The prior of means and covariances has the same form. Normal(m0, Σ_k / κ0) at μ_k is κ0 samples at m0 that count once in
-log|Σ_k|; an inverse-Wishart or inverse-gamma is ν samples with scatter Ψ about the mean, ν = ν0 + D + 1 for matrices,
-ν0 + 2 for variances, (ν0 + 2) / D of D dimensions for a spherical one. An independent prior has the slopes of
-Normal(m0, s²) at μ_k and of p log v - (a v + b / v) / 2 at each variance v; LKJ correlations bring η - 1 times log|Σ|,
-and 1 - η - (D - 1) / 2 more in p.
+The prior of means and covariances has the same form. Normal(m0, Σ_k / κ0) at μ_k acts as κ0 samples at m0 that count
+once in log|Σ_k|. An inverse-Wishart or inverse-gamma acts as ν samples with scatter Ψ about the mean: ν = ν0 + D + 1
+for matrices, ν0 + 2 for variances, and (ν0 + 2) / D for a spherical variance of D dimensions. An independent prior has
+the slopes of Normal(m0, s²) at μ_k and of p log v - (a v + b / v) / 2 at each variance v. LKJ correlations add
+(η - 1) log|Σ|, and 1 - η - (D - 1) / 2 to p.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -54,8 +54,6 @@ def information_of(
 ) -> Information:
     """Return minus the Hessian of log-likelihood plus log prior, and the covariance of the estimate.
 
-    It is computed in the units of the data's own spread, of samples in memory or in chunks.
-
     Examples
     --------
     >>> import numpy as np
@@ -69,13 +67,13 @@ def information_of(
     """
     units = units_of(samples, parameters.covariance_type, prior)
     standard = units.parameters(parameters)
-    there = entries_of(standard, samples.total, frozen, labels)
+    standard_entries = entries_of(standard, samples.total, frozen, labels)
     slopes = None
     if prior is not None:
-        slopes = log_prior_slopes(standard, prior.standardised(units.location, units.scale), there)
-    here = entries_of(parameters, samples.total, frozen, labels)
-    sums = samples.sum_of(partial(_labelled, entries=there, parameters=standard, units=units))
-    return louis(there, sums, slopes).scaled(here, here.of(units.of_entries(standard)))
+        slopes = log_prior_slopes(standard, prior.standardised(units.location, units.scale), standard_entries)
+    sums = samples.sum_of(partial(_labelled, entries=standard_entries, parameters=standard, units=units))
+    entries = entries_of(parameters, samples.total, frozen, labels)
+    return louis(standard_entries, sums, slopes).scaled(entries, entries.of(units.of_entries(standard)))
 
 
 def _labelled(samples: Samples, entries: Entries, parameters: GMMParameters, units: Units) -> Sums:
@@ -83,36 +81,36 @@ def _labelled(samples: Samples, entries: Entries, parameters: GMMParameters, uni
 
 
 def complete_data(X: Array, parameters: GMMParameters, sample_weight: Array) -> Iterator[Block]:
-    """Yield the samples in blocks of the same observed features, with scores and curvature as if labels were known."""
+    """Yield the samples in blocks with the same observed features, with complete-data scores and curvature."""
     basis = covariance_basis(parameters.covariance_type, parameters.n_features)
-    of_means, of_covariances = _places(parameters, len(basis))
-    for seen, rows in missing_patterns(X):
-        if not seen.any():  # says nothing
+    of_means, of_covariances = _indices(parameters, len(basis))
+    for observed, rows in missing_patterns(X):
+        if not observed.any():  # adds nothing
             continue
-        part, E = parameters.marginal(seen), basis[:, seen][:, :, seen]
+        part, E = parameters.marginal(observed), basis[:, observed][:, :, observed]
         precisions = _inverses(part.covariance_matrices)
-        places = np.hstack([of_means[:, seen], of_covariances])
-        for some in row_blocks(len(rows), max(places.size, seen.sum() ** 2)):
-            Y = X[np.ix_(rows[some], seen)]
+        indices = np.hstack([of_means[:, observed], of_covariances])
+        for some in row_blocks(len(rows), max(indices.size, observed.sum() ** 2)):
+            Y = X[np.ix_(rows[some], observed)]
             yield Block(
-                log_joint(Y, part), sample_weight[rows[some]], partial(_component, Y, part, precisions, E, places)
+                log_joint(Y, part), sample_weight[rows[some]], partial(_component, Y, part, precisions, E, indices)
             )
 
 
 def _component(
-    Y: Array, parameters: GMMParameters, precisions: Array, basis: Array, places: np.ndarray, k: int, v: Array
+    Y: Array, parameters: GMMParameters, precisions: Array, basis: Array, indices: np.ndarray, k: int, v: Array
 ) -> Component:
-    """Return component k's scores of samples Y, and its curvature summed under v."""
+    """Return component k's scores of samples Y, and its curvature Σ_i v_i B_ik."""
     P, flat = precisions[k], basis.reshape(len(basis), -1)
     u = (Y - parameters.means[k]) @ P
     squares = (u[:, :, None] * u[:, None, :]).reshape(len(u), -1)
     scores = np.hstack([u, 0.5 * (squares @ flat.T - flat @ P.ravel())])
     slopes = _slopes(P, basis, v.sum(), v.sum(), v @ u, (v[:, None] * u).T @ u)
-    return Component(places[k], scores, slopes.curvature)
+    return Component(indices[k], scores, slopes.curvature)
 
 
 def covariance_basis(covariance_type: str, n_features: int) -> Array:
-    """Return the matrices E_j (q, D, D) whose sum with the declared covariances of a component is its matrix."""
+    """Return the matrices E_j (q, D, D) with Σ_k = Σ_j σ_kj E_j, σ_k the declared covariances of a component."""
     eye = np.eye(n_features)
     match covariance_type:
         case "full" | "tied":
@@ -125,42 +123,42 @@ def covariance_basis(covariance_type: str, n_features: int) -> Array:
             return eye[None]
 
 
-def log_prior_slopes(parameters: GMMParameters, prior: GMMPrior | GMMIndependentPrior, found: Entries) -> Slopes:
+def log_prior_slopes(parameters: GMMParameters, prior: GMMPrior | GMMIndependentPrior, entries: Entries) -> Slopes:
     """Return gradient and minus the Hessian of the log prior."""
     if isinstance(prior, GMMIndependentPrior):
-        return _independent_slopes(parameters, prior, found)
+        return _independent_slopes(parameters, prior, entries)
     D, kind = parameters.n_features, parameters.covariance_type
     basis = covariance_basis(kind, D)
-    of_means, of_covariances = _places(parameters, len(basis))
+    of_means, of_covariances = _indices(parameters, len(basis))
     nu, kappa, scale = prior.degrees_of_freedom, prior.mean_precision, prior.scale
     counts = {"full": nu + D + 1, "tied": nu + D + 1, "diag": nu + 2, "spherical": (nu + 2) / D}[kind]
     scatter = scale * np.eye(D) / D if kind == "spherical" else np.diag(scale) if kind == "diag" else scale
-    slopes = dirichlet_slopes(prior.concentration, found)
+    slopes = dirichlet_slopes(prior.concentration, entries)
     for k, P in enumerate(_inverses(parameters.covariance_matrices)):
         u = P @ (prior.mean - parameters.means[k])
-        places = np.concatenate([of_means[k], of_covariances[k]])
-        slopes.add(places, _slopes(P, basis, kappa, 1, kappa * u, kappa * np.outer(u, u)))
+        indices = np.concatenate([of_means[k], of_covariances[k]])
+        slopes.add(indices, _slopes(P, basis, kappa, 1, kappa * u, kappa * np.outer(u, u)))
         if k == 0 or kind != "tied":
-            slopes.add(places, _slopes(P, basis, 0, counts, np.zeros(D), P @ scatter @ P))
+            slopes.add(indices, _slopes(P, basis, 0, counts, np.zeros(D), P @ scatter @ P))
     return slopes
 
 
-def _independent_slopes(parameters: GMMParameters, prior: GMMIndependentPrior, found: Entries) -> Slopes:
+def _independent_slopes(parameters: GMMParameters, prior: GMMIndependentPrior, entries: Entries) -> Slopes:
     (K, D), kind = parameters.means.shape, parameters.covariance_type
     basis, (power, a, b) = covariance_basis(kind, D), prior.variance_terms()
-    of_means, of_covariances = _places(parameters, len(basis))
+    of_means, of_covariances = _indices(parameters, len(basis))
     variances = parameters.covariances
-    slopes = dirichlet_slopes(prior.concentration, found)
+    slopes = dirichlet_slopes(prior.concentration, entries)
     gradient = (prior.mean - parameters.means) * (1 / prior.mean_sd) ** 2
     slopes.add(of_means.ravel(), _diagonal_slopes(gradient, np.broadcast_to((1 / prior.mean_sd) ** 2, (K, D))))
-    if kind in ("full", "tied"):  # (D - 1)/2 and η - 1 of each log v go to the correlations, and η - 1 to log|Σ|
+    if kind in ("full", "tied"):  # (η - 1) log|R| = (η - 1)(log|Σ| - Σ_d log v_d), and the Jacobian of (v, R) by Σ
         n_log_det = 2 * (1 - prior.correlation_shape)
         power, variances = power - (D - 1) / 2 + n_log_det / 2, np.diagonal(variances, axis1=-2, axis2=-1)
         diagonal = np.flatnonzero(np.equal(*np.triu_indices(D)))
         for k, P in enumerate(_inverses(parameters.covariances.reshape(-1, D, D))):
             nothing = np.zeros(D), np.zeros((D, D))
-            places = np.concatenate([of_means[k], of_covariances[k]])
-            slopes.add(places, _slopes(P, basis, 0, n_log_det, *nothing))
+            indices = np.concatenate([of_means[k], of_covariances[k]])
+            slopes.add(indices, _slopes(P, basis, 0, n_log_det, *nothing))
         of_covariances = of_covariances[:, diagonal]
     of_each = of_covariances[:1] if kind == "tied" else of_covariances
     gradient, curvature = power / variances - a / 2 + b / (2 * variances**2), power / variances**2 + b / variances**3
@@ -169,12 +167,15 @@ def _independent_slopes(parameters: GMMParameters, prior: GMMIndependentPrior, f
 
 
 def _diagonal_slopes(gradient: Array, curvature: Array) -> Slopes:
-    """Return slopes of a sum of functions of one entry each."""
+    """Return the slopes of a sum of functions of one entry each."""
     return Slopes(gradient.ravel(), np.diag(curvature.ravel()))
 
 
 def _slopes(P: Array, basis: Array, n_means: float, n_log_det: float, first: Array, second: Array) -> Slopes:
-    """Return gradient and minus the Hessian of n/2 log|P| - 1/2 Σ (x - μ)' P (x - μ); first Σ u, second Σ u u'."""
+    """Return gradient and minus the Hessian of n_log_det/2 log|P| - 1/2 Σ_i (x_i - μ)' P (x_i - μ).
+
+    The sum is over ``n_means`` samples, with Σ_i u_i = ``first`` and Σ_i u_i u_i' = ``second``.
+    """
     flat = basis.reshape(len(basis), -1)
     gradient = np.concatenate([first, 0.5 * flat @ (second - n_log_det * P).ravel()])
     left, right = P @ basis, (second - n_log_det / 2 * P) @ basis
@@ -183,8 +184,8 @@ def _slopes(P: Array, basis: Array, n_means: float, n_log_det: float, first: Arr
     return Slopes(gradient, np.block([[n_means * P, cross.T], [cross, square]]))
 
 
-def _places(parameters: GMMParameters, q: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the places of the means (K, D) and of each component's covariances (K, q) among the entries."""
+def _indices(parameters: GMMParameters, q: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of the means (K, D) and of each component's covariances (K, q) among the entries."""
     K, D = parameters.means.shape
     of_means = K + np.arange(K * D).reshape(K, D)
     n_own = 1 if parameters.covariance_type == "tied" else K
@@ -193,22 +194,22 @@ def _places(parameters: GMMParameters, q: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _inverses(matrices: Array) -> Array:
-    """Return inverses by way of Cholesky factors, which units of the features cannot harm."""
+    """Return the inverses from Cholesky factors, which features in very different units do not make inaccurate."""
     inverse = np.linalg.inv(np.linalg.cholesky(matrices))
     return np.swapaxes(inverse, -1, -2) @ inverse
 
 
 def whitened(theta: Mapping[str, Array], steps: Mapping[str, Array], covariance_type: str) -> Array:
-    """Return m steps of R runs as rows whose inner products are those of the complete data's information of one sample.
+    """Return m steps of each of R runs as rows, in the metric of the complete-data Fisher information of one sample.
 
-    With z known that is Σ_k dw_k² / w_k + Σ_k w_k (dμ_k' P dμ_k + tr(P dΣ_k P dΣ_k) / 2), P = Σ_k⁻¹.
+    The squared norm of a row is Σ_k dw_k² / w_k + Σ_k w_k (dμ_k' P dμ_k + tr(P dΣ_k P dΣ_k) / 2), P = Σ_k⁻¹.
 
     Parameters
     ----------
     theta : mapping
-        Where the information is taken: "weights" (R, K), "means" (R, K, D) and "covariances" (R, ...).
+        Parameters at which the information is taken: "weights" (R, K), "means" (R, K, D), "covariances" (R, ...).
     steps : mapping
-        "weights" (R, m, K), "means" (R, m, K, D) and "covariances", (R, m, ...) of their structure.
+        Steps of the parameters: "weights" (R, m, K), "means" (R, m, K, D), "covariances" (R, m, ...).
     covariance_type : {"full", "tied", "diag", "spherical"}
         Structure of the covariances.
 

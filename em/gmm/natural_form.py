@@ -1,13 +1,13 @@
-"""The Gaussian mixture's E-step as one matrix product: statistics of the rows times natural parameters.
+"""The E-step of Gaussian mixtures as one matrix product: sufficient statistics of the rows times natural parameters.
 
-With P_k = Σ_k⁻¹, ::
+With P_k = Σ_k⁻¹::
 
     log π_k + log Normal(y | μ_k, Σ_k) = c_k + b_k'y - y'P_k y / 2 = (c_k, b_k, -P_k / 2) · (1, y, y y')
     b_k = P_k μ_k,    c_k = log π_k - log|Σ_k| / 2 - D/2 log 2π - μ_k'P_k μ_k / 2
 
-The same product with the responsibilities gives the moments of the M-step about 0. Terms of the size of
-tr(P_k) (1 + ‖μ_k‖²) cancel, so the form is for rows near 0 and of size 1, and components that are not much smaller:
-:func:`NaturalForm.cancels` says of which components digits would be lost; these take the centred form of :mod:`em.gmm`.
+The product of the responsibilities and the statistics gives the moments about 0 for the M-step. Terms of the size of
+tr(P_k) (1 + ‖μ_k‖²) cancel, so this form needs rows near 0 and of size 1, and components that are not much narrower.
+:func:`NaturalForm.cancels` finds the components that would lose digits; they take the centred form of :mod:`em.gmm`.
 """
 
 import numpy as np
@@ -17,12 +17,12 @@ from em.engine.problem import Arrays
 from em.gmm.statistics import GaussianStatistics
 from models.validation import Array
 
-LARGEST_TERMS = 1e4  # of a row's log density, beside which 1e-12 of it are left
+LARGEST_TERMS = 1e4  # cancelling terms of a row's log density, which then keeps 1e-12
 LOG_ZERO = -1e300
 
 
 class NaturalForm:
-    """Statistics of rows and natural parameters of mixtures, for one structure of the covariances.
+    """Sufficient statistics of rows and natural parameters of mixtures, for one structure of the covariances.
 
     Parameters
     ----------
@@ -51,25 +51,25 @@ class NaturalForm:
         self.factors, self.diagonal = np.where(on_diagonal, -0.5, -1.0), 1 + n_features + np.flatnonzero(on_diagonal)
 
     def statistics(self, y: Array) -> Array:
-        """Return 1, y and the products y_d y_e of rows (n, D), shape (p, n)."""
-        made = np.empty((self.n_statistics, len(y)))
-        made[self.columns] = y.T
-        return self.completed(made)
+        """Return 1, y and the products y_d y_e of rows y (n, D), shape (p, n)."""
+        statistics = np.empty((self.n_statistics, len(y)))
+        statistics[self.columns] = y.T
+        return self.completed(statistics)
 
-    def completed(self, made: Array) -> Array:
-        """Return the same of an array (p, n) that has y as its ``columns``, in that array."""
-        D, columns = self.n_features, made[self.columns]
-        made[0] = 1
+    def completed(self, statistics: Array) -> Array:
+        """Fill in the constant and the products of statistics (p, n) whose ``columns`` hold y, and return them."""
+        D, columns = self.n_features, statistics[self.columns]
+        statistics[0] = 1
         if not self.of_matrices:
-            np.square(columns, out=made[1 + D :])
-            return made
+            np.square(columns, out=statistics[1 + D :])
+            return statistics
         for d in range(D):  # the rows of the lower triangle, one after the other
             start = 1 + D + d * (d + 1) // 2
-            np.multiply(columns[: d + 1], columns[d], out=made[start : start + d + 1])
-        return made
+            np.multiply(columns[: d + 1], columns[d], out=statistics[start : start + d + 1])
+        return statistics
 
     def at(self, theta: Arrays) -> tuple[Array, np.ndarray]:
-        """Return the natural parameters of R mixtures, and of which components digits would cancel, shape (R, K)."""
+        """Return the natural parameters of R mixtures, and which components would lose digits, shape (R, K)."""
         natural = self.natural(theta)
         return natural, self.cancels(theta, natural)
 
@@ -92,9 +92,9 @@ class NaturalForm:
         return np.concatenate([constant[..., None], linear, quadratic], axis=-1)
 
     def cancels(self, theta: Arrays, natural: Array) -> np.ndarray:
-        """Return which components (R, K) have terms so large that their cancelling would cost digits.
+        """Return which components (R, K) would lose digits, because large terms cancel.
 
-        Components that share one covariance share the answer.
+        If components share one covariance, all do as soon as one does.
         """
         traces = -2 * natural[..., self.diagonal].sum(axis=-1)
         terms = traces * (1 + (theta["means"] ** 2).sum(axis=-1))
@@ -102,7 +102,7 @@ class NaturalForm:
         return narrow | (self.covariance_type == "tied") & narrow.any(axis=-1, keepdims=True)
 
     def moments(self, sums: Array) -> GaussianStatistics:
-        """Return the moments about 0 of R mixtures from the sums (R, K, p) of the statistics under responsibilities."""
+        """Return the moments about 0 of R mixtures from the weighted sums (R, K, p) of the statistics."""
         D, K = self.n_features, sums.shape[-2]
         squares = sums[..., 1 + D :]
         match self.covariance_type:

@@ -1,8 +1,9 @@
-"""One pass over the data, E-step and sufficient statistics together, for all runs at once.
+"""One pass over the data for all runs: E-step and sufficient statistics together.
 
-The definition is :func:`em.gmm.e_step` with :func:`em.gmm.statistics.sufficient_statistics`. Here the E-step of R
-mixtures is one matrix product of a chunk's statistics and their natural parameters (:mod:`em.gmm.natural_form`), and
-the sums for the M-step are another one with the responsibilities; nothing of size n x K is held.
+The result is that of :func:`em.gmm.e_step` and :func:`em.gmm.statistics.sufficient_statistics`. Here the E-step of R
+mixtures is one matrix product of a chunk's statistics and the natural parameters (:mod:`em.gmm.natural_form`). A second
+product, with the responsibilities, gives the sums for the M-step. Rows are read in chunks, so no array of size n x K is
+needed.
 """
 
 import math
@@ -20,26 +21,26 @@ from em.gmm.statistics import GaussianStatistics, sufficient_statistics
 from models.gmm import GMMParameters
 from models.validation import Array
 
-MOST_NUMBERS_KEPT = 2**22  # of the statistics of all rows; of more, each pass computes those of a chunk again
-FEW_STATISTICS = 100  # of a row: with more, hardly any time goes to what follows the product
-MOST_NUMBERS_OF_THREAD = 2**20  # that a thread keeps to write statistics to
+MOST_NUMBERS_KEPT = 2**22  # in the statistics of all rows; if there are more, each pass computes them again by chunk
+FEW_STATISTICS = 100  # of a row: with more, the product takes nearly all the time, and a faster exp would not show
+MOST_NUMBERS_OF_THREAD = 2**20  # in an array that a thread keeps to write to
 
 type Weights = Array | None
 
 
 class GaussianRows:
-    """Complete rows, as the Gaussian E-step of many runs takes them.
+    """The Gaussian E-step of many runs on complete rows.
 
     Parameters
     ----------
-    X : ndarray or what gives one when it is sliced, shape (n, D) or (R, n, D)
-        Samples, near 0 and of size 1; the same for all runs, or those of each.
+    X : ndarray, or an object that gives one when it is sliced, shape (n, D) or (R, n, D)
+        Samples, near 0 and of size 1: the same for all runs, or one set for each run.
     form : NaturalForm
-        That of their number of features and of the structure of the covariances.
+        The natural form for D features and the structure of the covariances.
     weights : ndarray, shape (n,) or (R, n), or None
         Frequencies; ``None`` counts each row once.
     keep : bool, default True
-        Whether passes come so often that the statistics of few rows are kept for the next.
+        Whether to keep the statistics of all rows between passes, if they fit in memory.
     """
 
     def __init__(self, X: Any, form: NaturalForm, weights: Weights = None, *, keep: bool = True) -> None:
@@ -54,9 +55,9 @@ class GaussianRows:
     def expect(
         self, theta: Arrays, runs: np.ndarray, at: tuple[Array, np.ndarray] | None = None
     ) -> tuple[Array, dict[str, Array]]:
-        """Return log-likelihoods (R,) in nats and statistics of runs with these parameters and numbers.
+        """Return log-likelihoods (R,) in nats and sufficient statistics of the runs with these numbers, at ``theta``.
 
-        ``at`` is what the form says of the parameters, where that is known already.
+        ``at`` is the result of `NaturalForm.at` if it is already known.
         """
         natural, narrow = self.form.at(theta) if at is None else at
         if not narrow.any():
@@ -96,19 +97,19 @@ class GaussianRows:
         return log_likelihood, sums["sums"]
 
     def _statistics(self, rows: slice) -> Array:
-        """Return the statistics of a slice of the rows, for as long as this thread asks for no other."""
-        made = _room("statistics", self.form.n_statistics, rows.stop - rows.start)
-        columns = made[self.form.columns]
+        """Return the statistics of a slice of the rows, in memory that the thread's next call overwrites."""
+        statistics = _room("statistics", self.form.n_statistics, rows.stop - rows.start)
+        columns = statistics[self.form.columns]
         if hasattr(self.X, "put_columns"):
             self.X.put_columns(rows, columns)
         else:
             columns[:] = self.X[rows].T
-        return self.form.completed(made)
+        return self.form.completed(statistics)
 
     def _partly_centred(
         self, parameters: GMMParameters, natural: Array, narrow: np.ndarray, run: int
     ) -> tuple[float, GaussianStatistics]:
-        """Return log-likelihood and statistics of one run, of narrow components (K,) by the definition."""
+        """Return log-likelihood and statistics of one run; components marked ``narrow`` (K,) take the centred form."""
         if narrow.all():
             return self.centred(parameters, run)
         X, weights, kept = self._of_run(run)
@@ -132,7 +133,7 @@ class GaussianRows:
         return float(log_likelihood[0]), GaussianStatistics(self._kind, **statistics)
 
     def centred(self, parameters: GMMParameters, run: int = 0) -> tuple[float, GaussianStatistics]:
-        """Return log-likelihood and statistics of one run by the definition, with moments about the means."""
+        """Return log-likelihood and statistics of one run by the centred form, with moments about the means."""
         X, weights, _ = self._of_run(run)
 
         def step(rows: slice) -> tuple[Array, dict[str, Array]]:
@@ -147,7 +148,7 @@ class GaussianRows:
         return float(log_likelihood[0]), GaussianStatistics(self._kind, centers=parameters.means, **sums)
 
     def _of_run(self, run: int) -> tuple[Any, Weights, Array | None]:
-        """Return the rows of a run, their weights, and their statistics where these are kept."""
+        """Return the rows of a run, their weights, and their statistics if they are kept."""
         weights = self.weights[run] if self.weights is not None and self.weights.ndim == 2 else self.weights
         if self.own:
             return self.X[run], weights, None if self.kept is None else self.kept[run]
@@ -159,16 +160,16 @@ class GaussianRows:
 
 
 def gaussian_pass(X: Any, parameters: GMMParameters, sample_weight: Weights = None) -> tuple[float, GaussianStatistics]:
-    """Return the log-likelihood (sum, nats) and the sufficient statistics under the responsibilities.
+    """Return the log-likelihood (sum, nats) and the responsibility-weighted sufficient statistics.
 
     Parameters
     ----------
     X : ndarray, shape (n, D)
-        Samples, of any float type and memory order; a memory-mapped array is read chunk by chunk.
+        Samples of any float type and memory order. A memory-mapped array is read chunk by chunk.
     parameters : GMMParameters
         Current parameters, of any structure.
     sample_weight : ndarray, shape (n,), or None
-        Frequencies, which multiply log-likelihood and responsibilities; ``None`` counts each row once.
+        Frequencies of the rows; ``None`` counts each row once.
 
     Examples
     --------
@@ -190,10 +191,10 @@ _of_thread = local()
 
 
 def _room(name: str, *shape: int) -> Array:
-    """Return an array to write to, in memory that this thread uses again for the array of this name.
+    """Return an uninitialised array in memory that this thread reuses for all arrays of this name.
 
-    A fresh one is a page fault for each 4 kB where freed memory goes back to the system, as in Dask's workers, and that
-    took half of a pass.
+    Where freed memory goes back to the system, as in Dask's workers, a new array costs a page fault for each 4 kB. That
+    took half of the time of a pass.
     """
     n = math.prod(shape)
     if n > MOST_NUMBERS_OF_THREAD:
@@ -204,5 +205,5 @@ def _room(name: str, *shape: int) -> Array:
 
 
 def _of_rows(weights: Weights, rows: slice) -> Array | float:
-    """Return the weights of some rows; 1 where all count once."""
+    """Return the weights of some rows, or 1 if each row counts once."""
     return 1.0 if weights is None else weights[..., rows]

@@ -1,8 +1,8 @@
-"""The conjugate posterior of a Gaussian mixture's parameters, once it is known who belongs where.
+"""The conjugate posterior of a Gaussian mixture's parameters, given labels or responsibilities.
 
-Labels one-hot it is what Gibbs sampling draws from (:mod:`em.gibbs`); with responsibilities it is a factor of mean
-field (:mod:`em.variational`). With N_k, x̄_k, S_k and A_k = S_k + κ0 N_k / κ_k (x̄_k - m0)(x̄_k - m0)' as in
-:mod:`models.gmm`, κ_k = κ0 + N_k and m_k = (κ0 m0 + N_k x̄_k) / κ_k::
+Given labels (one-hot responsibilities), Gibbs sampling draws from it (:mod:`em.gibbs`); given responsibilities, it is a
+factor of mean field (:mod:`em.variational`). With N_k, x̄_k, S_k and A_k = S_k + κ0 N_k / κ_k (x̄_k - m0)(x̄_k - m0)' as
+in :mod:`models.gmm`, κ_k = κ0 + N_k and m_k = (κ0 m0 + N_k x̄_k) / κ_k::
 
     π ~ Dirichlet(a + N),    μ_k | Σ_k ~ Normal(m_k, Σ_k / κ_k)
 
@@ -11,7 +11,7 @@ field (:mod:`em.variational`). With N_k, x̄_k, S_k and A_k = S_k + κ0 N_k / κ
     diag       σ²_kd ~ InverseGamma((ν0 + N_k) / 2, (ψ0_d + A_k,dd) / 2)
     spherical  σ²_k ~ InverseGamma((ν0 + D N_k) / 2, (ψ0 + tr A_k) / 2)
 
-Every array may have leading axes, such as one for chains, which "..." stands for below.
+Every array may have leading axes, written "..." below, such as one for chains.
 
 Reference: Murphy (2007), Conjugate Bayesian analysis of the Gaussian distribution, sections 3 and 9.
 """
@@ -29,12 +29,12 @@ from models.gmm import GMMPrior
 from models.shown import one_line
 from models.validation import Array
 
-LEAST_CHI2 = 1e-200  # with few degrees of freedom a draw may round to 0
+LEAST_CHI2 = 1e-200  # with few degrees of freedom a draw may underflow to 0
 
 
 @dataclass(frozen=True)
 class GaussianPosterior:
-    """Dirichlet times Normal-inverse-Wishart, or the inverse gammas of the other structures.
+    """Dirichlet times Normal-inverse-Wishart, or Normal-inverse-gamma for "diag" and "spherical".
 
     Attributes
     ----------
@@ -45,10 +45,10 @@ class GaussianPosterior:
     mean_precision : ndarray, shape (..., K)
         κ_k.
     degrees_of_freedom : ndarray
-        ν of each declared matrix or variance, shape (..., K), (...), (..., K, D) or (..., K) in the order below; an
-        inverse gamma has shape ν / 2.
+        ν of each declared matrix or variance: shape (..., K) for "full", (...) for "tied", (..., K, D) for "diag" and
+        (..., K) for "spherical". An inverse gamma has shape ν / 2.
     scale : ndarray, shape of the declared covariances
-        Ψ of the inverse-Wisharts; an inverse gamma has scale ψ / 2.
+        Ψ of the inverse-Wisharts. An inverse gamma has scale ψ / 2.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Structure of the covariances.
     """
@@ -63,12 +63,12 @@ class GaussianPosterior:
     __repr__ = one_line
 
     def arrays(self) -> dict[str, Array]:
-        """Return the numbers that define it, by name."""
+        """Return the parameters of the distribution by name."""
         names = ("concentration", "location", "mean_precision", "degrees_of_freedom", "scale")
         return {name: getattr(self, name) for name in names}
 
     def with_arrays(self, arrays: dict[str, Array]) -> Self:
-        """Return the same distribution with other numbers."""
+        """Return the distribution with other parameters."""
         return type(self)(**arrays, covariance_type=self.covariance_type)
 
     @property
@@ -82,7 +82,7 @@ class GaussianPosterior:
         return self.covariance_type in ("full", "tied")
 
     def draw(self, rng: np.random.RandomState) -> dict[str, Array]:
-        """Draw weights, means and covariances; one draw for each entry of the leading axes."""
+        """Return a draw of weights, means and covariances for each entry of the leading axes."""
         weights = draw_weights(self.concentration, rng)
         noise = np.asarray(rng.standard_normal(self.location.shape))
         if self.of_matrices:
@@ -97,17 +97,18 @@ class GaussianPosterior:
         return {"weights": weights, "means": means, "covariances": covariances}
 
     def mean(self) -> dict[str, Array]:
-        """Return the mean of each parameter by name; NaN where it does not exist."""
+        """Return the posterior mean of each parameter by name; NaN if it does not exist."""
         covariances = _where_positive(self._excess, lambda excess: self.scale / excess)
-        exists = self.degrees_of_freedom > self._side  # t of ν - p + 1 degrees of freedom
+        exists = self.degrees_of_freedom > self._side  # μ_k is Student t with ν - p + 1 degrees of freedom
         exists = exists.reshape(*exists.shape, *(1,) * (self.location.ndim - exists.ndim))
         means = np.where(exists, self.location, np.nan)
         return {"weights": mean_weights(self.concentration), "means": means, "covariances": covariances}
 
     def standard_deviation(self) -> dict[str, Array]:
-        """Return the standard deviation of each parameter by name; NaN where it does not exist.
+        """Return the posterior standard deviation of each parameter by name; NaN if it does not exist.
 
-        With E = Ψ / e, e = ν - D - 1, or E[σ²] = ψ / e, e = ν - 2, the means' are the diagonals of E[Σ_k] / κ_k, and::
+        The variances of the means are the diagonals of E[Σ_k] / κ_k. With E = E[Σ] = Ψ / e, e = ν - D - 1, or
+        E[σ²] = ψ / e, e = ν - 2, those of the covariances are::
 
             var(Σ_ij) = (e E_ii E_jj + (e + 2) E_ij²) / ((e + 1)(e - 2)),    var(σ²) = 2 E[σ²]² / (e - 2)
         """
@@ -124,13 +125,13 @@ class GaussianPosterior:
         return {"weights": sd_weights(self.concentration), "means": means, "covariances": np.sqrt(spread)}
 
     def harmonic_covariances(self) -> Array:
-        """Return E[Σ⁻¹]⁻¹ = Ψ / ν of each declared covariance, its harmonic mean."""
+        """Return the harmonic mean E[Σ⁻¹]⁻¹ = Ψ / ν of each declared covariance."""
         return self.scale / self._degrees
 
     def log_det_gap(self) -> Array:
-        """Return 1/2 (E[log|Σ_k⁻¹|] - log|E[Σ_k⁻¹]|), at most 0, shape (K,), or () for "tied".
+        """Return 1/2 (E[log|Σ_k⁻¹|] - log|E[Σ_k⁻¹]|) <= 0, shape (K,), or () for "tied".
 
-        It is 1/2 Σ_i {digamma((ν - i + 1) / 2) - log(ν / 2)}, i = 1..D for a matrix, i = 1 for each variance.
+        For a matrix it is 1/2 Σ_i {digamma((ν - i + 1) / 2) - log(ν / 2)}, i = 1..D; each variance has the term i = 1.
         """
         p, nu = self._side, self.degrees_of_freedom
         gap = (_sum_of_digammas(nu, p) - p * np.log(nu / 2)) / 2
@@ -139,7 +140,7 @@ class GaussianPosterior:
         return self.n_features * gap if self.covariance_type == "spherical" else gap
 
     def log_normaliser(self) -> Array:
-        """Return log ∫ of the components' unnormalised density, shape (...).
+        """Return the log normaliser of the components' density, shape (...).
 
         ::
 
@@ -158,9 +159,9 @@ class GaussianPosterior:
         return ("covariances",) if self.covariance_type == "tied" else ()
 
     def joined(self, sets: np.ndarray) -> Self:
-        """Return the "tied" posterior of components that hold sets of samples (batch, K).
+        """Return the "tied" posterior of K components, given the numbers of their sets of samples (batch, K).
 
-        Self is of all sets, from `GaussianConjugate.posterior_of_sets`.
+        This posterior has all sets along its first axis, as `GaussianConjugate.posterior_of_sets` returns them.
         """
         own = {name: getattr(self, name)[sets, 0] for name in ("concentration", "location", "mean_precision")}
         scale = sum(self.scale[of_one] for of_one in sets.T)
@@ -168,9 +169,10 @@ class GaussianPosterior:
         return self.with_arrays({**own, "scale": np.asarray(scale), "degrees_of_freedom": degrees})
 
     def divergence(self, prior: "GaussianPosterior") -> float:
-        """Return KL(self || prior) in nats, of two without leading axes.
+        """Return KL(self || prior) in nats; neither has leading axes.
 
-        To that of the weights add, with the prior's numbers marked 0, Σ_k over means and Σ over declared covariances::
+        It is the divergence of the weights plus these terms, summed over means and over declared covariances. The
+        parameters of the prior have the index 0::
 
             means        1/2 {D κ0 / κ_k - D - D log(κ0 / κ_k) + κ0 (m_k - m0)' E[Σ_k⁻¹] (m_k - m0)}
             covariances  ν0/2 log|Ψ Ψ0⁻¹| - log Γ_p(ν/2) + log Γ_p(ν0/2) + (ν - ν0)/2 Σ_i digamma((ν - i + 1)/2)
@@ -195,29 +197,29 @@ class GaussianPosterior:
 
     @property
     def _side(self) -> int:
-        """Side length of a declared covariance: D of a matrix, 1 of a variance."""
+        """Side length p of a declared covariance: D of a matrix, 1 of a variance."""
         return self.n_features if self.of_matrices else 1
 
     @property
     def _degrees(self) -> Array:
-        """ν, shaped to meet the scale."""
+        """ν, shaped to broadcast with the scale."""
         return self.degrees_of_freedom[..., None, None] if self.of_matrices else self.degrees_of_freedom
 
     @property
     def _excess(self) -> Array:
-        """ν - p - 1, shaped to meet the scale: a covariance has a mean where it is positive."""
+        """ν - p - 1, shaped to broadcast with the scale; a covariance has a mean if it is positive."""
         return self._degrees - self._side - 1
 
 
 def conjugate_posterior(prior: GMMPrior, counts: Array, averages: Array, scatter: Array) -> GaussianPosterior:
-    """Return the posterior given who belongs where; given no sample (zeros) it is the prior itself.
+    """Return the posterior given the statistics of labels or responsibilities; zeros give the prior itself.
 
     Parameters
     ----------
     prior : GMMPrior
         The conjugate prior.
     counts, averages : ndarray, shapes (..., K), (..., K, D)
-        N_k and x̄_k, any number where N_k = 0.
+        N_k and x̄_k; x̄_k is ignored if N_k = 0.
     scatter : ndarray, shape of the declared covariances
         S_k, its sum over components, its diagonal or its trace.
 
@@ -245,8 +247,8 @@ def conjugate_posterior(prior: GMMPrior, counts: Array, averages: Array, scatter
 def inverse_wishart_root(degrees_of_freedom: Array, scale: Array, rng: np.random.RandomState) -> Array:
     """Draw roots R (..., D, D) of covariance matrices Σ = R R' ~ InverseWishart(ν, Ψ), by Bartlett's decomposition.
 
-    A lower triangular with A_ii² ~ χ²(ν - i + 1) and A_ij ~ Normal(0, 1) below the diagonal makes A A' ~ Wishart(ν, I);
-    with B B' = Ψ then R = B A⁻ᵀ.
+    Let A be lower triangular with A_ii² ~ χ²(ν - i + 1) and A_ij ~ Normal(0, 1) below the diagonal. Then
+    A A' ~ Wishart(ν, I), and R = B A⁻ᵀ with B B' = Ψ.
     """
     D = scale.shape[-1]
     bartlett = np.tril(rng.standard_normal(scale.shape), -1)
@@ -261,5 +263,5 @@ def _sum_of_digammas(nu: Array, p: int) -> Array:
 
 
 def _where_positive(divisor: Array, quotient: Callable[[Array], Array]) -> Array:
-    """Return a quotient, NaN where its divisor is not positive."""
+    """Return the quotient, a function of the divisor; NaN where the divisor is not positive."""
     return quotient(np.where(divisor > 0, divisor, np.nan))

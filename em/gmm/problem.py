@@ -1,4 +1,4 @@
-"""The Gaussian mixture as the EM loop sees it: the E-step and the M-step of many runs at once (:mod:`em.engine`)."""
+"""The E-step and the M-step of many runs at once, as the EM loop takes them (:mod:`em.engine`)."""
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from em.engine.blocks import blocks
 from em.engine.problem import Arrays
 from em.gmm import mode, modes, why_emptied, why_singular
 from em.gmm.collapse import FLAT_DATA, flatness, scales_of, why_collapsed
-from em.gmm.missing import Holed, expected_statistics, holed_blocks, holed_pass
+from em.gmm.missing import IncompleteRows, expected_statistics, incomplete_blocks, incomplete_pass
 from em.gmm.natural_form import NaturalForm
 from em.gmm.passes import GaussianRows
 from em.gmm.statistics import GaussianStatistics, sufficient_statistics
@@ -25,13 +25,13 @@ type EStep = Callable[[Arrays, np.ndarray], tuple[Array, Arrays]]
 
 FLAT = (
     "X has no variance in some direction (collinear columns, or no more samples than features), so that every "
-    "covariance matrix is singular"
+    "covariance matrix would be singular"
 )
 
 
 @dataclass(frozen=True)
 class MStep:
-    """The M-step of R runs, and for each run why it has collapsed.
+    """The M-step of R runs, which also says which runs have collapsed, and why.
 
     Parameters
     ----------
@@ -40,11 +40,12 @@ class MStep:
     prior : GMMPrior, GMMIndependentPrior or None
         ``None`` is maximum likelihood.
     frozen : mapping
-        Arrays that keep their values, by name.
+        Values of the arrays that are not estimated, by name.
     spreads : ndarray, shape (1, D, D) or (R, D, D)
-        The data's covariance that components are measured against, the same for all runs or that of each.
+        The data's covariance, one for all runs or one for each. A covariance is nearly singular relative to it.
     sizes : ndarray of int, shape (R,), or None, default None
-        How many components each run has, the first of K; the others have a weight of 0. ``None``: all have K.
+        Number of components of each run. The other components, up to K, come last and have weight 0. ``None``: every
+        run has K.
     """
 
     covariance_type: str
@@ -53,9 +54,9 @@ class MStep:
     spreads: Array
     sizes: np.ndarray | None = None
 
-    @np.errstate(divide="ignore", invalid="ignore")  # of runs that have collapsed
+    @np.errstate(divide="ignore", invalid="ignore")  # in runs that have collapsed
     def __call__(self, statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, list[str]]:
-        """Return weights, means and covariances by name, and sentences, "" where a run goes on."""
+        """Return weights, means and covariances by name, and for each run why it has collapsed, or ""."""
         kind, counts = self.covariance_type, statistics["counts"]
         theta = modes(GaussianStatistics(kind, **statistics), self.prior, self.frozen)
         flat = self._flat[runs] if len(self._flat) > 1 else self._flat.repeat(len(runs))
@@ -69,7 +70,7 @@ class MStep:
         why = [FLAT if is_flat else "" for is_flat in flat.tolist()]
         for r in np.flatnonzero((counts <= 0).any(axis=1)).tolist():
             why[r] = why[r] or why_emptied(counts[r], self.prior, self.frozen)
-        if self._may_collapse:  # whose eigenvalues are all positive if none has
+        if self._may_collapse:
             scales = self._scales if len(self._scales) == 1 else self._scales[runs]
             collapsed = why_collapsed(kind, theta["covariances"], counts, scales, "means" not in self.frozen)
             return theta, [one or other for one, other in zip(why, collapsed, strict=True)]
@@ -78,7 +79,7 @@ class MStep:
         return theta, why
 
     def inside(self, theta: dict[str, Array]) -> tuple[Arrays, np.ndarray]:
-        """Return arrays that a leap has moved with weights that sum to one, and which runs' are mixtures."""
+        """Return the arrays after a leap with weights that sum to one, and which runs are in the parameter space."""
         if "weights" not in self.frozen:
             theta["weights"] = SIMPLEX.normalised(theta["weights"])
         support = covariance_support(self.covariance_type)
@@ -91,7 +92,7 @@ class MStep:
 
     @cached_property
     def _flat(self) -> np.ndarray:
-        """Whether data (R,) or (1,) have no variance in some direction that covariances need."""
+        """Whether the data, shape (R,) or (1,), are collinear and the covariances are matrices."""
         matters = self._may_collapse and self.covariance_type in MATRICES
         return np.array([matters and flatness(spread) < FLAT_DATA for spread in self.spreads])
 
@@ -102,27 +103,29 @@ class MStep:
 
 
 def e_step(samples: Samples, covariance_type: str, n_components: int, *, with_missing: bool = False) -> EStep:
-    """Return the E-step of many runs: one product for the whole rows, and run after run where cells are missing.
+    """Return the E-step of many runs: one matrix product for complete rows, a loop over runs if cells are missing.
 
-    With ``with_missing``, run after run also where none is: moments about the same centres as those of other rows.
+    With ``with_missing``, complete rows too are taken run by run, with moments about the means, so that the moments can be
+    added to those of rows with missing cells.
     """
-    whole, holed = complete_and_holed(samples, n_components)
-    complete = samples if samples.complete else samples.part(whole)
+    complete_rows, incomplete = complete_and_incomplete(samples, n_components)
+    complete = samples if samples.complete else samples.part(complete_rows)
     form = NaturalForm(covariance_type, samples.X.shape[1])
     rows = GaussianRows(complete.X, form, complete.weights, keep=samples.lasting) if len(complete.X) else None
-    if rows is not None and not holed and not with_missing:
+    if rows is not None and not incomplete and not with_missing:
         return rows.expect
 
     def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
-        found = []
+        log_likelihoods, of_runs = [], []
         for r in range(len(runs)):
             parameters = GMMParameters(**{n: array[r] for n, array in theta.items()}, covariance_type=covariance_type)
-            passes = [holed_pass(block, parameters) for block in holed]
+            passes = [incomplete_pass(block, parameters) for block in incomplete]
             if rows is not None:
                 passes.append(rows.centred(parameters))
-            found.append((sum(one[0] for one in passes), reduce(operator.add, (one[1] for one in passes)).arrays()))
-        statistics = {name: np.stack([of_run[name] for _, of_run in found]) for name in found[0][1]}
-        return np.array([log_likelihood for log_likelihood, _ in found]), statistics
+            parts, statistics = zip(*passes, strict=True)
+            log_likelihoods.append(sum(parts))
+            of_runs.append(reduce(operator.add, statistics).arrays())
+        return np.array(log_likelihoods), {name: np.stack([one[name] for one in of_runs]) for name in of_runs[0]}
 
     return expect
 
@@ -130,7 +133,7 @@ def e_step(samples: Samples, covariance_type: str, n_components: int, *, with_mi
 def e_step_at(
     theta: Arrays, runs: np.ndarray, covariance_type: str
 ) -> Callable[[Samples], tuple[Array, dict[str, Array]]]:
-    """Return the E-step of many runs at these parameters, for one part of complete samples after the other."""
+    """Return the E-step of many runs at these parameters, a function of one part of the samples, which is complete."""
     form = NaturalForm(covariance_type, theta["means"].shape[-1])
     at = form.at(theta)
 
@@ -141,7 +144,7 @@ def e_step_at(
 
 
 def joint_e_step(samples: Sequence[Samples], covariance_type: str) -> EStep | None:
-    """Return the E-step of runs on several samples, run r on the r-th; None unless complete and of one shape."""
+    """Return the E-step of runs on several samples, run r on the r-th; None if shapes differ or cells are missing."""
     if not all(own.complete and own.X.shape == samples[0].X.shape for own in samples):
         return None
     weights = np.stack([own.frequencies for own in samples])
@@ -150,12 +153,12 @@ def joint_e_step(samples: Sequence[Samples], covariance_type: str) -> EStep | No
     return GaussianRows(X, form, None if (weights == 1).all() else weights).expect
 
 
-def complete_and_holed(samples: Samples, n_components: int) -> tuple[np.ndarray | slice, list[Holed]]:
-    """Return which rows are complete, and the others in blocks."""
+def complete_and_incomplete(samples: Samples, n_components: int) -> tuple[np.ndarray | slice, list[IncompleteRows]]:
+    """Return the numbers of the complete rows, and the other rows in blocks."""
     if samples.complete:
         return slice(None), []
-    whole = np.flatnonzero(~np.isnan(samples.X).any(axis=1))
-    return whole, list(holed_blocks(samples.X, samples.weights, n_components))
+    complete = np.flatnonzero(~np.isnan(samples.X).any(axis=1))
+    return complete, list(incomplete_blocks(samples.X, samples.weights, n_components))
 
 
 def first_step(
@@ -165,22 +168,22 @@ def first_step(
     prior: GMMPrior | GMMIndependentPrior | None,
     frozen: Mapping[str, Array],
 ) -> GMMParameters:
-    """Return the parameters at the mode under responsibilities (n, K); missing cells are expected at column means."""
+    """Return the M-step's parameters under responsibilities (n, K); a missing cell has its column's moments."""
     r, K = weighted(responsibilities, samples.weights), responsibilities.shape[1]
-    whole, holed = complete_and_holed(samples, K)
-    if not holed:
+    complete, incomplete = complete_and_incomplete(samples, K)
+    if not incomplete:
         X, counts = samples.X, r.sum(axis=0)
         centers = r.T @ X / np.where(counts > 0, counts, 1.0)[:, None]
         of_blocks = (sufficient_statistics(X[rows], r[rows], centers, covariance_type) for rows in blocks(len(r)))
         return mode(reduce(operator.add, of_blocks), prior, frozen)
     alike = components_alike(samples, K, covariance_type)
-    parts = [sufficient_statistics(samples.X[whole], r[whole], alike.means, covariance_type)]
-    parts += [expected_statistics(block, r[block.rows], alike) for block in holed]
+    parts = [sufficient_statistics(samples.X[complete], r[complete], alike.means, covariance_type)]
+    parts += [expected_statistics(block, r[block.rows], alike) for block in incomplete]
     return mode(reduce(operator.add, parts), prior, frozen)
 
 
 def components_alike(samples: Samples, K: int, covariance_type: str) -> GMMParameters:
-    """Return K components alike: the columns' means and variances, no covariances."""
+    """Return K equal components, with the means and the variances of the columns and covariances 0."""
     D = samples.X.shape[1]
     variances = np.where(samples.deviation > 0, samples.deviation, 1.0) ** 2
     covariances = declared_covariances(covariance_type, np.tile(np.diag(variances), (K, 1, 1)))

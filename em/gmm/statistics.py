@@ -1,4 +1,4 @@
-"""Responsibility-weighted moments of Gaussian samples: all that the M-step asks of them."""
+"""Sufficient statistics of Gaussian samples: the responsibility-weighted moments that the M-step needs."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,7 +8,7 @@ import numpy as np
 from models.gmm.structures import MATRICES
 from models.validation import Array
 
-SQUARES = {  # Σ w_k x_k x_k' of each component, and the part of it that a structure needs
+SQUARES = {  # w_k x_k x_k' for each component, reduced to what the structure needs
     "full": "...k,...kd,...ke->...kde",
     "tied": "...k,...kd,...ke->...de",
     "diag": "...k,...kd,...kd->...kd",
@@ -18,11 +18,22 @@ SQUARES = {  # Σ w_k x_k x_k' of each component, and the part of it that a stru
 
 @dataclass(frozen=True)
 class GaussianStatistics:
-    """Responsibility-weighted moments about fixed ``centers`` c_k; they add up over rows.
+    """Responsibility-weighted moments about fixed centres c_k, which can be added over parts of the rows.
 
-    counts Σ_i r_ik (K,); first Σ_i r_ik (x_i - c_k) (K, D); second the part of Σ_i r_ik (x_i - c_k)(x_i - c_k)' that
-    the structure needs: every matrix (K, D, D), their sum (D, D), their diagonals (K, D), or their traces (K,).
-    Centres near the means keep the digits that raw second moments lose. Every array may have leading axes.
+    Every array may have leading axes. Centres near the means keep the digits that raw second moments lose.
+
+    Attributes
+    ----------
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Structure of the covariances.
+    centers : ndarray, shape (K, D)
+        c_k.
+    counts : ndarray, shape (K,)
+        Σ_i r_ik.
+    first : ndarray, shape (K, D)
+        Σ_i r_ik (x_i - c_k).
+    second : ndarray, shape (K, D, D), (D, D), (K, D) or (K,)
+        Σ_i r_ik (x_i - c_k)(x_i - c_k)': the matrices, their sum, their diagonals, or their traces.
     """
 
     covariance_type: str
@@ -36,7 +47,7 @@ class GaussianStatistics:
         return type(self)(self.covariance_type, self.centers, *sums)
 
     def about(self, centers: Array) -> Self:
-        """Return the moments about other centres."""
+        """Return the same statistics about other centres."""
         gap, ones = self.centers - centers, np.ones(self.counts.shape)
         middle, kind = self.first + self.counts[..., None] * gap / 2, SQUARES[self.covariance_type]
         second = self.second + np.einsum(kind, ones, gap, middle) + np.einsum(kind, ones, middle, gap)
@@ -52,7 +63,7 @@ def sufficient_statistics(
     X: Array, responsibilities: Array, centers: Array, covariance_type: str = "full"
 ) -> GaussianStatistics:
     """Return the weighted moments of X (..., n, D) about ``centers`` (..., K, D)."""
-    matrices, axis = covariance_type in MATRICES, centers.ndim - 2  # that of the components
+    matrices, axis = covariance_type in MATRICES, centers.ndim - 2  # the axis of the components
     first, second = [], []
     for k in range(centers.shape[axis]):
         gap = X - centers[..., k, None, :]

@@ -1,12 +1,12 @@
-"""The units in which a Gaussian mixture is fitted: samples centred and scaled by the data's own mean and spread.
+"""Standard units: a Gaussian mixture is fitted to samples that are centred and scaled.
 
-EM for x and for u = (x - c) / s takes the same steps, so a fit may be made in whichever units keep the most digits.
-With c the means and s the standard deviations of the columns, a fit far from the origin, or of very large or small
-numbers, is the fit of the same data near 0 and of size 1. Back in the units of x,
+EM for x and for u = (x - c) / s takes the same steps. With c the means and s the standard deviations of the columns, u
+is near 0 and of size 1, so a fit keeps its digits wherever the data are and however large their numbers. The fit in the
+units of x is
 
     μ = c + s μ_u,    Σ = diag(s) Σ_u diag(s),    log p(x) = log p(u) - Σ_d log s_d    (d among the observed features)
 
-and a prior density, which is one of means and covariances, is divided by the product of all their units. Spherical
+and the prior density of means and covariances is divided by the product of the units of all their entries. Spherical
 covariances have one scale for all features, the root of the mean variance.
 """
 
@@ -26,8 +26,8 @@ from models.gmm.prior import GaussianPrior, typical_deviation
 from models.validation import Array
 
 MOST_CELLS_COPIED = 2_000_000
-LESS = 1e-8
-SINGULAR = 1e-14  # eigenvalue of the correlations of a component: below it rounding alone decides its inverse
+SHRINKAGE = 1e-8  # of correlations that are singular up to rounding
+SINGULAR = 1e-14  # smallest eigenvalue of a component's correlation matrix; below it the inverse is rounding error
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Units:
 
     @cached_property
     def covariances(self) -> Array | float:
-        """Units of the covariances that the structure declares, shaped to multiply those of all components."""
+        """Units of the declared covariances, shaped to broadcast with them."""
         of_variances: dict[str, Array | float] = {"diag": self.scale**2, "spherical": float(self.scale[0] ** 2)}
         return of_variances.get(self.covariance_type, np.outer(self.scale, self.scale))
 
@@ -49,33 +49,33 @@ class Units:
         return (X - self.location) / self.scale
 
     def samples(self, samples: Samples) -> Samples:
-        """Return samples in these units: a copy, or a view of complete ones that are many, or read once."""
+        """Return samples in these units: a copy, or a view if they are complete and either many or read only once."""
         viewed = samples.complete and (samples.X.size > MOST_CELLS_COPIED or not samples.lasting)
         X: Any = StandardRows(samples.X, self) if viewed else self.rows(samples.X)
         return replace(samples, X=X, make_start_rows=lambda: self.samples(samples.start_rows))
 
     def arrays(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        """Return those among weights, means and covariances that are given, in these units."""
-        moved = dict(arrays)
-        if "means" in moved:
-            moved["means"] = self.rows(moved["means"])
-        if "covariances" in moved:
-            moved["covariances"] = moved["covariances"] / self.covariances
-        return moved
+        """Return the given arrays, some of weights, means and covariances, in these units."""
+        standard = dict(arrays)
+        if "means" in standard:
+            standard["means"] = self.rows(standard["means"])
+        if "covariances" in standard:
+            standard["covariances"] = standard["covariances"] / self.covariances
+        return standard
 
     def parameters(self, parameters: GMMParameters) -> GMMParameters:
         """Return parameters in these units."""
         return replace(parameters, **self.arrays(parameters.arrays()))  # type: ignore[arg-type]
 
     def back(self, parameters: GMMParameters) -> GMMParameters:
-        """Return parameters of these units in those of x, or raise a ValueError where rounding leaves no mixture."""
+        """Return parameters in the units of x; raise a ValueError if a covariance is singular up to rounding."""
         if self.covariance_type in ("full", "tied") and flattest(parameters.covariances) < SINGULAR:
-            raise ValueError("covariances must have digits left in every direction")
+            raise ValueError("covariances must not be singular up to rounding")
         means = self.location + self.scale * parameters.means
         return replace(parameters, means=means, covariances=parameters.covariances * self.covariances)
 
     def statistics(self, statistics: Mapping[str, Array], others: Self) -> dict[str, Array]:
-        """Return moments (:mod:`em.gmm.statistics`) of samples in these units in those of others."""
+        """Return moments (:mod:`em.gmm.statistics`) in other units."""
         ratio, shift = self.scale / others.scale, (self.location - others.location) / others.scale
         return {
             "centers": shift + ratio * statistics["centers"],
@@ -91,11 +91,11 @@ class Units:
         return {name: np.broadcast_to(units[name], array.shape) for name, array in arrays.items()}
 
     def log_data(self, samples: Samples) -> float:
-        """Return log p(x) - log p(u) of all samples: minus Σ log s over the observed cells."""
+        """Return log p(x) - log p(u), summed over samples: minus the sum of log s_d over the observed cells."""
         return -float(samples.n_observed @ np.log(self.scale))
 
     def log_prior(self, n_components: int) -> float:
-        """Return the log prior of the parameters in the units of x minus that in these: minus Σ log unit of each."""
+        """Return the log prior in the units of x minus the log prior in these units: minus the sum of all log units."""
         K, D, log_scales = n_components, len(self.scale), float(np.log(self.scale).sum())
         of_covariances = {
             "full": K * (D + 1) * log_scales,
@@ -106,28 +106,31 @@ class Units:
         return -(K * log_scales + of_covariances)
 
     def run(self, run: Run[GMMParameters], log_data: float, log_prior: float) -> Run[GMMParameters]:
-        """Return a run that was made in these units in those of x, or raise a ValueError as `back` does."""
-        moved = replace(
+        """Return the run in the units of x; raise a ValueError as `back` does."""
+        in_x = replace(
             run,
             log_likelihood=run.log_likelihood + log_data,
             objective=run.objective + log_data + log_prior,
             history=run.history + log_data + log_prior,
         )
-        return replace(moved, parameters=self.back(run.parameters))
+        return replace(in_x, parameters=self.back(run.parameters))
 
 
 def flattest(matrices: Array) -> float:
-    """Return the smallest eigenvalue of the correlations of covariance matrices (..., D, D)."""
+    """Return the smallest eigenvalue of the correlation matrices of covariance matrices (..., D, D)."""
     sizes = np.sqrt(np.diagonal(matrices, axis1=-2, axis2=-1))
     correlations = matrices / (sizes[..., :, None] * sizes[..., None, :])
     return float(np.linalg.eigvalsh(correlations).min())
 
 
-def rounder(run: Run[GMMParameters], problem: Problem[GMMParameters]) -> Run[GMMParameters]:
-    """Return the run as one that collapsed, with correlations so much smaller that rounding leaves them definite."""
+def as_collapsed(run: Run[GMMParameters], problem: Problem[GMMParameters]) -> Run[GMMParameters]:
+    """Return a run whose covariances are singular up to rounding as one that collapsed.
+
+    Its correlations are shrunk by 1e-8, so that the covariances are positive definite.
+    """
     covariances = run.parameters.covariances
     diagonals = covariances * np.eye(covariances.shape[-1])
-    parameters = replace(run.parameters, covariances=diagonals + (1 - LESS) * (covariances - diagonals))
+    parameters = replace(run.parameters, covariances=diagonals + (1 - SHRINKAGE) * (covariances - diagonals))
     theta = one_run(parameters.arrays())
     log_likelihood = float(problem.expect(theta, np.zeros(1, dtype=int))[0][0])
     objective = log_likelihood + float(problem.log_prior(theta)[0])
@@ -145,9 +148,9 @@ def rounder(run: Run[GMMParameters], problem: Problem[GMMParameters]) -> Run[GMM
 
 
 def units_of(samples: Samples, covariance_type: str, prior: GaussianPrior | None = None) -> Units:
-    """Return the means and the deviations of the columns.
+    """Return the standard units of samples: the means and the standard deviations of the columns.
 
-    A constant column has no deviation: it takes the one that the prior expects, or the other columns' typical one.
+    A constant column gets the deviation that the prior expects, or without a prior that of a typical other column.
     """
     deviation = samples.deviation
     deviation = (
@@ -159,8 +162,8 @@ def units_of(samples: Samples, covariance_type: str, prior: GaussianPrior | None
     return Units(samples.mean, deviation, covariance_type)
 
 
-def moved(estimator: Any, units: Units) -> Any:
-    """Return a Gaussian mixture's estimator for samples in other units: prior, frozen parameters and start go along."""
+def standardised(estimator: Any, units: Units) -> Any:
+    """Return a Gaussian mixture's estimator in other units, with its prior, frozen values and start converted."""
     other = copy(estimator)
     other._units = units
     try:
@@ -173,22 +176,22 @@ def moved(estimator: Any, units: Units) -> Any:
             other.init = units.rows(means)
     except ValueError as error:
         raise ValueError(
-            f"prior, frozen and init must be numbers of the size of X's, whose standard deviations are about "
-            f"{units.scale}: in these units {error}"
+            f"prior, frozen and init must be on the scale of X, whose standard deviations are about {units.scale}: "
+            f"in these units {error}"
         ) from None
     return other
 
 
 @dataclass(frozen=True)
 class StandardRows:
-    """Rows of a matrix in other units, a few at a time: a matrix too large to be copied stays as it is.
+    """A matrix in other units, converted slice by slice, so that a large matrix is not copied.
 
     Attributes
     ----------
     raw : ndarray, shape (n, D)
-        The matrix, whose bits no rounding of the units has touched.
+        The matrix in its own units.
     units : Units
-        The units that its rows are given in.
+        The units of the slices.
     """
 
     raw: Any
