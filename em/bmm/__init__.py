@@ -1,12 +1,12 @@
 """EM's steps for the Bernoulli and binomial mixtures, as pure functions that can be called and checked by hand.
 
-The mathematics is in :mod:`models.bmm`; formulas there, code here, in the same order. The estimators that iterate them
-are in :mod:`em.bmm.estimator`. As an exponential family (:mod:`em.steps`), with what follows from its Beta prior in
-:mod:`em.steps.beta`::
+The formulas are in :mod:`models.bmm`, the code is here. The estimators in :mod:`em.bmm.estimator` iterate these steps.
+As an exponential family (:mod:`em.steps`) with a Beta prior (:mod:`em.steps.beta`), the binomial has::
 
     T = (x, m - x),    η = (log p, log(1 - p)),    log h = Σ_d log C(m_d, x_d)
 
-The steps are methods of :class:`em.steps.Steps`, with ``n_trials``, 1 by default, as the size of cells.
+The steps are methods of :class:`em.steps.Steps`. The size of a cell is its number of trials m, ``n_trials``, 1 by
+default.
 
 Examples
 --------
@@ -44,13 +44,13 @@ class BinomialSteps(BetaSteps[BMMParameters]):
         return X, size - X
 
     def log_base(self, X: Any, size: Array) -> Array:
-        """Return Σ_d log C(m_d, x_d); a cell of many trials adds log Bin(x | m, x / m), as `log_kernel` expects."""
+        """Return Σ_d log C(m_d, x_d), with log Bin(x | m, x / m) for cells of many trials, to match `log_kernel`."""
         if largest_of(size) <= 1:
             return np.zeros(len(size))
         return super().log_base(X, size)
 
     def log_base_of_cells(self, x: Array, size: Array) -> Array:
-        """Return log C(m, x), or of many trials log Bin(x | m, x / m)."""
+        """Return log C(m, x), or log Bin(x | m, x / m) if the trials are many."""
         plain, many = _log_choose(x, size), size > MANY_TRIALS
         return np.where(many, log_saturated(x, size), plain) if many.any() else plain
 
@@ -64,16 +64,16 @@ class BinomialSteps(BetaSteps[BMMParameters]):
         return np.asarray(size / (theta["probs"] * (1 - theta["probs"])))[None, None]
 
     def values(self, theta: Theta, size: Array) -> list[range]:
-        """Return 0 to m_d."""
+        """Return the counts 0 to m_d."""
         return [range(int(m) + 1) for m in size]
 
     def known_mean(self, parameters: BMMParameters, size: Array) -> str:
-        """With one coin that is flipped once, only the mean is known."""
+        """Return a sentence with the mean if there is one feature with one trial: then only the mean is identified."""
         mean = float(parameters.weights @ parameters.probs[:, 0])
         return f"only sum_k weights_k probs_k = {mean:.6g} is known" if size.tolist() == [1.0] else ""
 
     def neighbours(self, X: Array, size: Array) -> Array:
-        """Return one success more, or one less where all were."""
+        """Return one success more, or one less if all trials were successes."""
         return np.where(size > X, X + 1, X - 1)
 
     def log_measure(self, rows: Rows) -> Array:
@@ -84,9 +84,9 @@ class BinomialSteps(BetaSteps[BMMParameters]):
         return np.concatenate([_log_choose(X[part], rows.size[part]).sum(axis=1) for part in row_slices(X)])
 
     def log_kernel(self, rows: Rows, theta: Theta) -> Array:
-        """Return Σ_d x log p + (m - x) log(1 - p); a cell of many trials adds minus its deviance instead.
+        """Return Σ_d x log p + (m - x) log(1 - p), with minus the deviance for cells of many trials.
 
-        That keeps its digits (:mod:`em.bmm.deviance`).
+        The deviance keeps the digits that the plain form loses there (:mod:`em.bmm.deviance`).
         """
         if largest_of(rows.size) <= MANY_TRIALS:
             return super().log_kernel(rows, theta)
@@ -96,12 +96,12 @@ class BinomialSteps(BetaSteps[BMMParameters]):
             return np.concatenate([self.log_kernel(part, theta) for part in dense], axis=-2)
         X, many = rows.X, rows.size > MANY_TRIALS
         x, m = np.where(many, 0.0, X), np.where(many, 0.0, rows.size)
-        few = Rows(x, m, (x, m - x), rows.log_base)
+        plain = Rows(x, m, (x, m - x), rows.log_base)
         x, m, probs = np.where(many, X, 0.0), np.where(many, rows.size, 0.0), theta["probs"]
         flat = probs.reshape(-1, probs.shape[-1])
         deviances = np.stack([deviance(x, m, p).sum(axis=-1) for p in flat], axis=-1)
         of_draws = np.moveaxis(deviances.reshape(len(x), *probs.shape[:-1]), 0, -2)
-        return super().log_kernel(few, theta) - of_draws
+        return super().log_kernel(plain, theta) - of_draws
 
 
 def _log_choose(x: Array, m: Array) -> Array:

@@ -1,13 +1,13 @@
-"""Binomial log probabilities of many trials, with the digits that x log p + (m - x) log(1 - p) + log C(m, x) loses.
+"""Binomial log probabilities of many trials, by Loader's deviance form, which does not lose digits.
 
-Those three terms are of the size of m and cancel to a few nats. Loader (2000) writes the same number as what the best p
-for the cell, x / m, would give, less a deviance; neither part cancels:
+The terms of x log p + (m - x) log(1 - p) + log C(m, x) are of the size of m and cancel to a few nats. Loader (2000)
+writes the same number as the log probability at the best p for the cell, x / m, less a deviance. Neither part cancels:
 
     log Bin(x | m, p) = log Bin(x | m, x/m) - D(x, m, p)
     log Bin(x | m, x/m) = s(m) - s(x) - s(m - x) + 1/2 log(m / (2π x (m - x)))       (0 where x is 0 or m)
     D(x, m, p) = m p φ(x / (m p)) + m q φ((m - x) / (m q)),    φ(u) = u log u + 1 - u,    q = 1 - p
 
-s(n) = log n! - (n + 1/2) log n + n - 1/2 log 2π is the rest of Stirling's formula, and φ is taken from a series near 1.
+s(n) = log n! - (n + 1/2) log n + n - 1/2 log 2π is the remainder of Stirling's formula. Near 1, φ is a power series.
 
 Reference: Loader (2000), Fast and accurate computation of binomial probabilities.
 """
@@ -17,14 +17,14 @@ from scipy.special import gammaln, xlogy
 
 from models.validation import Array
 
-MANY_TRIALS = 1000  # fewer lose less than 1e-12 nats a cell in the plain form
-STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)  # of 1/n, 1/n³, ...; 1e-16 left over from n = 16 on
-NEAR = 0.1  # |x - M| / (x + M), below which φ is a series
-TERMS = 8  # 0.1^16: the next is less than rounding
+MANY_TRIALS = 1000  # up to here the plain form loses less than 1e-12 nats a cell
+STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)  # of 1/n, 1/n³, ...; the error is 1e-16 from n = 16 on
+NEAR = 0.1  # |x - M| / (x + M) below which φ is a series
+TERMS = 8  # the next term of the series, 0.1^16, is below rounding
 
 
 def log_saturated(x: Array, m: Array) -> Array:
-    """Return log Bin(x | m, x/m), of the shape of x, for m of at least 1.
+    """Return log Bin(x | m, x/m) for m >= 1, of the shape of x.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def log_saturated(x: Array, m: Array) -> Array:
 
 
 def deviance(x: Array, m: Array, p: Array) -> Array:
-    """Return D(x, m, p) >= 0, broadcast: infinite where x is impossible under p.
+    """Return D(x, m, p) >= 0, broadcast; it is infinite where x is impossible under p.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Bernoulli and binomial mixtures fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.bmm`."""
+"""The estimators of Bernoulli and binomial mixtures by EM, with scikit-learn's interface; steps in :mod:`em.bmm`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,17 +13,12 @@ from models.bmm import BMMParameters
 class BinomialMixtureEM(SizesOfRows, ExponentialMixtureEM[BMMParameters]):
     """Binomial mixture fitted by EM: maximum likelihood, or MAP under the prior that the PyMC model takes.
 
-    X may be any scipy.sparse matrix or array where rows have the same trials; it is never made dense, and has no
-    missing cells.
-
-    Settings and attributes are those of :class:`em.exponential.ExponentialMixtureEM`, and those below. Frozen probs of
-    0 or 1, which a prior with successes or failures above 1 makes impossible, leave the objective without the density
-    of the probs, a constant.
+    Settings and attributes are those of :class:`em.exponential.ExponentialMixtureEM`, and those below.
 
     Parameters
     ----------
     n_trials : int or array_like, shape (D,) or (n, D), default 1
-        Number of trials of each cell. Where they differ between rows, the methods take those of new rows as an argument
+        Number of trials of each cell. If it differs between rows, pass that of new rows to the methods, as an argument
         of the same name (:mod:`em.sizes`).
 
     Attributes
@@ -31,12 +26,20 @@ class BinomialMixtureEM(SizesOfRows, ExponentialMixtureEM[BMMParameters]):
     probs_ : ndarray, shape (K, D)
         Estimates.
     n_trials_ : int or ndarray
-        The trials that `fit` was given as an argument; only there if it was.
+        The trials that were passed to `fit`; absent if none were.
 
     Raises
     ------
     ValueError
         If a parameter or X is not legal; see the message.
+
+    Notes
+    -----
+    X may be any scipy.sparse matrix or array if all rows have the same trials. It is never made dense, and has no
+    missing cells.
+
+    If a prior with successes or failures above 1 makes frozen probs of 0 or 1 impossible, the objective leaves out the
+    prior density of the probs.
 
     References
     ----------

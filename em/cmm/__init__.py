@@ -1,12 +1,12 @@
 """EM's steps for the categorical mixture, as pure functions that can be called and checked by hand.
 
-The mathematics is in :mod:`models.cmm`; the estimator that iterates them is in :mod:`em.cmm.estimator`. As an
-exponential family (:mod:`em.steps`), over the C = Σ_d L_d levels of all items::
+The formulas are in :mod:`models.cmm`. The estimator in :mod:`em.cmm.estimator` iterates these steps. As an exponential
+family (:mod:`em.steps`) over the C = Σ_d L_d levels of all items, the mixture has::
 
     T_dl = [x_d = l],    η = log p,    log h = 0
     p_kd ~ Dirichlet(b_d):  χ = b - 1,    A = Σ_d {Σ_l log Γ(b_dl) - log Γ(Σ_l b_dl)},    mode (b - 1) / Σ_l (b - 1)
 
-Here samples are codes 0 to L_d - 1; the estimator takes labels.
+Samples are codes 0 to L_d - 1 here; the estimator takes labels.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class CategoricalSteps(Steps[CMMParameters]):
         self.quantities, self.items = quantities(self.levels), Simplex(self.levels)
 
     def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
-        """Return codes, and sizes that are 0 where an answer is missing."""
+        """Return the codes, and the sizes of the cells: 1, or 0 where an answer is missing."""
         return Codes(self.levels).dense(X, size, names)
 
     def statistics(self, X: Any, size: Array) -> tuple[Any, ...]:
@@ -104,18 +104,18 @@ class CategoricalSteps(Steps[CMMParameters]):
         return [range(L) for L in self.levels]
 
     def neighbours(self, X: Array, size: Array) -> Array:
-        """Return the next code, or 0 after the last."""
+        """Return the next code; 0 follows the last."""
         return (X + 1) % np.asarray(self.levels)
 
 
 @dataclass(frozen=True)
 class Answers(ConjugateMixture):
-    """Answers with their conjugate prior, and the labels of each item's levels."""
+    """Answers to items, their conjugate prior, and the labels of each item's levels."""
 
     levels: tuple[Labels, ...] = ()
 
     def example(self) -> tuple[Array, dict[str, Any]]:
-        """Return a row without an answer, and the levels."""
+        """Return a row without answers, and the levels."""
         return np.full((1, len(self.levels)), np.nan), {"levels": self.levels}
 
     def encode(self, X: Any) -> Array:
@@ -123,7 +123,7 @@ class Answers(ConjugateMixture):
         return codes_of(X, self.levels)
 
     def labels(self, names: Sequence[str] | None) -> NamesByDim:
-        """Name the cells too: each level of an item."""
+        """Return the labels of each dim, given the names of the items; a cell is a level of an item."""
         return labels_of_cells(names, self.levels)
 
     def _encoded(self, X: Any) -> Array:
@@ -131,12 +131,12 @@ class Answers(ConjugateMixture):
 
 
 def example_of_chunks(X: Any, levels: Any = None) -> tuple[Array, dict[str, Any]]:
-    """Return a row without an answer, and the levels that chunks show."""
+    """Return a row without answers, and the levels that occur in the chunks of X."""
     return np.full((1, X.shape[1]), np.nan), {"levels": levels_of_chunks(X, levels)}
 
 
 def conjugate_mixture(X: Any, prior: CMMPrior, levels: Any = None) -> ConjugateMixture:
-    """Return data, labels with these levels, and conjugate prior: for Gibbs sampling, mean field and enumeration."""
+    """Return the data with their conjugate prior, as Gibbs sampling, mean field and exact enumeration take them."""
     labels = levels_of(X, levels)
     steps = CategoricalSteps(tuple(map(len, labels)))
     return Answers(steps, steps.rows(codes_of(X, labels)), prior, labels)
@@ -185,7 +185,7 @@ def m_step(
     levels: Sequence[int] | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> CMMParameters:
-    """Return the parameters that maximise Q (plus the log prior) under responsibilities (n, K).
+    """Return the parameters that maximise Q (plus the log prior), given the responsibilities.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def m_step(
     prior : CMMPrior or None
         ``None`` for maximum likelihood.
     levels : sequence of int, length D, or None
-        Number of levels of each item; ``None`` takes one more than its largest code.
+        Number of levels of each item; ``None`` is its largest code plus 1.
     sample_weight : array_like, shape (n,), or None
         How often each row occurs.
 

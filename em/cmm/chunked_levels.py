@@ -1,4 +1,4 @@
-"""The labels of levels where the data are chunks: those that any chunk shows."""
+"""The labels of each item's levels if the data come in chunks: all labels that occur in a chunk."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,45 +13,45 @@ from models.shown import listed
 
 
 @dataclass(frozen=True)
-class Seen:
-    """The labels that rows show, for each column."""
+class Occurring:
+    """The labels that occur in each column; adding two gives their union."""
 
     labels: tuple[frozenset[Any], ...]
 
-    def __add__(self, other: "Seen") -> "Seen":
-        return Seen(tuple(mine | theirs for mine, theirs in zip(self.labels, other.labels, strict=True)))
+    def __add__(self, other: "Occurring") -> "Occurring":
+        return Occurring(tuple(mine | theirs for mine, theirs in zip(self.labels, other.labels, strict=True)))
 
 
 def levels_of_chunks(X: Any, levels: Any = None, names: Sequence[str] | None = None) -> tuple[Labels, ...]:
     """Return the labels of each item's levels, as :func:`models.cmm.levels.levels_of` does."""
     if levels is not None:
         return levels_of(np.zeros((1, X.shape[1])), levels, names)
-    seen: Seen | None = Chunks.of(X, None).sum(_seen)
-    if seen is None:
+    occurring: Occurring | None = Chunks.of(X, None).sum(_occurring)
+    if occurring is None:
         raise ValueError("X must have a row, got none")
     names = column_names(X) if names is None else names
-    mixed = [d for d, labels in enumerate(seen.labels) if len({isinstance(label, str) for label in labels}) > 1]
+    mixed = [d for d, labels in enumerate(occurring.labels) if len({isinstance(label, str) for label in labels}) > 1]
     if mixed:
         raise ValueError(
             f"X must hold strings or whole numbers in each column, and not both, in column(s) {listed(mixed, names)}"
         )
-    labels = [tuple(sorted(own)) or (0,) for own in seen.labels]
+    labels = [tuple(sorted(own)) or (0,) for own in occurring.labels]
     if hasattr(X, "columns"):
         labels = [of_frame or own for of_frame, own in zip(_categories(X, names), labels, strict=True)]
     return tuple(labels)
 
 
 def _categories(X: Any, names: Sequence[str] | None) -> list[Labels | None]:
-    """Return the categories of a frame's columns that have some, in their order; None where the frame knows none."""
+    """Return the categories of each column of a frame in their order, or None if the column has no known categories."""
     from pandas import Categorical, DataFrame
 
-    found: list[Labels | None] = []
+    categories: list[Labels | None] = []
     for name in X.columns:
         known = hasattr(X[name].dtype, "categories") and X[name].cat.known
         frame = DataFrame({name: Categorical([], dtype=X[name].dtype)}) if known else None
-        found.append(None if frame is None else levels_of(frame, names=names)[0])
-    return found
+        categories.append(None if frame is None else levels_of(frame, names=names)[0])
+    return categories
 
 
-def _seen(rows: Any, weights: Any) -> Seen:
-    return Seen(tuple(frozenset(labels) for labels, _ in labelled_columns(rows, None)))
+def _occurring(rows: Any, weights: Any) -> Occurring:
+    return Occurring(tuple(frozenset(labels) for labels, _ in labelled_columns(rows, None)))

@@ -1,4 +1,4 @@
-"""Categorical mixtures, which are latent class models, fitted by EM; the steps are those of :mod:`em.cmm`."""
+"""The estimator of categorical mixtures (latent class models) by EM; the steps are in :mod:`em.cmm`."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -29,21 +29,21 @@ from models.validation import Array
 class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
     """Categorical mixture (latent class analysis) fitted by EM: maximum likelihood, or MAP under a Dirichlet prior.
 
-    X holds labels of levels, strings or whole numbers, in an array or a frame; NaN or None where one is missing. Other
-    settings and attributes are those of :class:`em.exponential.ExponentialMixtureEM`.
+    X is an array or a frame of labels, strings or whole numbers; NaN or None is a missing answer. Other settings and
+    attributes are those of :class:`em.exponential.ExponentialMixtureEM`.
 
     Parameters
     ----------
     levels : int, or sequence of D ints or sequences of labels, or None, default None
-        How many levels each item has, labelled 0 to L_d - 1, or their labels. ``None`` takes the categories of a
-        frame's columns, else the labels in the data: then a label that only new rows have is refused.
+        Number of levels of each item, labelled 0 to L_d - 1, or their labels. ``None`` takes the categories of a
+        frame's columns, or else the labels in the data. New rows with other labels are refused.
 
     Attributes
     ----------
     levels_ : tuple of D tuples
-        The labels of each item in the order of the columns of its probs.
+        The labels of each item, in the order of its columns of ``probs_``.
     probs_ : ndarray, shape (K, C)
-        Estimates, one item after the other; ``parameters_.by_feature`` has them item by item.
+        Estimates, one item after the other; ``parameters_.by_feature`` has one array for each item.
 
     Examples
     --------
@@ -65,14 +65,14 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
         return tags
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        """Draw samples X (n, D), labels of levels, and the components z (n,) that they are of."""
+        """Draw samples X (n, D) of labels, and their components z (n,)."""
         codes, z = super().sample(n_samples, random_state)
         return labels_of(codes, self.levels_), z
 
     def impute(self, X: ArrayLike) -> Any:
         """Return X (n, D) with each missing cell replaced by its most probable level given the row's observed cells.
 
-        A pandas or polars frame stays one, as in other mixtures. Of a Dask array or DataFrame the result is lazy, and
+        A pandas or polars frame gives a frame of the same kind. A Dask array or DataFrame gives a lazy one, in which
         each column of a frame keeps its type.
         """
         if is_chunked(X):
@@ -85,7 +85,7 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
         return filled_like(X, labels_of(np.where(missing, guesses, codes), self.levels_), missing)
 
     def for_rows(self, rows: np.ndarray) -> Self:
-        """Return an unfitted estimator of the same settings for these rows, given as codes."""
+        """Return an unfitted estimator with the same settings for these rows, which hold codes."""
         n_levels = tuple(map(len, self.levels_))
         other = super().for_rows(rows).set_params(levels=n_levels)
         other.levels_ = tuple(tuple(range(L)) for L in n_levels)
@@ -96,7 +96,7 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
         return CategoricalSteps(tuple(map(len, self.levels_)))
 
     def _labels_for(self, names: Sequence[str] | None) -> Labels:
-        """Name the cells too: each level of an item."""
+        """Return the labels of each dim, given the names of the items; a cell is a level of an item."""
         return labels_of_cells(names, self.levels_)
 
     def _encoded(self, X: Any) -> Array:

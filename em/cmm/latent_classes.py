@@ -1,12 +1,12 @@
-"""What is reported of a latent class model: classes, item-response probabilities, separation and fit, in one table.
+"""The usual report of a latent class model: class sizes, item-response probabilities, separation and fit.
 
-With n samples, f of each pattern of answers and f̂ = n p̂ expected (no answer missing), R = Π_d L_d possible patterns and
-p free parameters::
+Let n be the number of samples, f the observed and f̂ = n p̂ the expected number of a pattern of answers, R = Π_d L_d the
+number of possible patterns, and p the number of free parameters. If no answer is missing::
 
     G² = 2 Σ f log(f / f̂),    X² = Σ (f - f̂)² / f̂  over all R patterns,    R - 1 - p degrees of freedom
 
-With H_i the entropy of the responsibilities of sample i, and H(π) that of the weights, the share of the uncertainty
-about the classes that the answers remove is::
+With H_i the entropy of the responsibilities of sample i, and H(π) the entropy of the weights, the answers remove this
+share of the uncertainty about the classes::
 
     entropy R² = 1 - Σ_i H_i / (n H(π)),    relative entropy = 1 - Σ_i H_i / (n log K)
 
@@ -37,22 +37,22 @@ from models.validation import Array
 
 @dataclass(frozen=True, repr=False)
 class LatentClasses(Tabular):
-    """A latent class model as its users read it; printing it shows the tables.
+    """The usual report of a latent class model; printing it shows the tables.
 
     Attributes
     ----------
     sizes, modal_sizes : ndarray, shape (K,)
-        Class sizes: the weights, and the shares of samples whose most probable class it is.
+        Class sizes: the weights, and the shares of samples of which the class is the most probable one.
     entropy_r_squared, relative_entropy : float
-        How well the answers tell the classes apart, from 0 to 1; NaN for a single class.
+        How well the answers separate the classes, from 0 to 1; NaN for a single class.
     g_squared, x_squared : float
-        Likelihood-ratio and Pearson's statistic against the saturated model; NaN where an answer is missing, or where
-        chunks show more than 65,535 patterns.
+        Likelihood-ratio and Pearson's statistic against the saturated model. NaN if an answer is missing, or if chunks
+        have more than 65,535 patterns.
     degrees_of_freedom : int
-        Of both; where it is negative the model has more parameters than the table of patterns has cells.
+        Degrees of freedom of both statistics. It is negative if the model has more parameters than there are patterns.
     p_values : tuple of float
-        Probability of larger values of G² and X² under the model, NaN without degrees of freedom. The chi-squared
-        distribution holds where expected counts are not small.
+        Probability of larger values of G² and X² under the model; NaN without degrees of freedom. The chi-squared
+        approximation needs expected counts that are not small.
     table : list of dict
         One dict for each class and level of an item: "item", "level", "class", "probability", "standard_error".
     """
@@ -68,7 +68,7 @@ class LatentClasses(Tabular):
     table: list[dict[str, Any]] = field(default_factory=list)
 
     def __repr__(self) -> str:
-        """The sizes, the probabilities with their standard errors, and the statistics, as plain text."""
+        """Return the sizes, the probabilities with their standard errors, and the statistics as plain text."""
         K = len(self.sizes)
         rows = [["class", "", *map(str, range(K))]]
         for name, sizes in {"size": self.sizes, "modal size": self.modal_sizes}.items():
@@ -86,14 +86,14 @@ class LatentClasses(Tabular):
 
 
 def latent_classes(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: ArrayLike | None = None) -> LatentClasses:
-    """Return classes, item-response probabilities with standard errors, separation and fit of a latent class model.
+    """Return class sizes, item-response probabilities with standard errors, separation and fit.
 
     Parameters
     ----------
     fit : CategoricalMixtureEM
         The fitted model.
     X : array_like, or a Dask array or DataFrame, shape (n, D)
-        The samples that it was fitted to. Chunks are read four times.
+        The samples that the model was fitted to. Chunks are read four times.
     sample_weight : array_like, shape (n,), or None
         How often each row occurs.
 
@@ -122,8 +122,8 @@ def latent_classes(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: Array
     G² 39.5500 (p = 5.36e-08), X² 36.0000 (p = 2.89e-07), 4 df
     """
     sums, K = sums_of(_sums, fit, X, sample_weight), fit.n_components
-    left, *modal = (sums[1:] / sums[0]).tolist()
-    before = float(entr(fit.weights_).sum())
+    mean_entropy, *modal = (sums[1:] / sums[0]).tolist()
+    entropy_of_weights = float(entr(fit.weights_).sum())
     g, x = _distances(fit, fit._samples_of(X, sample_weight).distinct(hashed=True))
     df = prod(fit.parameters_.levels) - 1 - fit.n_free_parameters_
     tails = (float(chi2.sf(g, df)), float(chi2.sf(x, df))) if df > 0 else (np.nan, np.nan)
@@ -135,22 +135,22 @@ def latent_classes(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: Array
         for (item, level), probs, of_cell in zip(cells, fit.probs_.T, errors.T, strict=True)
         for k, (p, error) in enumerate(zip(probs, of_cell, strict=True))
     ]
-    of_sizes, of_log = (1 - left / most if most > 0 else np.nan for most in (before, np.log(K)))
-    return LatentClasses(fit.weights_, np.array(modal), of_sizes, of_log, g, x, df, tails, table)
+    r_squared, relative = (1 - mean_entropy / most if most > 0 else np.nan for most in (entropy_of_weights, np.log(K)))
+    return LatentClasses(fit.weights_, np.array(modal), r_squared, relative, g, x, df, tails, table)
 
 
 def _sums(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
-    """Return n, Σ_i H_i, and the samples whose most probable class each is."""
+    """Return n, Σ_i H_i, and for each class the number of samples of which it is the most probable one."""
     responsibilities, w = fit._normalised(X)[0], fit._counted(X, sample_weight)
     modal = np.bincount(responsibilities.argmax(axis=1), w, minlength=fit.n_components)
     return np.concatenate([[w.sum(), w @ entr(responsibilities).sum(axis=1)], modal])
 
 
 def _distances(fit: CategoricalMixtureEM, patterns: Samples) -> tuple[float, float]:
-    """Return G² and X² between the observed patterns and those expected, unless they are too many to be in memory."""
+    """Return G² and X²; NaN if an answer is missing or the patterns do not fit in memory."""
     if not (patterns.in_memory and patterns.complete):
         return np.nan, np.nan
     f = patterns.frequencies
     expected = patterns.total * np.exp(normalise(fit._log_joint_at(patterns, fit.parameters_))[1])
-    unseen = max(patterns.total - float(expected.sum()), 0.0)  # (0 - f̂)² / f̂ of the patterns that nobody gave
+    unseen = max(patterns.total - float(expected.sum()), 0.0)  # Σ (0 - f̂)² / f̂ over patterns that do not occur
     return float(2 * (f @ np.log(f / expected))), float(((f - expected) ** 2 / expected).sum()) + unseen

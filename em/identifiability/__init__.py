@@ -1,7 +1,7 @@
-"""Whether different parameters would give the same distribution of the data: what a family's own test found.
+"""The result of a test of identifiability: whether other parameters give the same distribution of the data.
 
-The tests are :mod:`em.identifiability.rank_test`, by the rank of a Jacobian, and :mod:`em.gmm.coverage`, by what
-was observed together.
+Mixtures of independent features have a rank test (:mod:`em.identifiability.rank_test`). Gaussian mixtures with missing
+cells have a test of which features were observed together (:mod:`em.gmm.coverage`).
 """
 
 from dataclasses import dataclass, field
@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Identifiability:
-    """What the rank test found.
+    """The result of a test of identifiability.
 
     Attributes
     ----------
     identified : bool
         Whether the rank equals the number of free parameters.
     rank, n_free_parameters : int
-        Rank of the Jacobian and its number of columns (estimates on the boundary are held there and not counted).
+        Rank of the Jacobian and its number of columns. Estimates on the boundary are held fixed and not counted.
     sentence : str
-        The finding in words; names a free direction if there is one.
+        The result in words, with a free direction if there is one.
     free_direction : dict
-        Parameter name -> part of a unit vector along which the distribution stays the same, to first order, at the
-        estimate; empty if there is none.
+        Parameter name -> entry of a unit vector at the estimate, along which the distribution stays the same to first
+        order; empty if there is none.
     """
 
     identified: bool

@@ -1,15 +1,15 @@
 """Is a mixture of independent exponential features identifiable? A rank test.
 
-Different parameters may give the same distribution of the data: with one flip per coin only Σ_k π_k p_k is known. Near
-a point θ this happens exactly when the Fisher information, or the Jacobian of the cell probabilities P(x | θ) with
-respect to the free parameters, has lower rank than there are free parameters (Rothenberg 1971). With f_k the
-component's probability of the cell x, one row of the Jacobian, over P, is the score of x (:mod:`em.steps`)::
+Different parameters may give the same distribution of the data: one flip of each coin determines only Σ_k π_k p_k. Near
+a point θ this happens exactly if the Fisher information, or the Jacobian of the cell probabilities P(x | θ) by the free
+parameters, has lower rank than there are free parameters (Rothenberg 1971). With f_k the probability of the cell x in
+component k, a row of the Jacobian divided by P is the score of x (:mod:`em.steps`)::
 
     ∂ log P/∂π_k  = f_k / P,      ∂ log P/∂θ_kd = π_k f_k / P Σ_j T_jd(x) η_j'(θ_kd)
 
-by all entries, and by the free ones with J of :mod:`em.uncertainty.entries`. It is taken at random points, which
-answers for the model, and at the estimate, which answers for the fit. Where cells are missing, P is that of each set of
-features that samples showed together.
+with respect to all entries; the matrix J of :mod:`em.uncertainty.entries` gives the derivatives by the free ones. The
+rank at random points says whether the model is identifiable, the rank at the estimate whether the fit is. If cells are
+missing, P is the probability of each set of features that were observed together.
 
 References
 ----------
@@ -62,14 +62,14 @@ def identify(
     parameters : Parameters
         The estimate.
     size : array_like, shape (), (D,) or (n, D)
-        Sizes of the cells; of a matrix, the largest row is used, which knows most.
+        Sizes of the cells. The test uses the row of a matrix with the largest sizes, which is the most informative.
     frozen : collection of str, default ()
-        Quantities that are known, and not asked about.
+        Quantities that were not estimated.
     patterns : ndarray of bool, shape (P, D), or None
-        Which features samples showed together, where cells are missing; ``None``: some showed all. What is known is the
-        distribution of each of these sets of features, and of no larger one.
+        Sets of features that were observed together; ``None`` if a sample has all features. Only the distributions of
+        these sets are determined by the data.
     labels : mapping of str to sequence of str
-        What names of parameters call features.
+        Names of the features.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def identify(
         return _emptied(parameters, question)
     if p > MOST_PARAMETERS or len(together) > MOST_PATTERNS:
         return Identifiability(True, p, p, "too large for a test of identifiability")
-    if 2 * ceil(log2(K)) + 1 > together.sum(axis=1).min():  # above it the model is generically identifiable
+    if 2 * ceil(log2(K)) + 1 > together.sum(axis=1).min():  # with more features it is generically identifiable
         rng = np.random.RandomState(0)
         generic = [_rank(steps.random(parameters, rng), question)[0] for _ in range(3)]
         if max(generic) < p:
@@ -101,13 +101,13 @@ def identify(
     if rank < len(names):
         return _not_identified(parameters, question, rank, len(names), "at the estimate")
     if not names:
-        return Identifiability(True, 0, 0, "nothing is free: what is estimated is on the boundary")
+        return Identifiability(True, 0, 0, "nothing is free: all estimates are on the boundary")
     return Identifiability(True, rank, len(names), f"identified: rank {rank} of {len(names)} free parameters")
 
 
 @dataclass(frozen=True)
 class _Question:
-    """A family, sizes (D,), names of known quantities, the sets of features seen together, (P, D), and labels."""
+    """The family, sizes (D,), frozen quantities, sets of features that were observed together (P, D), and labels."""
 
     steps: Steps[Any]
     sizes: Array
@@ -117,7 +117,7 @@ class _Question:
 
 
 def largest_patterns(patterns: np.ndarray | None, n_features: int) -> np.ndarray:
-    """Return the patterns (P, D) of observed features that are no part of another: the others follow from them."""
+    """Return the patterns (P, D) of observed features that are not subsets of others: the others add nothing."""
     if patterns is None or patterns.all(axis=1).any():
         return np.ones((1, n_features), dtype=bool)
     distinct = np.unique(patterns, axis=0)
@@ -132,21 +132,21 @@ def largest_patterns(patterns: np.ndarray | None, n_features: int) -> np.ndarray
 
 
 def _emptied(parameters: Parameters, question: _Question) -> Identifiability:
-    """Nothing is known of a component without samples; the others are tested as a mixture of their own."""
+    """Return the result if components are empty: their parameters are free, the others are tested as a mixture."""
     kept, frozen = parameters.weights > BOUNDARY, question.frozen
-    located = [q for q in parameters.quantities[1:] if q.name not in frozen]
+    estimated = [q for q in parameters.quantities[1:] if q.name not in frozen]
     empty = np.flatnonzero(~kept).tolist()
     own = {q.name: getattr(parameters, q.name)[kept] for q in parameters.quantities if not q.shared}
     own["weights"] = own["weights"] / own["weights"].sum()
-    rest_of = question.steps.parameters({**parameters.arrays(), **own})
-    rest = identify(question.steps, rest_of, question.sizes, frozen, question.together, question.labels)
-    if not located:
+    mixture = question.steps.parameters({**parameters.arrays(), **own})
+    rest = identify(question.steps, mixture, question.sizes, frozen, question.together, question.labels)
+    if not estimated:
         return rest
-    of_one = sum(parameters.n_free[q.name] for q in located) // parameters.n_components
+    of_one = sum(parameters.n_free[q.name] for q in estimated) // parameters.n_components
     p = rest.n_free_parameters + len(empty) * of_one
     sentence = f"rank {rest.rank} of {p} free parameters at the estimate: component(s) {empty} have no share in the "
-    sentence += f"samples, so their {' and '.join(q.name for q in located)} are free"
-    return Identifiability(False, rest.rank, p, sentence, {located[0].entry((empty[0], 0), question.labels): 1.0})
+    sentence += f"samples, so their {' and '.join(q.name for q in estimated)} are free"
+    return Identifiability(False, rest.rank, p, sentence, {estimated[0].entry((empty[0], 0), question.labels): 1.0})
 
 
 def _not_identified(parameters: Parameters, question: _Question, rank: int, p: int, where: str) -> Identifiability:
@@ -174,8 +174,8 @@ def _rank(parameters: Parameters, question: _Question) -> tuple[int, list[str], 
         return 0, [], np.empty(0)
     scores = np.concatenate([_scores(parameters, question, pattern) for pattern in question.together]) @ entries.by_free
     norms = np.linalg.norm(scores, axis=0)
-    norms = np.where(norms > 1e-12 * norms.max(), norms, np.inf)  # a parameter without any effect stays a zero column
-    triangle = np.linalg.qr(scores / norms, mode="r")  # the same singular values and right vectors, at less cost
+    norms = np.where(norms > 1e-12 * norms.max(), norms, np.inf)  # a parameter without effect keeps a column of zeros
+    triangle = np.linalg.qr(scores / norms, mode="r")  # has the same singular values and right vectors
     _, singular, right = np.linalg.svd(triangle, full_matrices=True)
     rank = int((singular > RELATIVE_RANK_TOLERANCE * singular[0]).sum())
     silent = np.flatnonzero(np.isinf(norms))
@@ -184,10 +184,10 @@ def _rank(parameters: Parameters, question: _Question) -> tuple[int, list[str], 
 
 
 def _scores(parameters: Parameters, question: _Question, pattern: np.ndarray) -> Array:
-    """Return a matrix whose rank is that of the Fisher information: one score per cell x, weighed by sqrt(P(x)).
+    """Return a matrix whose rank is that of the Fisher information: a row sqrt(P(x)) ∂ log P(x) for each cell x.
 
-    All cells of the features in the pattern are enumerated where that is possible; otherwise `_typical_cells` are
-    taken, unweighed. The columns are all entries of the parameters.
+    The columns are all entries of the parameters. If the cells of the pattern's features are too many to enumerate, the
+    rows are the scores of `_typical_cells`, without the factor sqrt(P(x)).
     """
     steps, weights = question.steps, parameters.weights
     cells, enumerated = _cells(parameters, question, pattern)
@@ -204,7 +204,7 @@ def _scores(parameters: Parameters, question: _Question, pattern: np.ndarray) ->
 
 
 def _cells(parameters: Parameters, question: _Question, pattern: np.ndarray) -> tuple[Array, bool]:
-    """Return cells (m, D), NaN outside the pattern, and whether they are all cells but improbable ones."""
+    """Return cells (m, D), NaN outside the pattern, and whether these are all cells except improbable ones."""
     values = question.steps.values(parameters.arrays(), question.sizes)
     if values is not None:
         own = [of_feature if seen else np.array([np.nan]) for of_feature, seen in zip(values, pattern, strict=True)]
@@ -216,9 +216,9 @@ def _cells(parameters: Parameters, question: _Question, pattern: np.ndarray) -> 
 
 
 def _typical_cells(parameters: Parameters, question: _Question) -> Array:
-    """Draw cells that show every parameter: 2 D of each component, half of them with one feature moved a little.
+    """Draw at least 2 D cells from each component, and change one feature in half of them to a neighbouring value.
 
-    Draws of the mixture alone would leave a rare feature of a small component unseen, and call it unidentified.
+    Draws from the mixture would miss the rare features of small components, which would then seem not identified.
     """
     K, D = parameters.n_components, parameters.n_features
     rng, n = np.random.RandomState(0), 2 * max(D, ceil(parameters.n_free_parameters / parameters.n_components))
@@ -226,7 +226,7 @@ def _typical_cells(parameters: Parameters, question: _Question) -> Array:
     for k in range(K):
         alone = question.steps.parameters({**parameters.arrays(), "weights": np.eye(K)[k]})
         X = simulate(alone, n, np.broadcast_to(question.sizes, (n, D)), rng)[0]
-        moved = question.steps.neighbours(X, np.broadcast_to(question.sizes, (n, D)))
-        X[np.arange(D), np.arange(D)] = moved[np.arange(D), np.arange(D)]
+        neighbours = question.steps.neighbours(X, np.broadcast_to(question.sizes, (n, D)))
+        X[np.arange(D), np.arange(D)] = neighbours[np.arange(D), np.arange(D)]
         cells.append(X)
     return np.concatenate(cells)

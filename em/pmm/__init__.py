@@ -1,7 +1,7 @@
 """EM's steps for the Poisson mixture, as pure functions that can be called and checked by hand.
 
-The mathematics is in :mod:`models.pmm`; the estimator that iterates them is in :mod:`em.pmm.estimator`. As an
-exponential family (:mod:`em.steps`), with what follows from its Gamma prior in :mod:`em.steps.gamma`::
+The formulas are in :mod:`models.pmm`. The estimator in :mod:`em.pmm.estimator` iterates these steps. As an exponential
+family (:mod:`em.steps`) with a Gamma prior (:mod:`em.steps.gamma`), the Poisson has::
 
     T = (x, e),    η = (log λ, -λ),    log h = Σ_d x_d log e_d - log x_d!
 """
@@ -39,9 +39,9 @@ class PoissonSteps(GammaSteps[PMMParameters]):
         return events, (events, np.broadcast_to(size, events.shape))
 
     def values(self, theta: Theta, size: Array) -> list[range]:
-        """Return counts up to one that is improbable under the largest rate."""
+        """Return the counts from 0 to one that is improbable even under the largest rate."""
         events = size * theta["rates"].max(axis=0)
-        most = poisson.isf(IMPROBABLE, events)  # NaN of more events than it knows
+        most = poisson.isf(IMPROBABLE, events)  # NaN if the mean is too large for SciPy
         return [range(int(one) + 1) for one in np.where(np.isnan(most), np.minimum(2 * events, 2**62), most)]
 
 

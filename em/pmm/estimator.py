@@ -1,4 +1,4 @@
-"""Poisson mixtures fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.pmm`."""
+"""The estimator of Poisson mixtures by EM, with scikit-learn's interface; the steps are in :mod:`em.pmm`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +18,8 @@ class PoissonMixtureEM(SizesOfRows, ExponentialMixtureEM[PMMParameters]):
     Parameters
     ----------
     exposure : number or array_like, shape (D,) or (n, D), default 1
-        What the events of each cell are counted over, positive, such as years or persons. Where exposures differ
-        between rows, the methods take those of new rows as an argument of the same name (:mod:`em.sizes`).
+        What the events of each cell are counted over, such as years or persons; positive. If exposures differ between
+        rows, pass those of new rows to the methods, as an argument of the same name (:mod:`em.sizes`).
 
     Attributes
     ----------

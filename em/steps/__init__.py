@@ -1,21 +1,21 @@
-"""Families whose features are independent given the label, and exponential: everything in EM's hands follows.
+"""EM for mixtures of exponential families whose features are independent given the label.
 
-A family states a handful of formulas (:mod:`em.steps.stated`). With T its sufficient statistics of a row, η its natural
-parameters and h its base measure,
+A family states its formulas (:mod:`em.steps.stated`), and all steps follow from them. With T the sufficient statistics
+of a row, η the natural parameters and h the base measure,
 
     log p(x_i | z_i = k) = log h(x_i) + Σ_j T_j(x_i) · η_j(θ_k)
 
-so that the E-step is one matrix product for each j and a log-sum-exp, and the M-step needs N_k = Σ_i r_ik and
-S_kj = Σ_i r_ik T_j(x_i). The conjugate prior of θ_k has one hyperparameter χ_j beside each η_j,
+The E-step is one matrix product for each j and a log-sum-exp. The M-step needs N_k = Σ_i r_ik and
+S_kj = Σ_i r_ik T_j(x_i). The conjugate prior of θ_k has one hyperparameter χ_j for each η_j,
 
     p(θ_k) = exp {Σ_j χ_j · η_j(θ_k) - A(χ)},    posterior: χ_kj = χ_j + S_kj
 
-so that the M-step is the mode of that posterior, and maximum likelihood its case χ = 0, the flat prior. Gibbs sampling
-draws from it, mean field takes its E[η], exact enumeration and Chib's evidence its log normaliser A(χ)
-(:mod:`em.steps.conjugate`), and Louis' identity the derivatives of η (:mod:`em.uncertainty.independent`). Where a
-distribution has usual parameters, they are χ_j plus a constant: Beta(b, c) has χ = (b - 1, c - 1).
+The M-step is the mode of that posterior; maximum likelihood is the case χ = 0 of a flat prior. Gibbs sampling draws
+from the posterior, mean field needs its E[η], exact enumeration and Chib's evidence its log normaliser A(χ)
+(:mod:`em.steps.conjugate`). Louis' identity needs the derivatives of η (:mod:`em.uncertainty.independent`). The usual
+parameters of a distribution are χ_j plus a constant: Beta(b, c) has χ = (b - 1, c - 1).
 
-Every array of θ or χ may have leading axes, such as one for chains or for components, which "..." stands for.
+Every array of θ or χ may have leading axes, written "...", such as one for chains or for components.
 
 References
 ----------
@@ -39,25 +39,29 @@ from models.validation import Array, check_sample_weight
 
 
 class Steps[P: Parameters](Stated[P]):
-    """A family as it states itself (:class:`em.steps.stated.Stated`), with all that follows for EM."""
+    """The formulas of a family (:class:`em.steps.stated.Stated`), and the steps that follow from them."""
 
     # What follows -----------------------------------------------------------------------------------------------------
 
     def rows(self, X: Any, size: Any = 1, names: Sequence[str] | None = None, *, lean: bool = False) -> Rows:
-        """Return checked rows with their statistics; ``lean`` ones are `Shifted` where all rows have the same sizes."""
+        """Return checked rows with their statistics.
+
+        With ``lean``, statistics that depend on the sizes are `Shifted` if all rows have the same sizes, and need no
+        memory of their own.
+        """
         X, size = self.check(X, size, names)
         alike = lean and self.cells.sparse_too and size.strides[0] == 0
         of_cells = Shifted(size[0], 0.0, X) if issparse(X) or alike else size
         return Rows(X, size, self.statistics(X, of_cells), self.log_base(X, size))
 
     def log_kernel(self, rows: Rows, theta: Theta) -> Array:
-        """Return Σ_j T_j · η_j, shape (n, K), or (..., n, K) of θ with leading axes."""
+        """Return Σ_j T_j · η_j, shape (..., n, K), with the leading axes of θ."""
         return products(rows.statistics, self.natural(theta))
 
     def log_measure(self, rows: Rows) -> Array:
-        """Return log h(x_i), shape (n,), where η is averaged and not that of one θ; `log_kernel` may move parts of it.
+        """Return log h(x_i), shape (n,), as it goes with an expectation of η.
 
-        It differs from ``rows.log_base`` where `log_kernel` is not Σ_j T_j · η_j but has part of log h.
+        It differs from ``rows.log_base`` if a family's `log_kernel` contains part of log h.
         """
         return rows.log_base
 
@@ -66,7 +70,7 @@ class Steps[P: Parameters](Stated[P]):
         return log_of(parameters.weights) + rows.log_base[:, None] + self.log_kernel(rows, parameters.arrays())
 
     def sums(self, rows: Rows, responsibilities: Array) -> Statistics:
-        """Return N_k and S_kj under responsibilities (..., n, K)."""
+        """Return the statistics N_k and S_kj under responsibilities (..., n, K)."""
         r, counts = responsibilities.mT, responsibilities.sum(axis=-2)
         flat, sums = r.reshape(-1, r.shape[-1]), []
         of_X: Any = None
@@ -81,7 +85,7 @@ class Steps[P: Parameters](Stated[P]):
         return Statistics(counts, tuple(sums))
 
     def chi(self, prior: Any) -> Parts:
-        """Return χ_j of a prior, each a number or (p_j,); 0 of ``None``, which is flat."""
+        """Return χ_j of a prior, each a number or (p_j,); 0 for ``None``, the flat prior."""
         if prior is None:
             return (np.zeros(()),) * len(self.hyper_offsets)
         pairs = zip(self.hyper_names, self.hyper_offsets, strict=True)
@@ -92,16 +96,16 @@ class Steps[P: Parameters](Stated[P]):
         return tuple(chi + S for chi, S in zip(self.chi(prior), statistics.sums, strict=True))
 
     def most_probable(self, statistics: Statistics, prior: Any, frozen: Theta | None = None) -> P:
-        """Return the parameters at the mode of prior plus statistics: the M-step.
+        """Return the M-step: the parameters at the mode of prior plus statistics.
 
-        π_k = (N_k + a_k - 1) / Σ_j (N_j + a_j - 1), with a = 1 for maximum likelihood, and θ_k the mode under χ_k. A
-        component that saw nothing of a feature, because it was emptied, has no share in that part of Q, so that any
-        value maximises it: it is given that of all samples pooled. Parameters named in ``frozen`` keep their values.
+        π_k = (N_k + a_k - 1) / Σ_j (N_j + a_j - 1), with a = 1 for maximum likelihood, and θ_k is the mode under χ_k.
+        If a component is empty, Q does not depend on its θ_k: it gets the estimate from all samples pooled. Parameters
+        named in ``frozen`` keep the values given there.
         """
         return self.parameters(self.modes(statistics, prior, frozen or {}))
 
     def modes(self, statistics: Statistics, prior: Any, frozen: Theta) -> dict[str, Array]:
-        """Return the arrays of `most_probable`, unchecked; statistics may have leading axes, for runs."""
+        """Return the arrays of `most_probable`, unchecked. The statistics may have a leading axis for runs."""
         N = statistics.counts
         pseudo = 0.0 if prior is None else np.asarray(prior.concentration) - 1
         weights = (N + pseudo) / (N + pseudo).sum(axis=-1, keepdims=True)
@@ -118,7 +122,7 @@ class Steps[P: Parameters](Stated[P]):
         return {"weights": weights, **theta}
 
     def parameters(self, arrays: Theta) -> P:
-        """Return parameters of these arrays."""
+        """Return the parameters that have these arrays."""
         return self.parameters_type(**arrays, **self.options)
 
     def shapes(self, n_components: int, n_features: int) -> dict[str, tuple[int, ...]]:
@@ -127,41 +131,41 @@ class Steps[P: Parameters](Stated[P]):
         return {quantity.name: quantity.shape(sizes) for quantity in self.quantities}
 
     def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
-        """Raise a ValueError unless the prior is the family's conjugate one, for K components and D features."""
+        """Raise a ValueError unless the prior is of the family's type and fits K components and D features."""
         if not isinstance(prior, self.prior_type):
             raise ValueError(f"prior must be None or a {self.prior_type.__name__}, got {type(prior).__name__}")
         prior.check_fits(n_components, n_features, *self.options.values())
 
     def values(self, theta: Theta, size: Array) -> list[range] | None:
-        """Return the values that the cell of each feature takes, all but improbable ones, or None if uncountable."""
+        """Return the values that a cell of each feature may take, except improbable ones; None if x is continuous."""
         return None
 
     def known_mean(self, parameters: P, size: Array) -> str:
-        """Return in words the only thing that is known of the mixture where that is so, or nothing."""
+        """Return a sentence about the mean if the data determine only the mean of the mixture, else ""."""
         return ""
 
     def neighbours(self, X: Array, size: Array) -> Array:
-        """Return for each cell another value that it may take, near it."""
+        """Return a neighbouring legal value of each cell."""
         return X + 1
 
     def random(self, like: P, rng: np.random.RandomState) -> P:
-        """Return random parameters of the size of others, for a test of identifiability."""
+        """Return random parameters with the shapes of ``like``, for a test of identifiability."""
         weights = rng.dirichlet(np.full(like.n_components, 5.0))
         own = {q.name: q.support.random(getattr(like, q.name), rng) for q in like.quantities[1:]}
         return self.parameters({"weights": weights / weights.sum(), **own})
 
     @property
     def own(self) -> str:
-        """Name of what each component has, or the first of several."""
+        """Name of the components' quantity, such as "probs"; of several, the first."""
         return self.quantities[1].name
 
     @property
     def hyper_names(self) -> tuple[str, ...]:
-        """Names of the usual parameters of the conjugate prior."""
+        """Names of the parameters of the conjugate prior."""
         return self.prior_type.hyperparameters
 
     # The textbook's steps ---------------------------------------------------------------------------------------------
-    # `size` may also be given by the family's own name for it, such as ``n_trials``.
+    # Every step also takes `size` under the family's own name, such as ``n_trials``.
 
     def component_log_prob(self, X: ArrayLike, parameters: P, size: ArrayLike = 1, **named: Any) -> Array:
         """Return log p(x_i | z_i = k), shape (n, K), in nats."""
@@ -180,13 +184,13 @@ class Steps[P: Parameters](Stated[P]):
         X : array_like, shape (n, D)
             Samples.
         parameters : Parameters
-            Current parameters, of the family.
+            Current parameters.
         size : number or array_like, shape (D,) or (n, D)
-            Size of each cell, where the family has sizes; it may go by the family's own name for it.
+            Size of each cell, if the family has sizes. The family's own name works too, such as ``n_trials``.
 
         Examples
         --------
-        Of a Bernoulli mixture, then of a Poisson mixture:
+        A Bernoulli mixture, then a Poisson mixture:
 
         >>> from em import bmm
         >>> from models.bmm import BMMParameters
@@ -211,7 +215,7 @@ class Steps[P: Parameters](Stated[P]):
         sample_weight: ArrayLike | None = None,
         **named: Any,
     ) -> P:
-        """Return the parameters that maximise Q, plus the log prior, under responsibilities (n, K).
+        """Return the parameters that maximise Q (plus the log prior), given the responsibilities.
 
         Parameters
         ----------
@@ -222,13 +226,13 @@ class Steps[P: Parameters](Stated[P]):
         prior : MixturePrior or None
             ``None`` for maximum likelihood.
         size : number or array_like, shape (D,) or (n, D)
-            Size of each cell, where the family has sizes; it may go by the family's own name for it.
+            Size of each cell, if the family has sizes. The family's own name works too, such as ``n_trials``.
         sample_weight : array_like, shape (n,), or None
             How often each row occurs.
 
         Examples
         --------
-        Of a Bernoulli mixture, then of a Poisson mixture:
+        A Bernoulli mixture, then a Poisson mixture:
 
         >>> from em import bmm, pmm
         >>> bmm.m_step([[1, 0], [1, 1], [0, 1]], [[1, 0], [1, 0], [0, 1]]).probs

@@ -1,4 +1,4 @@
-"""Components with one probability in each feature, and Beta priors.
+"""Families whose components have a probability for each feature, with Beta priors.
 
 ::
 
@@ -18,7 +18,7 @@ INSIDE = 1e-300, 1 - 2.0**-53
 
 
 class BetaSteps[P: Parameters](Steps[P]):
-    """A family adds its statistics T, which are multiplied by log p and log(1 - p), and their expectations."""
+    """Formulas of Beta priors. A family adds its statistics T = (T_1, T_2) and their expectations."""
 
     hyper_offsets = 1.0, 1.0
 
@@ -29,7 +29,7 @@ class BetaSteps[P: Parameters](Steps[P]):
             return np.log(p), np.log1p(-p)
 
     def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
-        """η' and η'' of log p and of log(1 - p)."""
+        """Return η' and η'' for η = log p and η = log(1 - p)."""
         p = theta[self.own]
         return (1 / p, -1 / p**2), (-1 / (1 - p), -1 / (1 - p) ** 2)
 
@@ -53,6 +53,6 @@ class BetaSteps[P: Parameters](Steps[P]):
         return np.asarray(betaln(*hyper).sum(axis=-1))
 
     def mean_natural(self, hyper: Parts) -> Parts:
-        """E[log p] = digamma(b) - digamma(b + c), and of 1 - p."""
+        """E[log p] = digamma(b) - digamma(b + c), E[log(1 - p)] = digamma(c) - digamma(b + c)."""
         b, c = hyper
         return digamma(b) - digamma(b + c), digamma(c) - digamma(b + c)

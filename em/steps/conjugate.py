@@ -1,11 +1,11 @@
-"""The conjugate posterior of a mixture's parameters, once it is known who belongs where.
+"""The conjugate posterior of a mixture's parameters, given labels or responsibilities.
 
-With labels one-hot it is what Gibbs sampling draws from (:mod:`em.gibbs`); with responsibilities it is a factor of mean
-field (:mod:`em.variational`). With the statistics N_k and S_kj of :mod:`em.steps`::
+Given labels (one-hot responsibilities), Gibbs sampling draws from it (:mod:`em.gibbs`); given responsibilities, it is a
+factor of mean field (:mod:`em.variational`). With the statistics N_k and S_kj of :mod:`em.steps`::
 
     π ~ Dirichlet(a + N),    θ_k ~ the conjugate distribution with χ_j + S_kj
 
-Every array may have leading axes, such as one for chains, which "..." stands for.
+Every array may have leading axes, written "...", such as one for chains.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +37,7 @@ class ConjugatePosterior:
     concentration : ndarray, shape (..., K)
         a_k of the Dirichlet.
     hyper : tuple of ndarray
-        The usual parameters of the components' distributions, each (..., K, p_j).
+        The usual parameters of the components' distributions, such as b and c of a Beta, each (..., K, p_j).
     """
 
     steps: Steps[Any]
@@ -45,40 +45,40 @@ class ConjugatePosterior:
     hyper: Parts
 
     def __repr__(self) -> str:
-        """Its numbers, on one line."""
+        """Return the parameters of the distribution on one line."""
         return named(self, self.arrays())
 
     def __getattr__(self, name: str) -> Array:
-        """Return a usual parameter by its name."""
+        """Return a parameter of the components' distributions by its name."""
         if name.startswith("_") or name not in self.steps.hyper_names:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return self.hyper[self.steps.hyper_names.index(name)]
 
     def arrays(self) -> dict[str, Array]:
-        """Return the numbers that define it, by name."""
+        """Return the parameters of the distribution by name."""
         return {"concentration": self.concentration, **dict(zip(self.steps.hyper_names, self.hyper, strict=True))}
 
     def with_arrays(self, arrays: dict[str, Array]) -> Self:
-        """Return the same distribution with other numbers."""
+        """Return the distribution with other parameters."""
         hyper = tuple(arrays[name] for name in self.steps.hyper_names)
         return type(self)(self.steps, arrays["concentration"], hyper)
 
     def draw(self, rng: np.random.RandomState) -> dict[str, Array]:
-        """Draw the parameters by name; one draw for each entry of the leading axes."""
+        """Return a draw of the mixture's parameters by name for each entry of the leading axes."""
         weights = draw_weights(self.concentration, rng)
         return {"weights": weights, **self.steps.draw(self.hyper, rng)}
 
     def mean(self) -> dict[str, Array]:
-        """Return the mean of each parameter by name."""
+        """Return the posterior mean of each parameter by name."""
         return {"weights": mean_weights(self.concentration), **self.steps.moments(self.hyper)[0]}
 
     def standard_deviation(self) -> dict[str, Array]:
-        """Return the standard deviation of each parameter by name."""
+        """Return the posterior standard deviation of each parameter by name."""
         of_components = {name: np.sqrt(variance) for name, variance in self.steps.moments(self.hyper)[1].items()}
         return {"weights": sd_weights(self.concentration), **of_components}
 
     def log_normaliser(self) -> Array:
-        """Return the logarithm of what normalises the components' distributions, shape (...): Σ_k A(χ_k)."""
+        """Return the log normaliser of the components' distributions, Σ_k A(χ_k), shape (...)."""
         return np.asarray(self.steps.log_normaliser(self.hyper).sum(axis=-1))
 
     @property
@@ -87,9 +87,9 @@ class ConjugatePosterior:
         return tuple(quantity.name for quantity in self.steps.quantities if quantity.shared)
 
     def divergence(self, prior: "ConjugatePosterior") -> float:
-        """Return KL(self || prior) in nats, of two without leading axes.
+        """Return KL(self || prior) in nats; neither has leading axes.
 
-        That of the weights, plus Σ_k {Σ_j (χ_kj - χ0_j) · E[η_kj] - A(χ_k) + A(χ0)}.
+        It is the divergence of the weights plus Σ_k {Σ_j (χ_kj - χ0_j) · E[η_kj] - A(χ_k) + A(χ0)}.
         """
         expected, steps = self.steps.mean_natural(self.hyper), self.steps
         gaps = zip(self.hyper, prior.hyper, expected, strict=True)
@@ -100,7 +100,7 @@ class ConjugatePosterior:
 
 @dataclass(frozen=True)
 class ConjugateMixture:
-    """A family, its data and its conjugate prior: what Gibbs sampling, mean field and exact enumeration ask.
+    """A family's data with their conjugate prior, as Gibbs sampling, mean field and exact enumeration take them.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class ConjugateMixture:
 
     @classmethod
     def stacked(cls, mixtures: Sequence["ConjugateMixture"]) -> "ConjugateMixture":
-        """Return one whose first axis is that of several with data of the same shape."""
+        """Return several mixtures, with data of the same shape, as one with a leading axis."""
         return replace(mixtures[0], rows=Rows.joined([mixture.rows for mixture in mixtures], np.stack))
 
     @property
@@ -143,20 +143,23 @@ class ConjugateMixture:
         return self.steps.log_measure(self.rows)
 
     def for_rows(self, X: Any, **size: Any) -> "ConjugateMixture":
-        """Return the same for other rows, of the sizes given or those that all rows had."""
+        """Return the mixture of other rows under the same prior.
+
+        Their sizes are those given, or those that all rows of the data share.
+        """
         sizes = self.steps.cells.size_of(None, size)
         if sizes is None:
             sizes = common_sizes(self.rows.size, self.steps.cells.size_name)
         return replace(self, rows=self.steps.rows(X, sizes))
 
     def part(self, rows: Any) -> "ConjugateMixture":
-        """Return the same for some of its rows, which a slice or booleans (n,) select."""
+        """Return the mixture of some of its rows, selected by a slice or booleans (n,)."""
         return replace(self, rows=self.rows[rows])
 
     def example(self) -> tuple[Array, dict[str, Any]]:
-        """Return rows and sizes from which `em.families.conjugate_mixture` makes one that takes new rows as this does.
+        """Return rows and sizes with which `em.families.conjugate_mixture` makes a mixture that reads new rows.
 
-        All that is kept of the data is the largest and the smallest size of each column.
+        They keep only the largest and the smallest size of each column.
         """
         sizes = self.rows.size
         largest, least = sizes.max(axis=0), np.where(sizes > 0, sizes, np.inf).min(axis=0)
@@ -165,25 +168,25 @@ class ConjugateMixture:
         return np.ones(both.shape), {name: both} if name else {}
 
     def with_each_of(self, X: Any, **size: Any) -> Iterator["ConjugateMixture"]:
-        """Yield the same for the samples and one row more, for each of other rows; see `for_rows` for their sizes."""
+        """Yield, for each of other rows, the mixture of all samples and that row; `for_rows` describes their sizes."""
         others = self.for_rows(X, **size).rows
         longer = (Rows.joined([self.rows, others[i : i + 1]], np.concatenate) for i in range(len(others)))
         return (replace(self, rows=rows) for rows in longer)
 
     def check_fits(self, n_components: int) -> None:
-        """Raise a ValueError unless the prior is one for K components and these features."""
+        """Raise a ValueError unless the prior fits K components and these features."""
         self.steps.check_prior(self.prior, n_components, self.X.shape[-1])
 
     def encode(self, X: Any) -> Array:
-        """Return a user's X as numbers, such as the codes of labels."""
+        """Return the user's X as a matrix of numbers, such as the codes of labels."""
         return data_matrix(X, missing=True)
 
     def labels(self, names: Sequence[str] | None) -> Labels:
-        """Return what tables call the places of each dim, where the features have these names."""
+        """Return the labels of each dim in tables, given the names of the features."""
         return labels_of_features(names)
 
     def parameters(self, arrays: dict[str, Array]) -> Parameters:
-        """Return the parameters of these arrays."""
+        """Return the parameters that have these arrays."""
         return self.steps.parameters(arrays)
 
     def log_joint(self, theta: dict[str, Array]) -> Array:
@@ -196,11 +199,11 @@ class ConjugateMixture:
         return self.updated(self.steps.sums(self.rows, responsibilities))
 
     def posterior_of_sets(self, members: Array, n_components: int) -> ConjugatePosterior:
-        """Return the posterior of a component that holds a set of samples, of the members (sets, n, 1) of each."""
+        """Return the posterior of one component for each set of samples, given as members (sets, n, 1), 0 or 1."""
         return self.posterior(members)
 
     def updated(self, statistics: Statistics) -> ConjugatePosterior:
-        """Return the posterior given statistics; given zeros it is the prior itself."""
+        """Return the posterior given sufficient statistics; zeros give the prior itself."""
         concentration = np.broadcast_to(self.prior.concentration, statistics.counts.shape[-1]) + statistics.counts
         chi = zip(self.steps.updated(self.prior, statistics), self.steps.hyper_offsets, strict=True)
         return ConjugatePosterior(self.steps, concentration, tuple(part + offset for part, offset in chi))
@@ -213,7 +216,10 @@ class ConjugateMixture:
         return mean_log_weights(q.concentration) + products(rows.statistics, self.steps.mean_natural(q.hyper))
 
     def expectation(self, weights: Array | None = None) -> Callable[[ConjugatePosterior], tuple[float, Statistics]]:
-        """Return the E-step of mean field: Σ_i log Σ_k exp ρ_ik and the statistics, which add up over rows."""
+        """Return the E-step of mean field, a function of q: Σ_i log Σ_k exp ρ_ik, and the sufficient statistics.
+
+        ρ_ik is E_q[log p(x_i, z_i = k)].
+        """
         rows, frequencies = distinct(self.rows, weights)
         constant = float(self.steps.log_measure(rows) @ frequencies)
 
@@ -230,12 +236,12 @@ class ConjugateMixture:
         return expect
 
     def units(self, n: float, weights: Array | None = None) -> dict[str, Array | float]:
-        """Return what changes of q are measured in: n samples."""
+        """Return the typical size of each array of q: n samples."""
         return dict.fromkeys(("concentration", *self.steps.hyper_names), n)
 
 
 def mean_field_problem(mixture: Any, n_components: int, weights: Array | None) -> Problem[Any]:
-    """Return E-step and M-step of mean field, and what stands for a log prior: -KL(q || prior).
+    """Return mean field as a problem for the EM loop; -KL(q || prior) takes the place of the log prior.
 
     Parameters
     ----------
@@ -247,7 +253,7 @@ def mean_field_problem(mixture: Any, n_components: int, weights: Array | None) -
         How often each row occurs.
     """
     n = float(len(mixture.X) if weights is None else weights.sum())
-    before = mixture.posterior(np.zeros((len(mixture.X), n_components)))  # the prior: no row has updated it
+    before = mixture.posterior(np.zeros((len(mixture.X), n_components)))  # the prior, as a posterior of no data
     return one_by_one(
         before,
         mixture.expectation(weights),
@@ -261,9 +267,9 @@ def mean_field_problem(mixture: Any, n_components: int, weights: Array | None) -
 
 
 def distinct(rows: Rows, weights: Array | None = None) -> tuple[Rows, Array]:
-    """Return the distinct rows and how often each occurs; many rows that hardly ever repeat are returned as they are.
+    """Return the distinct rows and their frequencies, over which sums are the same, but shorter.
 
-    The same sums over fewer rows; to find that rows are distinct costs more than some passes.
+    Many rows that hardly repeat are returned as they are, since looking for equal rows costs more than it saves.
     """
     if repeat_rarely(rows.X):
         return rows, np.ones(len(rows)) if weights is None else weights
@@ -273,14 +279,14 @@ def distinct(rows: Rows, weights: Array | None = None) -> tuple[Rows, Array]:
 
 
 def common_sizes(sizes: Array, name: str) -> Array:
-    """Return the size of the cells of each column (D,) that all rows of a matrix (n, D) share.
+    """Return the size of each column (D,), which all rows of a matrix of sizes (n, D) must share.
 
-    Cells of size 0, which are missing, do not count; a column that is missing altogether gets 1.
+    Missing cells, of size 0, are ignored. A column with missing cells only gets 1.
 
     Raises
     ------
     ValueError
-        If rows differ.
+        If the sizes differ between rows.
     """
     largest = sizes.max(axis=0)
     if ((sizes > 0) & (sizes != largest)).any():

@@ -1,4 +1,4 @@
-"""Components with one rate in each feature, and Gamma priors.
+"""Families whose components have a rate for each feature, with Gamma priors.
 
 ::
 
@@ -17,7 +17,7 @@ TINY = float(np.finfo(np.float64).tiny)
 
 
 class GammaSteps[P: Parameters](Steps[P]):
-    """A family adds its statistics T, which are multiplied by log λ and -λ, and their expectations."""
+    """Formulas of Gamma priors. A family adds its statistics T = (T_1, T_2) and their expectations."""
 
     hyper_offsets = 1.0, 0.0
 
@@ -28,7 +28,7 @@ class GammaSteps[P: Parameters](Steps[P]):
             return np.log(rates), -rates
 
     def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
-        """η' and η'' of log λ and of -λ."""
+        """Return η' and η'' for η = log λ and η = -λ."""
         rates = theta[self.own]
         return (1 / rates, -1 / rates**2), (-np.ones_like(rates), np.zeros_like(rates))
 

@@ -1,11 +1,12 @@
-"""Families whose M-step has no closed form: the mode is found by Newton's method. Their prior need not be conjugate.
+"""Families whose M-step has no closed form. Newton's method finds the mode, and the prior need not be conjugate.
 
-A log prior is a sum of terms too. With a term η_j that only the prior has, T_j = 0, both the M-step and the prior are
+The log prior is a sum of terms η_j too; a term that only the prior has gets T_j = 0. For each component and feature the
+M-step is
 
-    maximise Σ_j χ_j · η_j(θ_kd),    χ_kj = χ_j + S_kj
+    maximise Σ_j χ_kj · η_j(θ_kd) over the q numbers θ_kd,    χ_kj = χ_j + S_kj
 
-for each component and feature on its own, over the q numbers θ_kd. Newton's method takes it on the scale u of each
-support, where θ = exp u, 1 / (1 + exp -u) or u; a step on which the objective would fall is halved.
+Newton's method works on the real line of each support, θ = exp u, 1 / (1 + exp -u) or u. A step that would lower the
+objective is halved.
 """
 
 from abc import abstractmethod
@@ -20,34 +21,34 @@ from models.scales import SCALES, Scale
 from models.validation import Array
 
 MOST_STEPS, MOST_HALVINGS, FARTHEST = 100, 30, 2.0
-SMALL = 1e-13  # a step, on the scale of its support
+SMALL = 1e-13  # a step on the real line that ends the iterations; a relative loss that may be rounding
 
 
 class NewtonSteps[P: Parameters](Steps[P]):
-    """A family states its formulas, ``hyper_offsets`` of 0 for each of them, and `start` and `chi_of`.
+    """Newton's M-step. A family adds its formulas, a ``hyper_offsets`` of 0 for each term, `start` and `chi_of`.
 
-    Gibbs sampling, mean field, exact enumeration and Chib's evidence are refused: its prior has ``conjugate = False``.
+    Its prior has ``conjugate = False``: Gibbs sampling, mean field, exact enumeration and Chib's evidence refuse it.
     """
 
     @abstractmethod
     def start(self, chi: Parts) -> dict[str, Array]:
-        """Return where Newton's method starts, inside the support, each (..., K, p)."""
+        """Return the start of Newton's method, inside the support, each (..., K, p)."""
 
     @abstractmethod
     def chi_of(self, prior: Any) -> Parts:
-        """Return χ_j of a prior, each a number or (p,); 0 of a term that only samples have."""
+        """Return χ_j of a prior, each a number or (p,); 0 for a term that the prior does not have."""
 
     def chi(self, prior: Any) -> Parts:
-        """Return χ_j of a prior; 0 of ``None``, which is flat."""
+        """Return χ_j of a prior; 0 for ``None``, the flat prior."""
         return super().chi(None) if prior is None else self.chi_of(prior)
 
     def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
         """Return the maximum of Σ_j χ_j · η_j."""
         return self.mode_given(chi, of_prior, {})
 
-    @np.errstate(all="ignore")  # of components without samples, and of those that fall onto a point
+    @np.errstate(all="ignore")  # in components that are empty or fall onto a point
     def mode_given(self, chi: Parts, of_prior: Parts, frozen: Theta) -> dict[str, Array]:
-        """Return the maximum of Σ_j χ_j · η_j over the arrays that are not known."""
+        """Return the maximum of Σ_j χ_j · η_j over the arrays that are not frozen; NaN where all χ_j are 0."""
         theta = self.start(chi)
         theta = {name: np.array(np.broadcast_to(frozen.get(name, start), start.shape)) for name, start in theta.items()}
         free = [name for name in theta if name not in frozen]
@@ -71,7 +72,7 @@ class NewtonSteps[P: Parameters](Steps[P]):
         return np.asarray(sum(part * eta for part, eta in zip(chi, self.natural(theta), strict=True)))
 
     def _step(self, chi: Parts, theta: Theta, free: list[str]) -> Array:
-        """Return Newton's step (q, ..., K, p) on the scales of the free arrays; uphill, concave or not."""
+        """Return Newton's step (q, ..., K, p) on the real line, uphill: with the absolute values of the curvatures."""
         gradient, hessian = self._slopes(chi, theta)
         which = [a for a, name in enumerate(theta) if name in free]
         scales = [(self._scale(name), theta[name]) for name in free]
@@ -101,7 +102,7 @@ class NewtonSteps[P: Parameters](Steps[P]):
         return np.asarray(scale.back(scale.line(array) + step))
 
     def moments(self, hyper: Parts) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Return mode and inverse curvature there, which are about mean and variance (Laplace)."""
+        """Return the mode and the inverse curvature there: Laplace's approximation of mean and variance."""
         theta = self.mode(hyper, hyper)
         curvature = np.moveaxis(-self._slopes(hyper, theta)[1], (0, 1), (-2, -1))
         variances = np.diagonal(np.linalg.inv(curvature), axis1=-2, axis2=-1)

@@ -1,4 +1,4 @@
-"""A mixture of independent exponential features as the EM loop sees it, for many runs at once (:mod:`em.engine`)."""
+"""The E-step and the M-step of many runs at once, as the EM loop takes them (:mod:`em.engine`)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ INWARD_STEP = 1e-6
 def e_step(
     steps: Steps[Any], rows: Rows, weights: Array | None = None
 ) -> Callable[[Arrays, np.ndarray], tuple[Array, dict[str, Array]]]:
-    """Return the E-step of many runs: log-likelihoods (R,) in nats, and statistics by number.
+    """Return the E-step of many runs: log-likelihoods (R,) in nats, and sufficient statistics by name.
 
-    The definition is that of :mod:`em.steps`; rows are taken in chunks, and nothing of size n x K is held.
+    Rows are read in chunks, so no array of size n x K is needed.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def e_step(
     rows : Rows
         Checked samples; sparse ones are never made dense.
     weights : ndarray, shape (n,) or (R, n), or None
-        Frequencies, the same for all runs or those of each.
+        Frequencies, the same for all runs or one set for each run.
 
     Examples
     --------
@@ -64,18 +64,18 @@ def e_step(
 
 
 def statistics_arrays(statistics: Statistics) -> dict[str, Array]:
-    """Return statistics as arrays by name: "counts", and S_j by its number."""
+    """Return statistics as arrays by name: "counts", and S_j under the name of its number."""
     return {"counts": statistics.counts, **{str(j): S for j, S in enumerate(statistics.sums)}}
 
 
 def statistics_of(arrays: Mapping[str, Array]) -> Statistics:
-    """Return the statistics of arrays by name."""
+    """Return the statistics that have these arrays: the inverse of `statistics_arrays`."""
     return Statistics(arrays["counts"], tuple(arrays[str(j)] for j in range(len(arrays) - 1)))
 
 
 @dataclass(frozen=True)
 class MStep:
-    """The M-step of R runs, and what else the loop asks of their parameters.
+    """The M-step of R runs, with the checks of their parameters that the EM loop makes.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class MStep:
     prior : MixturePrior or None
         ``None`` is maximum likelihood.
     frozen : mapping
-        Arrays that keep their values, by name.
+        Values of the arrays that are not estimated, by name.
     """
 
     steps: Steps[Any]
@@ -92,7 +92,7 @@ class MStep:
     frozen: Theta
 
     def __call__(self, statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, list[str]]:
-        """Return the arrays by name, and for each run why it has collapsed, or "" where it goes on."""
+        """Return the arrays by name, and for each run why it has collapsed, or ""."""
         theta = self.steps.modes(statistics_of(statistics), self.prior, self.frozen)
         fallen = self.steps.falls_onto_a_point(theta)
         if not fallen.any():
@@ -100,7 +100,7 @@ class MStep:
         return theta, [f"component {own.argmax()} falls onto a point" if own.any() else "" for own in fallen]
 
     def inside(self, theta: dict[str, Array]) -> tuple[Arrays, np.ndarray]:
-        """Return arrays that a leap has moved with what must sum to one doing so, and which runs' are mixtures."""
+        """Return the arrays after a leap, with probabilities that sum to one, and which runs are in the support."""
         legal = np.ones(len(theta["weights"]), dtype=bool)
         for quantity in self.steps.quantities:
             if quantity.name not in self.frozen:
@@ -109,33 +109,33 @@ class MStep:
         return theta, legal
 
     def released(self, theta: Arrays, objective: float, run: np.ndarray, problem: Problem[Any]) -> Arrays | None:
-        """Release values that EM holds on the boundary although the objective rises inwards (Karush-Kuhn-Tucker fails).
+        """Return arrays off the boundary if the objective rises inwards there (Karush-Kuhn-Tucker fails), else None.
 
-        A prob of 0 is a fixed point of EM whatever its slope, so a run may be trapped. From just inside the boundary
-        one M-step tells which way each such value wants to go.
+        A prob of 0 is a fixed point of EM whatever the slope, so a run may be trapped on the boundary. One M-step from
+        just inside the boundary shows which of these values increase the objective when they move inwards.
 
         Parameters
         ----------
         theta, objective, run
-            Arrays of one run, where it converged to, and its number (:class:`em.engine.problem.Problem`).
+            Arrays of one run that converged, its objective, and its number (:class:`em.engine.problem.Problem`).
         problem : Problem
-            That of the run.
+            The problem of the run.
         """
         supports = {q.name: q.support for q in self.steps.quantities[1:] if q.name not in self.frozen}
-        held = {name: support.at_edge(theta[name][0]) for name, support in supports.items()}
-        if not any(edge.any() for edge in held.values()):
+        at_edge = {name: support.at_edge(theta[name][0]) for name, support in supports.items()}
+        if not any(edge.any() for edge in at_edge.values()):
             return None
         inside = {
             name: support.normalised(
-                np.where(held[name], support.moved_inside(theta[name][0], INWARD_STEP), theta[name][0])
+                np.where(at_edge[name], support.moved_inside(theta[name][0], INWARD_STEP), theta[name][0])
             )
             for name, support in supports.items()
         }
         statistics = problem.expect({**theta, **one_run(inside)}, run)[1]
         after = problem.maximise(statistics, run)[0]
-        moved = dict(theta)
+        released = dict(theta)
         for name, support in supports.items():
-            inwards = held[name] & support.goes_inside(after[name][0], inside[name])
-            moved[name] = support.normalised(np.where(inwards, inside[name], theta[name][0]))[None]
-        gain = float(problem.expect(moved, run)[0][0] + problem.log_prior(moved)[0]) - objective
-        return moved if gain > 1e3 * EPS * abs(objective) else None
+            inwards = at_edge[name] & support.goes_inside(after[name][0], inside[name])
+            released[name] = support.normalised(np.where(inwards, inside[name], theta[name][0]))[None]
+        gain = float(problem.expect(released, run)[0][0] + problem.log_prior(released)[0]) - objective
+        return released if gain > 1e3 * EPS * abs(objective) else None

@@ -1,7 +1,7 @@
-"""Rows of data as the formulas of independent features see them, and what sums over them come to.
+"""Rows of data with their sufficient statistics, and products and sums of these.
 
-What several statistics have in common with the data is multiplied once, and sparse rows are never made dense: T_1 = x
-and T_2 = m - x of a binomial are both a row plus a multiple of X (:class:`Shifted`).
+Statistics that are a constant row plus a multiple of X, such as T_1 = x and T_2 = m - x of a binomial, are stored as
+such (:class:`Shifted`). So X is multiplied once for all of them, and a sparse X is never made dense.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +16,13 @@ from models.validation import Array
 
 Theta = Mapping[str, Array]
 Parts = tuple[Array, ...]  # one array for each j
-NUMBERS_AT_A_TIME = 2**20  # of a matrix that is written out
-NEAR = 2.0**-6  # of 1 a' its share in 1 a' + c X below which the digits of the sums do not do
+NUMBERS_AT_A_TIME = 2**20  # of a matrix 1 a' + c X that is computed entry by entry
+NEAR = 2.0**-6  # sums of 1 a' + c X below this share of the sums of 1 a' have lost digits to cancellation
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Responsibility-weighted sums, which add up over rows: N_k, shape (..., K), and S_kj, each (..., K, p_j)."""
+    """Responsibility-weighted sums over rows: N_k, shape (..., K), and S_kj, each (..., K, p_j)."""
 
     counts: Array
     sums: Parts
@@ -34,16 +34,17 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Rows:
-    """Checked rows as a family's formulas see them.
+    """Checked rows with their sizes and sufficient statistics.
 
     Attributes
     ----------
     X : ndarray or csr_array, shape (n, D)
         Samples, with 0 in missing cells.
     size : ndarray, shape (n, D)
-        Number of trials, or exposure, of each cell; 0 in missing cells. It has stride 0 along rows that are alike.
+        Number of trials, or exposure, of each cell; 0 in missing cells. The array has stride 0 along the rows if all
+        rows have the same sizes.
     statistics : tuple
-        T_j, each (n, p_j), 0 where a cell is missing: arrays, or what is indexed and multiplied like one.
+        T_j, each (n, p_j), 0 in missing cells: arrays, sparse arrays or `Shifted`.
     log_base : ndarray, shape (n,)
         log h(x_i), in nats.
     """
@@ -68,25 +69,25 @@ class Rows:
 
     @classmethod
     def joined(cls, several: Sequence["Rows"], join: Callable[[Any], Array]) -> "Rows":
-        """Return rows of all of several, each array joined with its like by `numpy.concatenate` or `numpy.stack`."""
+        """Return several rows as one, with their arrays joined by `numpy.concatenate` or `numpy.stack`."""
         X, size, log_base = (join([getattr(rows, name) for rows in several]) for name in ("X", "size", "log_base"))
         return cls(X, size, tuple(map(join, zip(*(rows.statistics for rows in several), strict=True))), log_base)
 
 
 def rows_of(X: csr_array, rows: slice) -> csr_array:
-    """Return rows of X as views of its cells: indexing X itself would copy them."""
+    """Return rows of X as views of its cells, which indexing X would copy."""
     starts = X.indptr[rows.start : rows.stop + 1]
     cells = slice(starts[0], starts[-1])
     return csr_array((X.data[cells], X.indices[cells], starts - starts[0]), shape=(len(starts) - 1, X.shape[1]))
 
 
 def largest_of(size: Array) -> float:
-    """Return the largest of sizes (n, D), of which one row is looked at where all are alike."""
+    """Return the largest of sizes (n, D), from one row if all rows are equal."""
     return float((size[:1] if size.strides[0] == 0 else size).max())
 
 
 class Shifted:
-    """The matrix 1 a' + c X of a row a (D,), a number c and rows X, not negative: products need those of X only."""
+    """The non-negative matrix 1 a' + c X, given a row a (D,), a number c and X; its products follow from those of X."""
 
     ndim = 2
 
@@ -100,7 +101,7 @@ class Shifted:
     def sums(self, weights: Array, of_X: Array) -> Array:
         """Return Σ_i w_ki t_i (..., D) of the rows t_i of this matrix, given Σ_i w_ki x_i.
 
-        Where sums nearly cancel, those of dense rows are taken of the rows' own digits: what is 0 stays 0.
+        Where the two parts nearly cancel, sums of dense rows are computed from the entries t_i, so that 0 stays 0.
         """
         constant = weights.sum(axis=-1)[..., None] * self.row
         sums = np.maximum(constant + self.factor * of_X, 0.0)  # rounding must not make it negative
@@ -110,11 +111,11 @@ class Shifted:
         return sums
 
     def toarray(self) -> Array:
-        """Return the matrix itself."""
+        """Return the matrix as an array."""
         return self.row + self.factor * (self.X.toarray() if issparse(self.X) else self.X)
 
     def _summed(self, weights: Array, columns: np.ndarray) -> Array:
-        """Return Σ_i w_ki t_i of some columns, shape (..., d). Only some rows are held at a time."""
+        """Return Σ_i w_ki t_i of some columns, shape (..., d), computed from a block of rows at a time."""
         some, row = max(NUMBERS_AT_A_TIME // len(self.row), 1), self.row[columns]
         total = np.zeros(())
         for rows in blocks(self.X.shape[0], some):
@@ -123,7 +124,7 @@ class Shifted:
 
 
 def products(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
-    """Return Σ_j T_j · η_j, shape (..., n, K); -inf where η_j is and T_j is positive, and 0 times -inf is 0."""
+    """Return Σ_j T_j · η_j, shape (..., n, K). A positive T_j times -inf is -inf, and 0 times -inf is 0."""
     if all(eta.min() > -np.inf for eta in natural):
         return _product(statistics, natural)
     nevers = [eta == -np.inf for eta in natural]
@@ -133,7 +134,7 @@ def products(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
 
 
 def _product(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
-    """Return Σ_j T_j · η_j of finite η_j; what several statistics have in common with the data is multiplied once."""
+    """Return Σ_j T_j · η_j of finite η_j, with one product for X and all statistics that are `Shifted`."""
     shifted = [(part, eta) for part, eta in zip(statistics, natural, strict=True) if isinstance(part, Shifted)]
     others = [(part, eta) for part, eta in zip(statistics, natural, strict=True) if not isinstance(part, Shifted)]
     if not shifted:
@@ -146,7 +147,7 @@ def _product(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
 
 
 def _times(part: Any, eta: Array) -> Array:
-    """Return T · η, shape (..., n, K), stored with the rows last where T is the same for all."""
+    """Return T · η, shape (..., n, K), stored in memory with the rows last if T has no leading axes."""
     if part.ndim > 2:  # each chain has data of its own
         return part @ eta.mT
     flat = eta.reshape(-1, eta.shape[-1])

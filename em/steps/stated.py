@@ -1,4 +1,4 @@
-"""What a family of independent exponential features states (:mod:`em.steps`): data, density, conjugate prior."""
+"""The formulas that a family of independent exponential features states (:mod:`em.steps`)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -15,22 +15,22 @@ from models.cells import Cells
 from models.parameters import Parameters, Quantity
 from models.validation import Array, row_slices
 
-CELLS_OF_A_COUNT = 4  # fewest, for each that may occur, with which looking up is worth while
+CELLS_OF_A_COUNT = 4  # a table of log h is worth while from this many cells for each possible count
 
 
 class Stated[P: Parameters](ABC):
-    """What an exponential family with independent features states: data, density, conjugate prior.
+    """The formulas of a family: data, density, conjugate prior.
 
     Attributes
     ----------
     prior_type : type
-        Class of its conjugate prior, which knows the class of its parameters.
+        Class of the conjugate prior, which has the class of the parameters as an attribute.
     quantities : tuple of Quantity
-        The declared arrays, those of the parameters: the weights, and what each component has.
+        The arrays of the parameters: the weights, and the quantities of the components.
     hyper_offsets : tuple
-        What the usual parameters of the conjugate prior, its ``hyperparameters``, are above χ_j.
+        The usual parameters of the conjugate prior, its ``hyperparameters``, minus χ_j.
     options : dict
-        What parameters hold beside their arrays, and their prior's ``check_fits`` takes after K and D.
+        What parameters hold beside their arrays, such as levels; the prior's ``check_fits`` takes it after K and D.
     lengths : dict
         Lengths of dims that are neither components nor features.
     """
@@ -53,19 +53,19 @@ class Stated[P: Parameters](ABC):
 
     @property
     def cells(self) -> Cells:
-        """Which data are legal, and what sizes of cells are called, such as "n_trials"."""
+        """Which data are legal, and the name of the sizes of cells, such as "n_trials"."""
         return self.parameters_type.cells
 
     def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
-        """Return X with 0 in missing cells, and sizes with 0 there, (n, D) each; a ValueError if they are not legal."""
+        """Return X and sizes, (n, D) each, with 0 in missing cells; raise a ValueError if they are not legal."""
         return self.cells.sparse(X, size) if issparse(X) else self.cells.dense(X, size, names)
 
     @abstractmethod
     def statistics(self, X: Any, size: Any) -> tuple[Any, ...]:
-        """Return T_j of checked rows, each (n, p_j), which are 0 in missing cells; sparse X has sizes `Shifted`."""
+        """Return T_j of checked rows, each (n, p_j), 0 in missing cells. The sizes of a sparse X are `Shifted`."""
 
     def log_base_of_cells(self, x: Array, size: Array) -> Array:
-        """Return log h of each cell; 0 where a cell is missing and, of counts, where x is 0."""
+        """Return log h of each cell; it must be 0 in missing cells and, for counts, at x = 0."""
         return np.zeros(x.shape)
 
     def log_base(self, X: Any, size: Array) -> Array:
@@ -81,17 +81,18 @@ class Stated[P: Parameters](ABC):
 
     @abstractmethod
     def natural(self, theta: Theta) -> Parts:
-        """Return η_j, each (..., K, p_j); -inf where a positive T_j is impossible."""
+        """Return η_j, each (..., K, p_j); -inf if a positive T_j is impossible."""
 
     @abstractmethod
     def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
-        """Return η_j' and η_j'' for each j, by the parameter of the same place, each (..., K, p).
+        """Return η_j' and η_j'' for each j, with respect to the parameter of the same component and feature.
 
-        Where a component has q quantities, η_j' is (q, ..., K, p) and η_j'' is (q, q, ..., K, p).
+        Each has shape (..., K, p) if a component has one quantity. If it has q quantities, η_j' is (q, ..., K, p) and
+        η_j'' is (q, q, ..., K, p).
         """
 
     def derivatives(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
-        """Return η_j' (q, ..., K, p) and η_j'' (q, q, ..., K, p) for each j, with one axis for q = 1 too."""
+        """Return `slopes` as η_j' (q, ..., K, p) and η_j'' (q, q, ..., K, p), also if q = 1."""
         slopes = self.slopes(theta)
         return (
             slopes if len(self.quantities) > 2 else tuple((first[None], second[None, None]) for first, second in slopes)
@@ -99,13 +100,13 @@ class Stated[P: Parameters](ABC):
 
     @abstractmethod
     def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
-        """Return E[x | z = k] (K, D) and E[T_j | z = k], each (K, p_j), of cells of these sizes (D,).
+        """Return E[x | z = k] (K, D) and E[T_j | z = k], each (K, p_j), of cells with sizes (D,).
 
-        Sizes (n, 1, D) give E[x | z = k] of each row, (n, K, D).
+        Sizes of shape (n, 1, D) give E[x | z = k] of each row, shape (n, K, D).
         """
 
     def means_given(self, theta: Theta, responsibilities: Array, size: Array) -> Array:
-        """Return Σ_k r_ik E[x_i | z_i = k], shape (n, D), of cells of these sizes, (D,) or (n, D)."""
+        """Return Σ_k r_ik E[x_i | z_i = k], shape (n, D), of cells with sizes (D,) or (n, D)."""
         if size.ndim == 1:
             return responsibilities @ self.expected(theta, size)[0]
         means = np.empty(size.shape)
@@ -115,36 +116,36 @@ class Stated[P: Parameters](ABC):
         return means
 
     def information(self, theta: Theta, size: Array) -> Array:
-        """Return the Fisher information of θ in one sample of known label, -Σ_j E[T_j] η_j'', (q, q, ..., K, p)."""
+        """Return the Fisher information about θ_k in one sample with z = k, -Σ_j E[T_j] η_j'', (q, q, ..., K, p)."""
         terms = zip(self.expected(theta, size)[1], self.derivatives(theta), strict=True)
         return -np.asarray(sum(T * second for T, (_, second) in terms))
 
     def falls_onto_a_point(self, theta: Theta) -> np.ndarray:
-        """Return which components (..., K) shrink onto a point, where the likelihood has no bound; by default, none."""
+        """Return which components (..., K) shrink onto a point, so that the likelihood is unbounded; here, none."""
         return np.zeros(theta["weights"].shape, dtype=bool)
 
     # Conjugate prior: what a family states ----------------------------------------------------------------------------
 
     @abstractmethod
     def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
-        """Return the mode of the density over θ, each (..., K, p); NaN where χ = 0, which has none.
+        """Return the mode of the conjugate density of θ, each (..., K, p); NaN where χ = 0, which has no mode.
 
-        What the prior alone keeps off the boundary, rounding must not put there.
+        Rounding must not put a value on the boundary if the prior, of hyperparameters ``of_prior``, excludes it.
         """
 
     def mode_given(self, chi: Parts, of_prior: Parts, frozen: Theta) -> dict[str, Array]:
-        """Return the mode where some arrays are known; with one quantity it is either known or not."""
+        """Return the mode with the frozen arrays at their values."""
         mode = self.mode(chi, of_prior)
         known = {name: np.broadcast_to(frozen[name], array.shape) for name, array in mode.items() if name in frozen}
         return mode | known
 
     @abstractmethod
     def moments(self, hyper: Parts) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Return mean and variance of θ; this and what follows take the usual parameters, each (..., K, p_j)."""
+        """Return mean and variance of θ, given the usual parameters of its distribution, each (..., K, p_j)."""
 
     @abstractmethod
     def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
-        """Draw θ, inside its support: what rounds to the boundary could never be left."""
+        """Draw θ inside its support, also if it rounds to the boundary, which Gibbs sampling could not leave."""
 
     @abstractmethod
     def log_normaliser(self, hyper: Parts) -> Array:
@@ -156,18 +157,18 @@ class Stated[P: Parameters](ABC):
 
 
 def log_base_of_rows(of_cells: Callable[[Array, Array], Array], X: Array, size: Array) -> Array:
-    """Return Σ_d log h(x_id), shape (n,); where all rows have the same sizes and few different counts, by a table.
+    """Return Σ_d log h(x_id), shape (n,), from a table if all rows have the same sizes and few different counts.
 
     A million cells hold few different counts, and log x! takes time.
 
     Parameters
     ----------
     of_cells : callable
-        Takes values and sizes of cells, arrays of one shape; returns log h of each.
+        Function of values and sizes of cells, arrays of the same shape, that returns log h of each cell.
     X : ndarray, shape (n, D)
         Samples.
     size : ndarray, shape (n, D)
-        Sizes of cells; of stride 0 where all rows have the same.
+        Sizes of cells; the array has stride 0 along the rows if all rows have the same sizes.
 
     Examples
     --------
