@@ -1,13 +1,13 @@
-"""How uncertain an estimate is: standard errors and intervals of every parameter, in one table that says which kind.
+"""Standard errors and intervals of every parameter, in one table that says which kind they are.
 
-From the observed information (:mod:`em.uncertainty.louis`) the estimate θ̂ is normal about θ, more nearly so on another
-scale g: log for variances, logit for weights and probs, the plain scale for means and covariances off the diagonal.
-With standard error s of θ̂ the delta method gives g'(θ̂) s for g(θ̂), and the interval
+With the observed information (:mod:`em.uncertainty.louis`) the estimate θ̂ is approximately normal about θ. The
+approximation is better on another scale g: log for variances, logit for weights and probs. Means and covariances off
+the diagonal stay as they are. If θ̂ has the standard error s, g(θ̂) has g'(θ̂) s by the delta method, and the interval
 
     g⁻¹(g(θ̂) ± z g'(θ̂) s),    z the normal quantile at (1 + level) / 2
 
-is reported on the natural scale, and never leaves its range. For MAP this is Laplace's approximation of the posterior.
-A bootstrap (:mod:`em.uncertainty.bootstrap`) has standard deviations and quantiles of its replicates instead.
+on the natural scale stays in the parameter's range. For MAP this is Laplace's approximation of the posterior. A
+bootstrap (:mod:`em.uncertainty.bootstrap`) reports standard deviations and quantiles of its replicates instead.
 
 References
 ----------
@@ -38,13 +38,13 @@ class Uncertainty(Tabular):
     Attributes
     ----------
     kind : str
-        Where they come from.
+        How standard errors and intervals were computed.
     level : float
         Nominal coverage of the intervals.
     names : tuple of str
-        Such as ``means[0, 1]``; of a covariance matrix the upper triangle.
+        Names such as ``means[0, 1]``; a covariance matrix has its upper triangle.
     estimates, standard_errors, low, high : ndarray, shape (p,)
-        On each parameter's natural scale; NaN where there is none, and then a note says why.
+        On each parameter's natural scale; NaN if there is none, and then a note says why.
     notes : tuple of str
         "on the boundary", "not identified", "frozen", ..., or "".
     covariance : ndarray, shape (p, p)
@@ -52,12 +52,12 @@ class Uncertainty(Tabular):
     replicates : ndarray, shape (B, p), or None
         Estimates of the bootstrap samples.
     status : str
-        What else there is to know, in words.
+        Remarks on the result, in words.
     share_observed : float or None
-        Of the observed information: the least share, over directions, of what would be known with known labels; None
-        of a bootstrap. n times it is about how many samples with labels the data are worth.
+        The least share, over directions, of the information that known labels would give; n times it is roughly the
+        number of labelled samples that carry as much information. None for a bootstrap.
     gradient : ndarray, shape (p,), or None
-        Slope of the objective by each free parameter, 0 at a maximum; NaN of the others, None of a bootstrap.
+        Slope of the objective by each free parameter, 0 at a maximum; NaN for the others. None for a bootstrap.
     """
 
     kind: str
@@ -88,7 +88,7 @@ class Uncertainty(Tabular):
         return self.table[self.names.index(parameter)]
 
     def __repr__(self) -> str:
-        """The table as plain text."""
+        """Return the table as plain text."""
         rows = [["parameter", "estimate", "standard error", "low", "high", ""]]
         for name, *numbers, note, _ in (row.values() for row in self.table):
             rows.append([name, *("-" if np.isnan(number) else f"{number:.5g}" for number in numbers), note])
@@ -103,7 +103,7 @@ def from_information(information: Information, kind: str, level: float) -> Uncer
     information : Information
         See :mod:`em.uncertainty.louis`.
     kind : str
-        What to call it.
+        Name of the kind of uncertainty.
     level : float
         Nominal coverage.
     """
@@ -115,11 +115,11 @@ def from_information(information: Information, kind: str, level: float) -> Uncer
 
 
 def normal_intervals(entries: Entries, values: Array, errors: Array, level: float) -> Array:
-    """Return the ends (2, p) of intervals that are normal on the scale of each parameter; NaN without an error."""
+    """Return the ends (2, p) of intervals that are normal on each parameter's scale; NaN without a standard error."""
     ends, around = np.full((2, len(errors)), np.nan), norm.ppf((1 + level) / 2) * np.array([-1, 1])
     for j in np.flatnonzero(errors > 0):
         scale = SCALES[entries.entries[j].scale]
-        with np.errstate(over="ignore"):  # an end beyond all floats is infinite
+        with np.errstate(over="ignore"):  # an end beyond the largest float is infinite
             ends[:, j] = scale.back(scale.line(values[j]) + around * errors[j] / scale.slope(values[j]))
     return ends
 
@@ -132,11 +132,11 @@ def from_replicates(entries: Entries, replicates: Array, status: str, kind: str,
     entries : Entries
         The p parameters; those with a note get no interval.
     replicates : ndarray, shape (B, p)
-        Estimates of the bootstrap samples, labels aligned.
+        Estimates of the bootstrap samples, with aligned labels.
     status : str
-        What to say about the fits.
+        A sentence about the fits.
     kind : str
-        What to call it.
+        Name of the kind of uncertainty.
     level : float
         Nominal coverage.
     """

@@ -1,16 +1,16 @@
-"""The bootstrap of a mixture's estimate: fit again to samples that might as well have been seen.
+"""The bootstrap of a mixture's estimate: refit the mixture to many simulated samples.
 
-Non-parametric: n rows drawn from the n rows of X with replacement. Parametric: n rows drawn from the fitted mixture,
-with the same cells missing. Each fit starts at the estimate, and its components are matched to the estimate's by the
-assignment of least total distance
+The non-parametric bootstrap draws n rows from the n rows of X with replacement. The parametric bootstrap draws n rows
+from the fitted mixture, and the cells that are missing in X are missing again. Each fit starts at the estimate. Its
+components are matched to the estimate's by the assignment with the least total distance
 
     d(j, k) = Σ_i (r*_ij - r_ik)²
 
-between the responsibilities that the fit and the estimate give the drawn rows (Kuhn 1955).
+between the responsibilities of the drawn rows under the fit and under the estimate (Kuhn 1955).
 
-Of n rows that are too many to be fitted again and again, n are drawn with replacement from a random part of m rows.
-With θ̂_m the fit to the part, each of whose rows counts n / m times, θ* - θ̂_m is spread as θ̂ - θ is, up to some share
-1 / sqrt(m) by which the part differs from all rows (the bag of little bootstraps, with a single bag); so replicates are
+If the n rows are too many to be fitted again and again, n rows are drawn with replacement from a random part of m rows
+(the bag of little bootstraps, with a single bag). Let θ̂_m be the fit to this part with each row counted n / m times.
+Then θ* - θ̂_m is distributed as θ̂ - θ, up to a relative error of the order 1 / sqrt(m), so the replicates are
 θ̂ + θ* - θ̂_m.
 
 References
@@ -44,7 +44,7 @@ from em.uncertainty.louis import frequencies
 from models.validation import Array
 
 AT_A_TIME = 100  # replicates in one batch
-MOST_RESAMPLED = 20_000  # samples of chunks: standard errors are then right within a hundredth or so
+MOST_RESAMPLED = 20_000  # rows of chunks in the random part; standard errors are then off by about 1 %
 
 type Draw = Callable[[np.random.RandomState], Samples]
 
@@ -52,7 +52,7 @@ type Draw = Callable[[np.random.RandomState], Samples]
 def resampled(
     estimator: Any, X: Any, sample_weight: Any, seeds: Sequence[int], progress: bool
 ) -> tuple[Entries, Array, str]:
-    """Return the entries, those of fits (B, p) to samples drawn from the rows of X, and a sentence about the fits.
+    """Return the entries of the fit, bootstrap replicates of them (B, p), and a sentence about the bootstrap fits.
 
     Parameters
     ----------
@@ -63,14 +63,14 @@ def resampled(
     sample_weight : array_like, shape (n,), or None
         How often each row counts, in whole numbers.
     seeds : sequence of int, length B
-        Seeds of the bootstrap samples, which are independent.
+        Independent seeds of the bootstrap samples.
     progress : bool
         Whether to show a progress bar.
 
     Raises
     ------
     ValueError
-        If fewer than two of the fits, or that to a random part as a whole, have a maximum.
+        If fewer than two of the fits have a maximum, or if the fit to the random part has none.
     """
     if is_chunked(X):
         samples: Any = chunked_samples(estimator._for_chunks(X), X, sample_weight)
@@ -94,34 +94,34 @@ def resampled(
 def simulated(
     estimator: Any, X: Any, sample_weight: Any, seeds: Sequence[int], progress: bool
 ) -> tuple[Entries, Array, str]:
-    """Return the same of samples drawn from the mixture, with the holes of X, which must be dense and in memory."""
+    """Do as `resampled`, with samples drawn from the mixture; X must be dense and in memory."""
     if is_chunked(X):
         raise ValueError("kind must be 'louis' or 'bootstrap' where X is in chunks, got 'parametric bootstrap'")
     matrix: Any = samples_to_use(estimator, X, missing=True)
     if issparse(matrix):
         raise TypeError("X must be dense for a parametric bootstrap, which draws dense X: pass kind='bootstrap'")
     rows = repeated_rows(sample_weight, matrix)
-    fit, holes, entries = estimator.at_estimate(rows), np.isnan(matrix[rows]), estimator._entries(len(rows))
+    fit, missing, entries = estimator.at_estimate(rows), np.isnan(matrix[rows]), estimator._entries(len(rows))
 
     def draw(rng: np.random.RandomState) -> Samples:
-        return fit._samples(np.where(holes, np.nan, fit.sample(len(rows), rng)[0]), None)
+        return fit._samples(np.where(missing, np.nan, fit.sample(len(rows), rng)[0]), None)
 
     return entries, *_fitted(estimator, fit, draw, entries, seeds, progress)
 
 
 def _resampling(rows: Samples, n_samples: float) -> Draw:
-    """Return what draws so many samples with replacement: how often each row is among them is multinomial.
+    """Return a function that draws n samples with replacement, as multinomial frequencies of the rows.
 
-    Draws follow the hashes of the rows, so that they do not depend on the order in which the rows came.
+    The draws follow the hashes of the rows, so that they do not depend on the order of the rows.
     """
     order, weights, n = row_order(rows.X, rows.weights, hashed=True), rows.weights, round(n_samples)
     shares = np.full(len(order), 1 / len(order)) if weights is None else weights[order] / weights.sum()
 
     def draw(rng: np.random.RandomState) -> Samples:
-        once = weights is None and n == len(order)  # then it takes a tenth of the time
+        once = weights is None and n == len(order)  # then integers take a tenth of the multinomial's time
         times = np.empty(len(order))
         times[order] = np.bincount(rng.randint(n, size=n), minlength=n) if once else rng.multinomial(n, shares)
-        return replace(rows, weights=times)  # of rows left out too: all are alike
+        return replace(rows, weights=times)  # rows of weight 0 stay, so that all samples have the same rows
 
     return draw
 
@@ -129,7 +129,7 @@ def _resampling(rows: Samples, n_samples: float) -> Draw:
 def _fitted(
     estimator: Any, fit: Any, draw: Draw, entries: Entries, seeds: Sequence[int], progress: bool
 ) -> tuple[Array, str]:
-    """Return the entries of mixtures (B, p) that start where ``fit`` is, and a sentence about them."""
+    """Return the entries (B, p) of fits to drawn samples that start at the estimate, and a sentence about the fits."""
     n_bootstrap, replicates, unconverged = len(seeds), list[Array](), 0
     for some in track(list(blocks(n_bootstrap, AT_A_TIME)), f"{n_bootstrap} bootstrap samples", progress):
         for run, values in _refits(estimator, fit, entries, [draw(check_random_state(seed)) for seed in seeds[some]]):
@@ -146,8 +146,8 @@ def _fitted(
 
 
 def _refits(estimator: Any, fit: Any, entries: Entries, drawn: Sequence[Samples]) -> Iterator[tuple[Run[Any], Array]]:
-    """Yield the run of each bootstrap sample that has a maximum, and its entries (p,), labels aligned."""
-    from em.batches import best_runs  # which knows estimators, as this module's callers do
+    """Yield the run of each bootstrap sample that has a maximum, and its entries (p,) with aligned labels."""
+    from em.batches import best_runs  # em.batches imports the estimators, which import this module
 
     for samples, run in zip(drawn, best_runs([fit] * len(drawn), drawn), strict=True):
         if run.collapsed:
@@ -159,12 +159,12 @@ def _refits(estimator: Any, fit: Any, entries: Entries, drawn: Sequence[Samples]
 
 
 def nearest_order(responsibilities: Array, reference: Array) -> np.ndarray:
-    """Return the order that puts the component nearest to the reference's k, in all together, in the place of k.
+    """Return the order of components that is nearest to the reference's, by the least total distance d(j, k).
 
     Parameters
     ----------
     responsibilities, reference : ndarray, shape (m, K)
-        What two mixtures say about the same rows.
+        Responsibilities of the same rows under two mixtures.
 
     Examples
     --------
@@ -179,9 +179,9 @@ def nearest_order(responsibilities: Array, reference: Array) -> np.ndarray:
 
 
 def repeated_rows(sample_weight: ArrayLike | None, X: Any) -> np.ndarray:
-    """Return the row numbers of samples X, each as often as its weight says, for a bootstrap to draw from.
+    """Return the row numbers of X, each repeated by its weight.
 
-    They are in an order of the rows' values, so that the draws do not depend on the order in which X came.
+    They are in the order of the rows' values, so that draws do not depend on the order of the rows.
 
     Raises
     ------

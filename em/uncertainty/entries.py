@@ -1,8 +1,8 @@
-"""The distinct numbers in a mixture's parameters, in a row: what has a name, an estimate and a standard error.
+"""The distinct entries of a mixture's parameters as one vector, with a name and an estimate of each.
 
-Numbers that sum to one are all listed, and one of each such block is determined by the others: the last that is not
-held. With θ all p numbers and φ the f free ones, dθ = J dφ; J is the identity, and -1 where a determined number meets a
-free one of its block.
+All entries of a block that sums to one are listed. One of them is determined by the others: the last that is not held
+fixed. With θ the p entries and φ the f free ones, dθ = J dφ. J is the identity, with -1 in the row of a determined
+entry and the columns of the free entries of its block.
 """
 
 from collections.abc import Collection, Mapping
@@ -20,10 +20,10 @@ EMPTY = "its component is empty"
 
 
 class Entry(NamedTuple):
-    """One number: its name, such as ``means[0, 1]``, its array, and its place there.
+    """One entry of the parameters: its name, such as ``means[0, 1]``, its array, and its index there, ``place``.
 
-    ``scale`` is "identity", "log" or "logit", on which its estimate is nearest to normal; ``block`` is what tells apart
-    the numbers that sum to one with it, or None.
+    ``scale`` is the scale on which its estimate is most nearly normal: "identity", "log" or "logit". ``block``
+    identifies the entries that sum to one with it; it is None for others.
     """
 
     name: str
@@ -40,11 +40,11 @@ class Entries:
     Attributes
     ----------
     entries : tuple of Entry
-        What they are.
+        The entries.
     values : ndarray, shape (p,)
         Estimates.
     notes : tuple of str
-        Why an entry is held and has no standard error, or "".
+        Why an entry is held fixed and has no standard error, or "".
     n_components : int
         Number of components K.
     """
@@ -66,18 +66,18 @@ class Entries:
 
     @property
     def emptied(self) -> np.ndarray:
-        """Which components have no share in the samples, as booleans (K,)."""
+        """Which components are empty, as booleans (K,)."""
         return np.array([note == EMPTY for note in self.notes[: self.n_components]])
 
     @property
     def free(self) -> np.ndarray:
-        """Places (f,) of the free entries: those not held, without the one of each block that the others determine."""
+        """Indices (f,) of the free entries: neither held fixed nor determined by the others of their block."""
         determined = set(self._determined().values())
         return np.array([j for j, note in enumerate(self.notes) if not note and j not in determined], dtype=int)
 
     @property
     def by_free(self) -> Array:
-        """J, shape (p, f): how all entries move with the free ones."""
+        """J, shape (p, f): the derivatives of all entries by the free ones."""
         J, determined = np.eye(len(self.entries)), self._determined()
         for j, entry in enumerate(self.entries):
             if entry.block in determined:
@@ -85,22 +85,22 @@ class Entries:
         return J[:, self.free]
 
     def _determined(self) -> dict[tuple[object, ...] | None, int]:
-        """Return the place of the last entry of each block that is not held."""
+        """Return the index of the determined entry of each block: the last that is not held fixed."""
         blocks = [None if note else entry.block for entry, note in zip(self.entries, self.notes, strict=True)]
         return {block: j for j, block in enumerate(blocks) if block is not None}
 
     def of(self, arrays: Mapping[str, Any]) -> Array:
-        """Return the same entries (p,) of other parameters; (p, S) of arrays (S, ...)."""
+        """Return the entries of arrays by name, shape (p,); shape (p, S) of arrays (S, ...)."""
         return np.array([arrays[entry.array][(..., *entry.place)] for entry in self.entries])
 
     def put(self, values: Array, parameters: Parameters) -> dict[str, Any]:
-        """Return the arrays (S, ...) of parameters that have these values (S, p) as entries."""
+        """Return the arrays (S, ...) whose entries have these values (S, p): the inverse of `of`."""
         given = parameters.arrays().items()
         arrays: dict[str, Any] = {name: np.repeat(array[None], len(values), axis=0) for name, array in given}
         for entry, column in zip(self.entries, values.T, strict=True):
             arrays[entry.array][(..., *entry.place)] = column
         for quantity in parameters.quantities:
-            if isinstance(quantity.support, Covariance):  # of which entries are one triangle
+            if isinstance(quantity.support, Covariance):  # the entries are one triangle
                 upper = np.triu(arrays[quantity.name])
                 arrays[quantity.name] = upper + np.triu(upper, 1).mT
         return arrays
@@ -109,7 +109,7 @@ class Entries:
 def entries_of(
     parameters: Parameters, n_samples: float, frozen: Collection[str] = (), labels: Labels = NO_LABELS
 ) -> Entries:
-    """Return the distinct entries with their estimates, and a note on each that is held.
+    """Return the distinct entries with their estimates, and a note on each that is held fixed.
 
     Parameters
     ----------
@@ -118,21 +118,21 @@ def entries_of(
     n_samples : float
         Sum of the sample weights.
     frozen : collection of str
-        Names of the arrays that were held fixed.
+        Names of the arrays that were not estimated.
     labels : mapping of str to sequence of str
-        What names of entries call features, as :meth:`models.parameters.Quantity.entry` takes them.
+        Names of the features, as :meth:`models.parameters.Quantity.entry` takes them.
 
     Raises
     ------
     ValueError
-        If ``frozen`` names something else.
+        If ``frozen`` holds another name.
 
     Examples
     --------
     >>> from em.uncertainty.entries import entries_of
     >>> from models.bmm import BMMParameters
-    >>> found = entries_of(BMMParameters([0.3, 0.7], [[0.5], [1.0]]), 10)
-    >>> found.names[2:], found.notes[2:], found.free.tolist()
+    >>> entries = entries_of(BMMParameters([0.3, 0.7], [[0.5], [1.0]]), 10)
+    >>> entries.names[2:], entries.notes[2:], entries.free.tolist()
     (('probs[0, 0]', 'probs[1, 0]'), ('', 'on the boundary'), [0, 2])
     """
     arrays, K = parameters.arrays(), parameters.n_components

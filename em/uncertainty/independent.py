@@ -1,12 +1,12 @@
-"""Observed information of mixtures of independent exponential features: what Louis' identity asks of them.
+"""Observed information of mixtures of independent exponential features: scores and curvature for Louis' identity.
 
 With z_i = k known, log p(x_i | z_i = k) = Σ_j T_j(x_i) · η_j(θ_k) + const (:mod:`em.steps`) has
 
     score of θ_kd           Σ_j T_jd η_j'(θ_kd)
     minus second derivative -Σ_j T_jd η_j''(θ_kd)
 
-and all others 0, and so has the conjugate prior, with χ_j in the place of T_j. A missing cell has T_j = 0. Where a
-component has q numbers for each feature, θ_kd is a vector, η_j' its gradient and η_j'' its Hessian.
+and all other derivatives are 0. The conjugate prior has the same form, with χ_j in the place of T_j. A missing cell has
+T_j = 0. If a component has q numbers for each feature, θ_kd is a vector, η_j' a gradient and η_j'' a Hessian.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,32 +23,32 @@ from em.uncertainty.louis import Block, Component, Slopes, dirichlet_slopes, row
 from models.parameters import Parameters
 from models.validation import Array
 
-INTERIOR = 1e-8
+INTERIOR = 1e-8  # distance from the boundary at which slopes are taken; entries on it are held fixed
 
 
 def complete_data(steps: Steps[Any], rows: Rows, parameters: Parameters, sample_weight: Array) -> Iterator[Block]:
-    """Yield the samples in blocks, with scores and curvature as if their labels were known."""
-    K, slopes = parameters.n_components, steps.derivatives(parameters.inside(INTERIOR))  # on the boundary they are held
-    places = K + np.arange(slopes[0][0].size).reshape(slopes[0][0].shape)
-    for part in row_blocks(len(rows), K + places.size):
+    """Yield the samples in blocks, with complete-data scores and curvature."""
+    K, slopes = parameters.n_components, steps.derivatives(parameters.inside(INTERIOR))
+    indices = K + np.arange(slopes[0][0].size).reshape(slopes[0][0].shape)
+    for part in row_blocks(len(rows), K + indices.size):
         block = rows[part]
         joint = steps.log_joint_of(block, parameters)
-        statistics = [part.toarray() if hasattr(part, "toarray") else part for part in block.statistics]
-        yield Block(joint, sample_weight[part], partial(_component, statistics, slopes, places))
+        statistics = [T.toarray() if hasattr(T, "toarray") else T for T in block.statistics]
+        yield Block(joint, sample_weight[part], partial(_component, statistics, slopes, indices))
 
 
 def _component(
-    statistics: list[Array], slopes: tuple[tuple[Array, Array], ...], places: np.ndarray, k: int, v: Array
+    statistics: list[Array], slopes: tuple[tuple[Array, Array], ...], indices: np.ndarray, k: int, v: Array
 ) -> Component:
-    """Return component k's scores, and its curvature summed under v."""
+    """Return component k's scores, and its curvature Σ_i v_i B_ik."""
     terms = list(zip(statistics, slopes, strict=True))
     scores = np.asarray(sum(T[:, None] * first[:, k] for T, (first, _) in terms))
     curvature = np.asarray(-sum((v @ T) * second[:, :, k] for T, (_, second) in terms))
-    return Component(places[:, k].ravel(), scores.reshape(len(scores), -1), _matrix(curvature))
+    return Component(indices[:, k].ravel(), scores.reshape(len(scores), -1), _matrix(curvature))
 
 
 def _matrix(curvature: Array) -> Array:
-    """Return second derivatives (q, q, ...) by numbers of the same place as a matrix of all numbers."""
+    """Return second derivatives (q, q, ...), a Hessian for each feature, as a matrix over all numbers and features."""
     q, n = len(curvature), curvature[0, 0].size
     matrix = np.zeros((q, n, q, n))
     matrix[:, range(n), :, range(n)] = curvature.reshape(q, q, n).transpose(2, 0, 1)
@@ -66,16 +66,16 @@ def log_prior_slopes(steps: Steps[Any], parameters: Parameters, prior: Any, entr
 
 
 def whitened(theta: Mapping[str, Array], moves: Mapping[str, Array], steps: Steps[Any], size: Array) -> Array:
-    """Return m steps of R runs as rows whose inner products are those of the complete data's information of one sample.
+    """Return m moves of each of R runs as rows, in the metric of the complete-data Fisher information of one sample.
 
-    With z known that is Σ_k dw_k² / w_k + Σ_k w_k Σ_d dθ_kd' I_kd dθ_kd, with I_kd = -Σ_j E[T_jd] η_j''(θ_kd).
+    The squared norm of a row is Σ_k dw_k² / w_k + Σ_k w_k Σ_d dθ_kd' I_kd dθ_kd, I_kd = -Σ_j E[T_jd] η_j''(θ_kd).
 
     Parameters
     ----------
     theta : mapping
-        Where the information is taken: "weights" (R, K), and the components' arrays (R, K, p).
+        Parameters at which the information is taken: "weights" (R, K), and the components' arrays (R, K, p).
     moves : mapping
-        "weights" (R, m, K), and the components' arrays (R, m, K, p).
+        Moves of the parameters: "weights" (R, m, K), and the components' arrays (R, m, K, p).
     steps : Steps
         The family's formulas.
     size : ndarray, shape (D,)
@@ -101,7 +101,7 @@ def whitened(theta: Mapping[str, Array], moves: Mapping[str, Array], steps: Step
 
 
 def _roots(information: Array) -> Array:
-    """Return L with L L' = I along the first two axes."""
+    """Return L with L L' = I, for matrices I along the first two axes."""
     if len(information) == 1:
         return np.sqrt(information)
     matrices = np.moveaxis(information, (0, 1), (-2, -1))

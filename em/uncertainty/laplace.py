@@ -1,15 +1,15 @@
-"""Laplace's approximation of a posterior: a normal distribution about its mode, from the information there.
+"""Laplace's approximation of a posterior: a normal distribution about the mode, from the information there.
 
-The posterior is taken to be normal on the real line, where weights are log(π_j / π_last), probs logits, variances
-logarithms, and covariance matrices the entries of their Cholesky factors, with the logarithms of its diagonal
-(:mod:`models.supports`). There a draw is always a mixture. With φ the free parameters, y(φ) the real vector, I the
-observed information at MAP (:mod:`em.uncertainty.louis`) and A = ∂y/∂φ, the information about y is A⁻' I A⁻¹. MAP is
-the mode of the density of φ, and that of y has the factor |∂φ/∂y|. So one Newton step leads to its mode y*:
+The approximation is made on the real line (:mod:`models.supports`), where every draw is a mixture. Weights become
+log(π_j / π_last), probs logits, variances logarithms, and covariance matrices the entries of their Cholesky factors,
+with the logarithm of the diagonal. With φ the free parameters, y(φ) the real vector, I the observed information at MAP
+(:mod:`em.uncertainty.louis`) and A = ∂y/∂φ, the information about y is A⁻' I A⁻¹. MAP is the mode of the density of φ;
+the density of y has the additional factor |∂φ/∂y|. One Newton step gives its mode y*:
 
     S⁻¹ = A⁻' I A⁻¹ - ∂² log |∂φ/∂y|,        y* = y(MAP) + S ∇ log |∂φ/∂y|
 
-Means and standard deviations on the natural scale are those over the points y* and y* ± the columns of a root of S,
-right to the second order of the deviations.
+Means and standard deviations on the natural scale are computed from the points y* and y* ± the columns of a root of S.
+They are exact to the second order of the deviations.
 
 References
 ----------
@@ -31,30 +31,30 @@ from models.real_line import constrained, log_volume_slopes
 from models.tables import Tabular, rows_of, table_lines
 from models.validation import Array, count_at_least_one, random_source
 
-STEP = 1e-3  # of derivatives, in standard errors
-FIXED = ("", "frozen", "always 1")  # notes on entries that are free, or known
+STEP = 1e-3  # of numerical derivatives, in standard errors
+FIXED = ("", "frozen", "always 1")  # notes on entries that are free, or known exactly
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LaplacePosterior(Tabular):
-    """A normal posterior on the real line, and what it says on the natural scale; printing it shows the table.
+    """A normal posterior on the real line, with its moments on the natural scale; printing it shows the table.
 
     Attributes
     ----------
     parameters : Parameters
         MAP.
     names : tuple of str
-        Of the p parameters, such as ``means[0, 1]``; of a covariance matrix the upper triangle.
+        Names of the p parameters, such as ``means[0, 1]``; a covariance matrix has its upper triangle.
     mean, sd, low, high : ndarray, shape (p,)
-        Posterior mean, standard deviation, and interval of each parameter; known ones have the standard deviation 0.
+        Posterior mean, standard deviation and interval of each parameter. Frozen ones have standard deviation 0.
     level : float
         Posterior probability of the intervals.
     centre, root : ndarray, shapes (f,) and (f, f)
         y* and a root R of S = R R', on the real line.
     varying : tuple of str
-        Names of the arrays that are not known, one after the other in y.
+        Names of the estimated arrays, in the order in which they make up y.
     status : str
-        What else there is to know of MAP, in words.
+        Remarks on MAP, in words.
     """
 
     parameters: Parameters
@@ -81,7 +81,7 @@ class LaplacePosterior(Tabular):
         Parameters
         ----------
         n_draws : int
-            How many.
+            Number of draws.
         random_state : int, RandomState or None, default None
             Seed or source of randomness.
         """
@@ -89,7 +89,7 @@ class LaplacePosterior(Tabular):
         return mixtures_at(self.centre + z @ self.root.T, self.parameters, self.varying)
 
     def __repr__(self) -> str:
-        """The table as plain text."""
+        """Return the table as plain text."""
         heads = ["mean", "sd", "low", "high"]
         rows = [["parameter", *heads, ""]]
         rows += [[row["parameter"], *(f"{row[head]:.5g}" for head in heads), ""] for row in self.table]
@@ -103,7 +103,7 @@ def laplace_posterior(parameters: Parameters, information: Information, level: f
     Raises
     ------
     ValueError
-        If the posterior has no normal approximation there: MAP on the boundary, not identified, or no maximum.
+        If the posterior has no normal approximation: MAP is on the boundary, not identified, or no maximum.
     """
     entries, arrays = information.entries, parameters.arrays()
     if odd := [j for j, note in enumerate(information.notes) if note not in FIXED]:
@@ -143,7 +143,7 @@ def _moments(
 
 
 def mixtures_at(vectors: Array, parameters: Parameters, varying: tuple[str, ...]) -> dict[str, Array]:
-    """Return the parameters at vectors (S, f) on the real line, shapes (S, ...); those that are known are repeated."""
+    """Return the parameters at vectors (S, f) on the real line, shapes (S, ...); frozen ones are repeated."""
     arrays, at = dict[str, Array](), 0
     for quantity in parameters.quantities:
         array = parameters.arrays()[quantity.name]
@@ -157,6 +157,6 @@ def mixtures_at(vectors: Array, parameters: Parameters, varying: tuple[str, ...]
 
 
 def _on_the_line(entries: Entries, values: Array, parameters: Parameters, varying: tuple[Quantity, ...]) -> Array:
-    """Return the real vectors (S, f) of mixtures whose entries have these values (S, p)."""
+    """Return the real vectors (S, f) of the mixtures with these entries (S, p)."""
     many = entries.put(values, parameters)
     return np.hstack([np.empty((len(values), 0)), *(q.support.unconstrained(many[q.name]) for q in varying)])
