@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from comparisons.comparison.estimates import single
 from comparisons.output.figures import DATA_COLOUR, EM_COLOUR, POSTERIOR_COLOUR
 from em.plots.colours import component_colours
-from em.plots.profiles import blocks_of, name_places
+from em.plots.profiles import blocks_of, label_positions
 from models.labels import label
 from models.validation import Array
 
@@ -68,7 +68,7 @@ def draw_profile(ax: Axes, comparison: Any) -> None:
     ax.set(xlabel="feature", ylabel=family.quantity_label)
     if quantity.support.bounded:
         ax.set_ylim(-0.02, 1.02)
-    name_places(ax, list(map(str, family.labels(comparison.feature_names)[quantity.dims[-1]])), blocks)
+    label_positions(ax, list(map(str, family.labels(comparison.feature_names)[quantity.dims[-1]])), blocks)
     ax.plot([], [], "kx-", linewidth=0.8, label=comparison.reference_name)
     ax.errorbar([], [], [], fmt="k.", capsize=2, label="posterior median, 95 %")
 

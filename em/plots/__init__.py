@@ -4,10 +4,10 @@
 
     plot(fit, X)                    # any mixture, or clusters: points and ellipses, pairs, densities or profiles
     plot_anomaly_detection(fit, X)  # two features: density, boundaries, centres, anomalies
-    plot_silhouettes(fit, X)        # how well each sample lies in its cluster
-    animate(fit.path_, X, "em.html")  # EM step by step, of fit(X, keep_path=True)
+    plot_silhouettes(fit, X)        # how well each sample fits its cluster
+    animate(fit.path_, X, "em.html")  # EM step by step, after fit(X, keep_path=True)
 
-The parts of a picture draw on the given axes and return them, so they can be laid over the samples::
+Each of these functions draws on the given axes and returns them, so pictures can be combined::
 
     ax.scatter(*X.T)
     plot_density_contours(fit, X, ax)

@@ -1,4 +1,4 @@
-"""EM's path as a film: a page with play, step and a slider, or a GIF. Each frame is a picture as of `plot`."""
+"""EM's path as an animation: a page with play, step and a slider, or a GIF. Each frame is a picture of `plot`."""
 
 import io
 import os
@@ -20,12 +20,12 @@ from models.shown import shown
 from models.validation import count_at_least, number_above
 
 DPI = 100
-LAST = 2.0  # seconds that a GIF stays at its last frame
+LAST = 2.0  # additional seconds of a GIF's last frame
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture, and what it shows in words."""
+    """A picture with its caption."""
 
     image: bytes
     caption: str
@@ -40,23 +40,24 @@ def animate(
     seconds: float = 0.4,
     most_frames: int = 60,
 ) -> None:
-    """Write EM's path as a page (.html) with play, step and a slider, or as a picture that moves (.gif).
+    """Write EM's path as a page (.html) with play, step and a slider, or as an animated picture (.gif).
 
-    The page is one file without network: the frames are data inside it. Of a path longer than ``most_frames`` the first
-    iterations, in which most happens, are all shown, and ever fewer of the later ones.
+    The page is one file that needs no network: the frames are data inside it. If the path is longer than
+    ``most_frames``, all of the first iterations are shown, in which most happens, and fewer and fewer of the later
+    ones.
 
     Parameters
     ----------
     path : EMPath
-        What a fit with ``keep_path=True`` left as ``path_``.
+        The attribute ``path_`` of a fit with ``keep_path=True``.
     X : array_like, shape (n, D)
         The samples of the fit.
     file : str or path
-        Where to write; its name ends in .html or .gif.
+        The file to write; its name ends in .html or .gif.
     sample_weight : array_like, shape (n,), or None
         How often each sample counts.
     seconds : float, default 0.4
-        How long a frame is shown.
+        Time for which a frame is shown.
     most_frames : int, default 60
         Largest number of frames.
 
@@ -92,7 +93,7 @@ def animate(
 
 
 def _chosen(length: int, most: int) -> list[int]:
-    """Return the numbers of at most so many iterations: close at the start, ever wider, and the last."""
+    """Return the numbers of at most ``most`` iterations: dense at the start, sparse later, and the last."""
     if length <= most:
         return list(range(length))
     return (np.unique(np.geomspace(1, length, most).astype(int)) - 1).tolist()
@@ -120,7 +121,7 @@ def _page(frames: list[Frame], seconds: float) -> str:
 
 
 def _gif(frames: list[Frame], seconds: float) -> bytes:
-    """Return the frames as a GIF that stays at the last one."""
+    """Return the frames as a GIF, which shows the last one longer."""
     from PIL import Image
 
     first, *others = (Image.open(io.BytesIO(frame.image)).convert("RGB") for frame in frames)

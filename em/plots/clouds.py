@@ -1,4 +1,4 @@
-"""What is drawn of components that lie somewhere among the samples: centres, and the covariances about them."""
+"""Centres and covariances of components for pictures in the space of the samples."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,23 +10,23 @@ from em.plots.axes import share
 from models.parameters import Parameters
 from models.validation import Array
 
-HALF = 0.5  # samples that a component must expect under mean field to be drawn
+HALF = 0.5  # expected samples below which mean field's components are not drawn
 
 
 @dataclass(frozen=True)
 class Clouds:
-    """Components or clusters among the samples.
+    """Components of a Gaussian mixture, or clusters, in the space of the samples.
 
     Attributes
     ----------
     weights : ndarray, shape (K,)
-        Their shares.
+        Weights.
     means : ndarray, shape (K, D)
-        Their centres.
+        Centres.
     covariances : ndarray, shape (K, D, D), or None
-        Their spread; clusters have none.
+        Covariance matrices; None for clusters.
     parameters : Parameters or None
-        The mixture that they are of.
+        Parameters of the mixture; None for clusters.
     """
 
     weights: Array
@@ -35,13 +35,13 @@ class Clouds:
     parameters: Parameters | None = None
 
     def name_of(self, k: int) -> str:
-        """Return what the legend calls a component."""
+        """Return the name of a component in the legend."""
         if self.parameters is None:
             return f"cluster {k}"
         return f"component {k}: {share(self.weights[k])}"
 
     def densities(self, x: Array, d: int) -> Array | None:
-        """Return π_k p(x | z = k) of one feature at some values (m,), shape (m, K); None of clusters."""
+        """Return π_k p(x_d | z = k) at values of feature d (m,), shape (m, K); None for clusters."""
         if self.parameters is None:
             return None
         marginal: Any = self.parameters
@@ -50,10 +50,10 @@ class Clouds:
 
 
 def clouds_of(estimator: Any) -> Clouds | None:
-    """Return the clouds of a fitted estimator, or None where its components have no place among the samples.
+    """Return the clouds of a fitted estimator, or None if its components have no means in the space of the samples.
 
-    A mixture has clouds if its parameters have `means`, `covariance_matrices` and, of some features, a `marginal`.
-    Mean field gives no component a weight of 0; those that expect less than half a sample have 0 here.
+    A mixture has clouds if its parameters have `means`, `covariance_matrices` and `marginal`. Mean field never gives a
+    weight of 0: components with less than half an expected sample get 0 here.
     """
     if hasattr(estimator, "cluster_centers_"):
         return Clouds(np.full(estimator.n_clusters, 1 / estimator.n_clusters), estimator.cluster_centers_)

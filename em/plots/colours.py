@@ -1,7 +1,7 @@
-"""Colours of components that colour-blind people tell apart, in one place for all figures.
+"""Colours of components, which colour-blind people can distinguish, for all figures.
 
-Up to seven components have those of Okabe & Ito (2008), Color Universal Design, without black, which is the mixture's.
-More components are steps of viridis, whose lightness rises evenly.
+Up to seven components have the colours of Okabe & Ito (2008), Color Universal Design, without black, the colour of the
+mixture. More components are steps of viridis, whose lightness rises evenly.
 """
 
 import numpy as np
@@ -10,11 +10,11 @@ from models.validation import Array
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 DATA, MIXTURE, ANOMALY = "0.75", "black", "#c1272d"
-LIGHTEST = 0.95  # of viridis, whose end is too light on white
+LIGHTEST = 0.95  # position on viridis, whose end is too light on white
 
 
 def component_colours(n_components: int) -> Array:
-    """Return red, green and blue of each component, from 0 to 1, shape (K, 3).
+    """Return the red, green and blue of each component, from 0 to 1, shape (K, 3).
 
     Examples
     --------

@@ -33,9 +33,9 @@ def plot_decision_boundaries(estimator: Any, X: ArrayLike, ax: Any = None) -> An
     estimator : MixtureEM or KMeans
         Fitted to two continuous features; only its ``predict`` is used.
     X : array_like, shape (n, 2)
-        Samples that the picture has to cover.
+        Samples that the picture must cover.
     ax : matplotlib.axes.Axes or None, default None
-        Where to draw; None makes a figure.
+        Axes to draw on; None makes a figure.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def plot_decision_boundaries(estimator: Any, X: ArrayLike, ax: Any = None) -> An
     x, y, labels = on_grid(estimator.predict, X, _cells_of(estimator))
     ax = _named_axes(ax, estimator, X)
     for k in np.unique(labels)[1:]:
-        before = np.ma.masked_where(labels > k, labels == k)  # each line is drawn once: where k meets a lower label
+        before = np.ma.masked_where(labels > k, labels == k)  # each line is drawn once, between k and lower labels
         ax.contour(x, y, before, levels=[0.5], colors="black", linestyles="dashed", linewidths=1)
     return ax
 
@@ -64,17 +64,17 @@ def plot_decision_boundaries(estimator: Any, X: ArrayLike, ax: Any = None) -> An
 def plot_density_contours(estimator: Any, X: ArrayLike, ax: Any = None, n_levels: int = 10) -> Any:
     """Draw contours of the negative log density.
 
-    The levels are min(-log p) + s² / 2 with s in equal steps, up to the largest value in the picture: for a single
-    Gaussian the ellipses at s standard deviations.
+    The levels are min(-log p) + s² / 2 with s in equal steps, up to the largest value in the picture. For a single
+    Gaussian these are the ellipses at s standard deviations.
 
     Parameters
     ----------
     estimator : MixtureEM
         Fitted to two continuous features.
     X : array_like, shape (n, 2)
-        Samples that the picture has to cover.
+        Samples that the picture must cover.
     ax : matplotlib.axes.Axes or None, default None
-        Where to draw; None makes a figure.
+        Axes to draw on; None makes a figure.
     n_levels : int, default 10
         Number of contours.
 
@@ -106,7 +106,7 @@ def plot_density_contours(estimator: Any, X: ArrayLike, ax: Any = None, n_levels
 def plot_anomalies(
     estimator: Any, X: ArrayLike, ax: Any = None, threshold: float | None = None, quantile: float = 0.04
 ) -> Any:
-    """Mark the anomalies among the samples X with crosses, and draw the line that sets them apart.
+    """Mark the anomalies among the samples X with crosses, and draw the contour of the threshold density.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def plot_anomalies(
     X : array_like, shape (n, 2)
         Samples.
     ax : matplotlib.axes.Axes or None, default None
-        Where to draw; None makes a figure.
+        Axes to draw on; None makes a figure.
     threshold, quantile : float
         As in :func:`em.anomalies.is_anomaly`.
 
@@ -139,16 +139,16 @@ def plot_anomalies(
     x, y, log_density = on_grid(estimator.score_samples, X, _cells_of(estimator))
     if threshold is None:
         threshold = density_threshold(estimator, X, quantile)
-    found = data_matrix(X)[is_anomaly(estimator, X, threshold)]
+    anomalies = data_matrix(X)[is_anomaly(estimator, X, threshold)]
     ax = _named_axes(ax, estimator, X)
-    ax.plot(*found.T, "x", color=ANOMALY, label="anomalies")
+    ax.plot(*anomalies.T, "x", color=ANOMALY, label="anomalies")
     if log_density.min() < threshold < log_density.max():
         ax.contour(x, y, log_density, levels=[threshold], colors=ANOMALY, linestyles="solid", linewidths=1)
     return ax
 
 
 def _named_axes(ax: Any, estimator: Any, X: Any) -> Any:
-    """Return the axes, named after the two features where these have names and the axes have none yet."""
+    """Return the axes, with the names of the two features as labels unless the axes have labels."""
     ax = axes_or_new(ax)
     names = column_names(X) if (seen := getattr(estimator, "feature_names_in_", None)) is None else tuple(seen)
     if names is not None and not (ax.get_xlabel() and ax.get_ylabel()):
@@ -162,7 +162,7 @@ def plot_anomaly_detection(
 ) -> Any:
     """Draw samples, density contours, decision boundaries, centres and anomalies in one picture.
 
-    It is figure 9-17 of Géron (2019), Hands-On Machine Learning, 2nd edition: anomaly detection with a mixture.
+    This is figure 9-17 of Géron (2019), Hands-On Machine Learning, 2nd edition: anomaly detection with a mixture.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def plot_anomaly_detection(
     X : array_like, shape (n, 2)
         Samples.
     ax : matplotlib.axes.Axes or None, default None
-        Where to draw; None makes a figure.
+        Axes to draw on; None makes a figure.
     threshold, quantile : float
         As in :func:`em.anomalies.is_anomaly`.
 
@@ -208,10 +208,10 @@ def plot_anomaly_detection(
 
 
 def on_grid(function: Callable[[Array], Array], X: ArrayLike, cells: Cells = ANY) -> tuple[Array, Array, Array]:
-    """Return x and y, each (200,), that cover the samples with a margin, and the function's values (200, 200), y first.
+    """Return a function's values on a grid: x and y, each (200,), and the values (200, 200), y first.
 
-    The function is given all pairs of x and y, (40000, 2), without the column names that X may have. Where ``cells``
-    must be positive, there is no margin below.
+    The grid covers the samples with a margin, except below if ``cells`` must be positive. The function takes all pairs
+    of x and y as an array (40000, 2).
     """
     X = data_matrix(X)
     if X.shape[1] != 2:
@@ -225,7 +225,7 @@ def on_grid(function: Callable[[Array], Array], X: ArrayLike, cells: Cells = ANY
 
 
 def _cells_of(estimator: Any) -> Cells:
-    """Return which values samples may have, or refuse counts, which have no density in between."""
+    """Return which values samples may have; raise a ValueError for counts, which have no density in between."""
     cells: Cells = getattr(getattr(estimator, "parameters_", None), "cells", ANY)
     if cells.whole:
         raise ValueError(

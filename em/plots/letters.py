@@ -1,4 +1,4 @@
-"""Chinese, Japanese and Korean letters in figures: drawn by a font of the system that has them, where there is one."""
+"""Chinese, Japanese and Korean letters in figures, drawn with a font of the system if it has one."""
 
 import re
 from typing import Any
@@ -14,12 +14,12 @@ FAMILIES = (
 
 
 def lend_letters(figure: Any) -> None:
-    """Let texts fall back to a font that has these letters; give a FigureWarning if the system has none.
+    """Let texts fall back to a font with these letters; give a FigureWarning if the system has none.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
-        All drawn; labels of ticks are looked at as well.
+        The finished figure; labels of ticks are texts too.
     """
     from matplotlib.text import Text
 
@@ -43,7 +43,7 @@ def _is_eastern(*texts: str) -> bool:
 
 
 def _installed() -> list[str]:
-    """Return the names of the families that the system has."""
+    """Return the names of the installed font families with these letters."""
     from matplotlib.font_manager import fontManager
 
     return sorted({font.name for font in fontManager.ttflist if font.name.startswith(FAMILIES)})

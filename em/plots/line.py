@@ -14,7 +14,7 @@ FEWEST_BINS, MOST_BINS = 20, 80
 SAMPLES_PER_BIN = 6
 MOST_BARS = 60
 GRID = 600
-FINE = 2000  # values of samples that densities are drawn at too, so that no narrow component is missed
+FINE = 2000  # most values of samples that are added to the grid, so that no narrow component is missed
 
 Densities = Callable[[Array], Array | None]
 Ends = tuple[float, float]
@@ -23,37 +23,37 @@ Ends = tuple[float, float]
 def draw_line(
     ax: Any, x: Array, weights: Array, densities: Densities, *, counts: bool = False, ends: Ends | None = None
 ) -> None:
-    """Draw the observed values of one feature, and what the components say about them.
+    """Draw a histogram of one feature, with the densities of the components.
 
     Parameters
     ----------
     ax : Axes
-        Where to draw.
+        Axes to draw on.
     x, weights : ndarray, shape (n,)
-        Values, NaN where missing, and how often each counts; those of weight 0 are not drawn.
+        Values, NaN if missing, and how often each counts; values of weight 0 are not drawn.
     densities : callable
-        Gives π_k p(x | z = k) at values (m,), shape (m, K), or None where there is no density.
+        Function of values (m,) that returns π_k p(x | z = k), shape (m, K), or None if there is no density.
     counts : bool
-        Whether values are whole numbers, which have shares and no densities.
+        Whether the values are counts, which have probabilities and not densities.
     ends : tuple of float, or None
-        Ends of the axis; None shows all values.
+        Limits of the axis; None shows all values.
     """
     seen = ~np.isnan(x) & (weights > 0)
     x, weights = x[seen], weights[seen]
     edges = _edges_of_counts(x) if counts else _edges(x)
     ax.hist(x, bins=edges, weights=weights, density=True, color=DATA, edgecolor="white", linewidth=0.4, label="samples")
-    few = counts and edges[1] - edges[0] == 1
+    each_count = counts and edges[1] - edges[0] == 1  # has a bar of its own
     ends = ends or ((edges[0], edges[-1]) if counts else limits(x))
     at = np.arange(np.ceil(edges[0]), edges[-1]) if counts else _grid(x, ends)
     with without_expected_warnings:
         parts = densities(at)
     if parts is not None:
-        _draw_parts(ax, at, parts, ".-" if few else "-")
+        _draw_parts(ax, at, parts, ".-" if each_count else "-")
     ax.set_xlim(ends)
 
 
 def _draw_parts(ax: Any, at: Array, parts: Array, form: str) -> None:
-    """Draw each component's part and their sum."""
+    """Draw each component's part of the density and their sum."""
     K = parts.shape[1]
     colours, named = component_colours(K), K <= MOST_IN_LEGEND
     if K > 1:
@@ -65,14 +65,14 @@ def _draw_parts(ax: Any, at: Array, parts: Array, form: str) -> None:
 
 
 def _edges(x: Array) -> Array:
-    """Return edges of bins: NumPy's choice, where it is neither too coarse for two components nor too fine to see."""
+    """Return the edges of the bins: NumPy's choice, kept between too coarse for two components and too fine to see."""
     least = min(FEWEST_BINS, max(1, len(x) // SAMPLES_PER_BIN))
     n_bins = int(np.clip(len(np.histogram_bin_edges(x, "auto")) - 1, least, MOST_BINS))
     return np.histogram_bin_edges(x, n_bins)
 
 
 def _edges_of_counts(x: Array) -> Array:
-    """Return edges between whole numbers, so that each bar has as many of them."""
+    """Return edges between whole numbers, so that all bars hold equally many of them."""
     low, high = x.min(), x.max()
     width = np.ceil((high - low + 1) / MOST_BARS)
     return np.arange(low, high + width + 0.5, width) - 0.5
@@ -84,7 +84,7 @@ def _grid(x: Array, ends: Ends) -> Array:
 
 
 def line_picture(estimator: Any, ax: Any, x: Array, weights: Array, name: str, part: str, *, counts: bool) -> None:
-    """Draw one feature with names, legend and notes, of which ``part`` is one."""
+    """Draw one feature of a mixture, with names, legend and notes, of which ``part`` is one."""
     K, cells = estimator.n_components, getattr(estimator.parameters_, "cells", None)
 
     def densities(values: Array) -> Array:
@@ -101,7 +101,7 @@ def line_picture(estimator: Any, ax: Any, x: Array, weights: Array, name: str, p
 
 
 def marks_picture(ax: Any, x: Array, weights: Array, places: Array, names: Sequence[str], name: str, part: str) -> None:
-    """Draw a histogram of one feature, with a line through it at the place of each component, and a note."""
+    """Draw a histogram of one feature, with a vertical line at the position of each component."""
     draw_line(ax, x, weights, lambda values: None)
     for place, colour, of_one in zip(places.tolist(), component_colours(len(places)), names, strict=True):
         ax.axvline(place, color=colour, linewidth=2.2, label=of_one)

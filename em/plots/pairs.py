@@ -1,4 +1,4 @@
-"""More than two features: each pair in a plane of its own, each feature along the diagonal."""
+"""Pairs plot of more than two features: each pair in a panel of its own, each feature along the diagonal."""
 
 from functools import partial
 from itertools import permutations
@@ -15,12 +15,12 @@ from models.labels import label
 
 MOST_FEATURES = 6
 INCHES = 1.9  # of each panel
-MOST_TICKS = 5  # a number that followed the size of the panels would change while the layout is sought
+MOST_TICKS = 5  # fixed: a number that depends on the size of the panels would change while Matplotlib fits the layout
 LONGEST, LONGEST_INSIDE = 25, 18  # characters of a name
 
 
 def pairs_picture(ax: Any, points: Points, clouds: Clouds) -> Any:
-    """Draw pairs of the first features, in a figure of their own or inside axes, and return all axes, shape (D, D)."""
+    """Draw pairs of the first features, in a new figure or inside the given axes, and return all axes, shape (D, D)."""
     D = min(points.X.shape[1], MOST_FEATURES)
     axes = _new_panels(D) if ax is None else _panels_inside(ax, D)
     missing = ""
@@ -29,7 +29,7 @@ def pairs_picture(ax: Any, points: Points, clouds: Clouds) -> Any:
     for i in range(D):
         low, high = axes[i - 1, i].get_xlim()
         reach = REACH * (high - low)
-        ends = low - reach, high + reach  # whole ellipses reach no farther
+        ends = low - reach, high + reach  # `show_ellipses` widens the panels no farther
         draw_line(axes[i, i], points.X[:, i], points.weights, partial(clouds.densities, d=i), ends=ends)
         axes[i, i].set_yticks([])
     names = [label(name, LONGEST if ax is None else LONGEST_INSIDE) for name in points.names]
@@ -44,7 +44,7 @@ def pairs_picture(ax: Any, points: Points, clouds: Clouds) -> Any:
 
 
 def align_diagonal(axes: Any) -> None:
-    """Give each panel on the diagonal the ends of its column, whose names and numbers stand below."""
+    """Give each panel on the diagonal the limits of its column, whose names and ticks are shown at the bottom."""
     for i in range(len(axes)):
         axes[i, i].set_xlim(axes[i - 1, i].get_xlim())
 
@@ -57,7 +57,7 @@ def _new_panels(D: int) -> Any:
 
 
 def _panels_inside(ax: Any, D: int) -> Any:
-    """Return axes in rows and columns inside others, which then show nothing themselves."""
+    """Return axes in rows and columns inside the given axes, which show nothing else."""
     ax.set_axis_off()
     side, axes = 1 / D, np.empty((D, D), dtype=object)
     for i, j in np.ndindex(D, D):
@@ -74,7 +74,7 @@ def _label(panel: Any, i: int, j: int, D: int, names: list[str]) -> None:
 
 
 def _finish(axes: Any, ax: Any, notes: str, clouds: Clouds) -> None:
-    """Write the notes, and the legend where components are few."""
+    """Write the notes, and the legend unless there are too many components."""
     figure = axes[0, 0].figure
     if ax is not None:
         ax.set_title(notes, fontsize=8, color="0.35")

@@ -1,9 +1,8 @@
-"""Any fitted mixture, or clusters, with the data: which of the pictures it is follows from what the parameters are.
+"""A picture of any fitted mixture, or of clusters, with the data. Its kind depends on the parameters.
 
-- Components with a place among the samples (:mod:`em.plots.clouds`): two features as points with ellipses, more as
-  pairs.
+- Components with means among the samples (:mod:`em.plots.clouds`): two features as points with ellipses, more as pairs.
 - One feature: a histogram with densities, or shares of counts with probabilities.
-- Other features: the components' own quantity by feature.
+- Other features: profiles of the components' parameters by feature.
 """
 
 from typing import Any
@@ -26,7 +25,7 @@ from em.plots.profiles import profile_picture
 from em.process.process_wide import without_expected_warnings
 from models.validation import Array
 
-INCHES_OF_PLACE, WIDEST = 0.35, 14.0
+INCHES_OF_POSITION, WIDEST = 0.35, 14.0
 MOST_ON_A_LINE = 50_000  # samples of chunks
 
 
@@ -40,27 +39,28 @@ def plot(estimator: Any, X: ArrayLike, ax: Any = None, *, sample_weight: ArrayLi
     X : array_like, or a Dask array or DataFrame, shape (n, D)
         Samples, such as those of the fit. Chunks are read twice, once for profiles.
     ax : matplotlib.axes.Axes or None, default None
-        Where to draw; None makes a figure.
+        Axes to draw on; None makes a figure.
     sample_weight : array_like, shape (n,), or None
         How often each sample counts.
     **size
-        Sizes of the cells of other rows than those of the fit, such as ``n_trials``, as the mixture's methods take
-        them.
+        Sizes of the cells, such as ``n_trials``, if the rows are not those of the fit.
 
     Returns
     -------
     ax : matplotlib.axes.Axes, or ndarray of these, shape (D, D)
-        Several of a pairs plot.
+        A pairs plot has an array of axes.
 
     Notes
     -----
-    Of Gaussian mixtures the samples are points, coloured by responsibility; ellipses lie 1, 2 and 3 standard deviations
-    about numbered centres. A sample without one of the two features is a tick at the edge, at its place along the
-    other. Of more than 3,000 samples so many are drawn, at random with a fixed seed; of more than six features the
-    first six, in pairs. Counts, successes and categories have profiles: rates or probabilities of each component by
-    feature, beside those of all samples. One feature has a histogram, with the components' densities or probabilities.
-    Of more than 65,535 distinct rows in chunks a random part is drawn, and the picture says of how many; profiles are
-    of all rows.
+    Gaussian mixtures: the samples are points, coloured by responsibility, with ellipses at 1, 2 and 3 standard
+    deviations about numbered centres. A sample that lacks one of the two features is a tick at the edge, at the value
+    of the other. Of more than six features, the first six are drawn in pairs.
+
+    Counts, successes and categories: profiles show the rates or probabilities of each component by feature, beside
+    those of all samples. A single feature has a histogram, with the components' densities or probabilities.
+
+    Of more than 3,000 samples, a random part of 3,000 is drawn, with a fixed seed. If chunks have more than 65,535
+    distinct rows, a random part is drawn and the picture says how large it is; profiles use all rows.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def plot(estimator: Any, X: ArrayLike, ax: Any = None, *, sample_weight: ArrayLi
 
 
 def draw(estimator: Any, X: ArrayLike, ax: Any = None, sample_weight: ArrayLike | None = None) -> Any:
-    """Draw what :func:`plot` does, on axes that reach to samples and centres; a film keeps to these."""
+    """Draw as :func:`plot` does, on axes that reach to samples and centres only, which an animation needs."""
     drawn = _drawn(estimator, X, ax, sample_weight)
     lend_letters(np.ravel(drawn)[0].figure)
     return drawn
@@ -125,7 +125,7 @@ def _of_one_feature(estimator: Any, matrix: Any, weights: Array, n_samples: int,
             ax.axvline(middle, color="black", linestyle="dashed", linewidth=1)
         return ax
     theta, size = estimator.parameters_, estimator._size_for(matrix.shape)
-    if np.ndim(size) == 2:  # each row has a distribution of its own
+    if np.ndim(size) == 2:  # rows of different sizes have different distributions
         rates = steps_of(family_module(theta)).expected(theta.arrays(), np.ones(1))[0][:, 0]
         names = [f"component {k}: {share(weight)}" for k, weight in enumerate(theta.weights.tolist())]
         marks_picture(
@@ -144,6 +144,6 @@ def _lies_on_a_line(estimator: Any, clouds: Clouds | None) -> bool:
 def _of_profiles(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, ax: Any) -> Any:
     dim = estimator.parameters_.quantities[1].dims[-1]
     names = list(map(str, estimator._labels_for(feature_names(estimator))[dim]))
-    ax = axes_or_new(ax, (float(np.clip(INCHES_OF_PLACE * len(names), 6.4, WIDEST)), 4.8))
+    ax = axes_or_new(ax, (float(np.clip(INCHES_OF_POSITION * len(names), 6.4, WIDEST)), 4.8))
     profile_picture(estimator, ax, names, estimator._pooled(X, sample_weight))
     return ax

@@ -1,4 +1,4 @@
-"""Samples and components in the plane of two features: points, ellipses, centres, and ticks for missing cells."""
+"""Samples and components of two features: points, ellipses, centres, and ticks for missing cells."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from em.plots.points import Points
 SIGMAS = 1.0, 2.0, 3.0
 EMPTY = 1e-8  # a weight below which a component is not drawn
 MARGIN = 0.1  # of the samples' range, for the ellipses
-MOST_VECTORS = 500  # points that an SVG draws one by one; browsers draw many of them slowly
-REACH = 0.5  # of what the axes show, the most by which ellipses widen them at each end
-CENTER = 11.0  # points across the mark of a centre
+MOST_VECTORS = 500  # points in an SVG; more are drawn as an image, since browsers are slow
+REACH = 0.5  # share of an axis by which ellipses widen it at most, at each end
+CENTER = 11.0  # size of the marker of a centre, in points
 
 
 def draw_ellipses(ax: Any, mean: Any, covariance: Any, sigmas: tuple[float, ...] = SIGMAS, **kwargs: Any) -> list[Any]:
@@ -22,7 +22,7 @@ def draw_ellipses(ax: Any, mean: Any, covariance: Any, sigmas: tuple[float, ...]
     Parameters
     ----------
     ax : Axes
-        Where to draw.
+        Axes to draw on.
     mean : array_like, shape (2,)
         Centre μ.
     covariance : array_like, shape (2, 2)
@@ -45,9 +45,9 @@ def draw_ellipses(ax: Any, mean: Any, covariance: Any, sigmas: tuple[float, ...]
 
 
 def draw_plane(ax: Any, points: Points, clouds: Any, pair: tuple[int, int] = (0, 1), size: float = CENTER) -> str:
-    """Draw two of the features, with centres of some size, and return what the reader has to know of missing cells.
+    """Draw a pair of features, with centres of this size, and return a note about missing cells, or "".
 
-    A sample that lacks one of the two features is a tick at the edge, at its place along the other.
+    A sample that lacks one of the two features is a tick at the edge, at the value of the other.
     """
     x, y = points.X[:, pair].T
     both, only = ~np.isnan(x) & ~np.isnan(y), {"x": np.isnan(y) & ~np.isnan(x), "y": np.isnan(x) & ~np.isnan(y)}
@@ -56,7 +56,7 @@ def draw_plane(ax: Any, points: Points, clouds: Any, pair: tuple[int, int] = (0,
     ax.scatter(x[both], y[both], rasterized=len(areas) > MOST_VECTORS, **style)
     style = {"s": 60, "alpha": 0.8, "linewidths": 1.2, "clip_on": False, "zorder": 4}
     for some, marker, at in ((only["x"], "|", ax.get_xaxis_transform()), (only["y"], "_", ax.get_yaxis_transform())):
-        if some.any():  # the coordinate that is missing is 0, the edge
+        if some.any():  # the missing coordinate is 0, the edge of the axes
             ticks = (np.where(np.isnan(z[some]), 0.0, z[some]) for z in (x, y))
             ax.scatter(*ticks, c=points.colours[some], marker=marker, transform=at, **style)
     draw_clouds(ax, clouds, pair, size)
@@ -80,7 +80,7 @@ def draw_clouds(ax: Any, clouds: Any, pair: tuple[int, int], size: float = CENTE
 
 
 def show_ellipses(ax: Any) -> None:
-    """Widen axes so that ellipses are whole; of one far larger than the samples a part is shown."""
+    """Widen axes to show whole ellipses, but only a part of ellipses that are much larger than the samples."""
     from matplotlib.patches import Ellipse
 
     boxes = [one.get_path().get_extents(one.get_patch_transform()) for one in ax.patches if isinstance(one, Ellipse)]

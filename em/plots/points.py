@@ -1,4 +1,4 @@
-"""The samples that a picture shows: a few thousand of many, coloured by the components that they belong to."""
+"""The samples that a picture shows: a few thousand at most, coloured by responsibility."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from em.uncertainty.louis import frequencies
 from models.validation import Array
 
 MOST_POINTS = 3000
-SEED = 0  # of the samples that are drawn
+SEED = 0  # of the random part that is drawn
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class Points:
     Attributes
     ----------
     X : ndarray, shape (m, D)
-        Those drawn; NaN is a missing cell.
+        The samples that are drawn; NaN is a missing cell.
     colours : ndarray, shape (m, 3)
         Blends of the components' colours by responsibility.
     weights : ndarray, shape (m,)
         How often each counts.
     names : list of str
-        The features.
+        Names of the features.
     n_samples : int
-        How many samples there were.
+        Number of all samples.
     """
 
     X: Array
@@ -48,18 +48,18 @@ class Points:
 
     @property
     def note(self) -> str:
-        """How many are drawn, where not all are."""
+        """How many samples are drawn, if not all are."""
         return note_of_part(len(self.X), self.n_samples)
 
     @property
     def areas(self) -> Array:
-        """Size of each marker: smaller of many, larger of what counts often."""
+        """Size of each marker: smaller if there are many, larger if the sample counts often."""
         size = 24.0 if len(self.X) <= 300 else 12.0 if len(self.X) <= 1500 else 6.0
         return size * np.clip(self.weights / np.median(self.weights), 0.2, 12.0)
 
 
 def points_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Points:
-    """Return the samples that a picture of a fitted mixture or clusters shows, with at least one observed cell.
+    """Return the samples that a picture shows; they have an observed cell and a positive weight.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def points_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None = No
     X : array_like, or a Dask array or DataFrame, shape (n, D)
         Samples.
     sample_weight : array_like, shape (n,), or None
-        How often each counts; rows of weight 0 are not drawn.
+        How often each row counts.
     """
     matrix, weights, n_samples = rows_to_draw(estimator, X, sample_weight, MOST_POINTS)
     rows = np.flatnonzero((weights > 0) & has_observed(matrix))
@@ -83,9 +83,10 @@ def points_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None = No
 
 
 def rows_to_draw(estimator: Any, X: Any, sample_weight: Any, most: int) -> tuple[Any, Array, int]:
-    """Return rows as numbers, how often each counts, and how many samples they are a part of, 0 where they are all.
+    """Return rows as numbers, their frequencies, and the number of samples if the rows are a random part, else 0.
 
-    In memory they are all rows; of chunks the distinct rows where they are few, else about so many samples at random.
+    An X in memory gives all rows. Chunks give their distinct rows if these are few, else a random part of about
+    ``most`` samples.
     """
     if is_chunked(X):
         samples = chunked_samples(estimator._for_chunks(X), X, sample_weight)
@@ -97,12 +98,12 @@ def rows_to_draw(estimator: Any, X: Any, sample_weight: Any, most: int) -> tuple
 
 
 def note_of_part(n_drawn: float, n_samples: float) -> str:
-    """Return how many samples are drawn, where not all are."""
+    """Return how many samples are drawn, if not all are."""
     return f"{n_drawn:,.0f} of {n_samples:,.0f} samples drawn, at random" if n_drawn < n_samples else ""
 
 
 def responsibilities_of(estimator: Any, X: Any) -> Array:
-    """Return p(z_i = k | x_i), shape (n, K); of clusters 1 for the nearest centre."""
+    """Return p(z_i = k | x_i), shape (n, K); for clusters it is 1 for the nearest centre, else 0."""
     if hasattr(estimator, "predict_proba"):
         return np.asarray(estimator.predict_proba(X))
     return np.eye(estimator.n_clusters)[estimator.predict(X)]

@@ -1,4 +1,4 @@
-"""Components of independent features: the parameter of each component by feature, beside that of all samples."""
+"""Profiles of components with independent features: their parameters by feature, beside those of all samples."""
 
 from typing import Any
 
@@ -10,27 +10,27 @@ from models.labels import label, plain
 from models.parameters import Quantity
 from models.validation import Array
 
-MOST_PLACES = 40  # along the axis, beyond which a map is read better than lines
+MOST_POSITIONS = 40  # along the axis; with more, a map is easier to read than lines
 MOST_LINES = 8
 MOST_NAMES = 40
 SHORT = 24  # characters of a name
 INCHES_OF_LETTER = 0.085
-WIDE_RANGE = 50.0  # ratio of the largest to the smallest value from which on a scale is logarithmic
-LEAST_SHOWN = 100.0  # times smaller than the smallest of all samples: less is drawn there on a logarithmic scale
+WIDE_RANGE = 50.0  # ratio of the largest to the smallest value above which the scale is logarithmic
+LEAST_SHOWN = 100.0  # a logarithmic scale ends so many times below the smallest value of all samples
 EMPTY = 1e-8
 
 
 def profile_picture(estimator: Any, ax: Any, names: list[str], pooled: Any) -> None:
-    """Draw the components' own quantity: lines over features, or a map where there are many.
+    """Draw the components' quantity, such as rates: lines over the features, or a map if there are many.
 
     Parameters
     ----------
     estimator : MixtureEM or VariationalMixture
         Fitted.
     ax : Axes
-        Where to draw.
+        Axes to draw on.
     names : list of str
-        What the places along the axis are called: features, or levels of items.
+        Names along the axis: features, or levels of items.
     pooled : Parameters or None
         The parameters of a single component fitted to all samples.
     """
@@ -41,7 +41,7 @@ def profile_picture(estimator: Any, ax: Any, names: list[str], pooled: Any) -> N
     logarithmic = of_all is not None and _is_wide(of_all, quantity)
     if logarithmic:
         values = np.maximum(values, of_all.min() / LEAST_SHOWN)
-    if len(names) > MOST_PLACES or len(values) > MOST_LINES:
+    if len(names) > MOST_POSITIONS or len(values) > MOST_LINES:
         _draw_map(ax, values, of_all, quantity, theta.weights, "log" if logarithmic else "linear")
     else:
         _draw_lines(ax, values, of_all, blocks, theta.weights)
@@ -51,7 +51,7 @@ def profile_picture(estimator: Any, ax: Any, names: list[str], pooled: Any) -> N
         elif logarithmic:
             ax.set_yscale("log")
         legend(ax, **{} if len(names) <= 3 else {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)})
-    name_places(ax, names, blocks)
+    label_positions(ax, names, blocks)
 
 
 def _title(theta: Any, quantity: Quantity) -> str:
@@ -59,10 +59,10 @@ def _title(theta: Any, quantity: Quantity) -> str:
     return quantity.name if quantity.support.bounded or not size else f"{quantity.name} per unit of {size}"
 
 
-def blocks_of(quantity: Quantity, n_places: int) -> list[np.ndarray]:
-    """Return the places that belong together: the levels of an item, or all features."""
-    sizes = getattr(quantity.support, "sizes", None) or (n_places,)
-    return np.split(np.arange(n_places), np.cumsum(sizes)[:-1])
+def blocks_of(quantity: Quantity, n_positions: int) -> list[np.ndarray]:
+    """Return the positions on the axis in blocks: the levels of each item, or one block of all features."""
+    sizes = getattr(quantity.support, "sizes", None) or (n_positions,)
+    return np.split(np.arange(n_positions), np.cumsum(sizes)[:-1])
 
 
 def _draw_lines(ax: Any, values: Array, of_all: Array | None, blocks: list[np.ndarray], weights: Array) -> None:
@@ -78,14 +78,14 @@ def _draw_lines(ax: Any, values: Array, of_all: Array | None, blocks: list[np.nd
 
 
 def _is_wide(of_all: Array, quantity: Quantity) -> bool:
-    """Whether positive numbers are so different that only their logarithms are seen beside each other."""
+    """Whether values are positive and so different that a linear scale would hide the small ones."""
     if quantity.support.least < 0 or quantity.support.bounded or not of_all.min() > 0:
         return False
     return bool(of_all.max() > WIDE_RANGE * of_all.min())
 
 
 def _draw_map(ax: Any, values: Array, of_all: Array | None, quantity: Quantity, weights: Array, scale: str) -> None:
-    """Draw the values as colours, a row for each component, and one for all samples."""
+    """Draw the values as colours, with a row for each component and one for all samples."""
     rows = values if of_all is None else np.vstack([values, of_all])
     bounds: dict[str, Any] = {"vmin": 0.0, "vmax": 1.0} if quantity.support.bounded else {}
     image = ax.imshow(rows, norm=scale, aspect="auto", cmap="viridis", interpolation="nearest", **bounds)
@@ -95,12 +95,12 @@ def _draw_map(ax: Any, values: Array, of_all: Array | None, quantity: Quantity, 
 
 
 def _shortened(name: str) -> str:
-    """Return a name without its middle where it is long: its end may be the level of an item."""
+    """Shorten a long name in the middle, because its end may be the level of an item."""
     return name if len(name) <= SHORT else f"{name[: SHORT // 2]}...{name[3 - SHORT // 2 :]}"
 
 
-def name_places(ax: Any, names: list[str], blocks: list[np.ndarray]) -> None:
-    """Write names below the axis, of many every second or third, with a line between blocks."""
+def label_positions(ax: Any, names: list[str], blocks: list[np.ndarray]) -> None:
+    """Write names below the axis, only some if they are many, and draw a line between blocks."""
     every = max(1, -(-len(names) // MOST_NAMES))
     shown = [label(_shortened(plain(name))) for name in names[::every]]
     crowded = max(map(len, shown)) * len(shown) * INCHES_OF_LETTER > 0.8 * ax.figure.get_figwidth()

@@ -1,4 +1,4 @@
-"""Silhouettes: how much nearer a sample is to its own cluster than to the next one, as a diagram of knives."""
+"""Silhouettes: how much nearer each sample is to its own cluster than to the next one."""
 
 from typing import Any
 
@@ -14,15 +14,16 @@ from em.samples.reading import samples_to_use
 from models.shown import shown
 from models.validation import Array, data_matrix
 
-GAP = 0.02  # of the samples, between clusters
+GAP = 0.02  # between clusters, as a share of the samples
 
 
 def plot_silhouettes(labels: Any, X: ArrayLike, ax: Any = None) -> Any:
     """Draw the silhouette of each sample, sorted within its cluster, and a line at their mean.
 
-    With a the mean distance to the other samples of the own cluster, and b the smallest mean distance to those of
-    another, the silhouette is (b - a) / max(a, b), from -1 to 1 (Rousseeuw 1987). A good clustering has knives of even
-    thickness whose tips pass the mean; samples below 0 lie nearer to another cluster.
+    With a the mean distance to the other samples of the own cluster, and b the smallest mean distance to the samples of
+    another cluster, the silhouette is (b - a) / max(a, b), from -1 to 1 (Rousseeuw 1987). In a good clustering the
+    shapes of all clusters are of similar thickness and reach beyond the mean. Samples below 0 lie nearer to another
+    cluster.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ def plot_silhouettes(labels: Any, X: ArrayLike, ax: Any = None) -> Any:
     X : array_like, shape (n, D)
         Samples; distances are Euclidean, in the units of X.
     ax : matplotlib.axes.Axes or None, default None
-        Where to draw; None makes a figure.
+        Axes to draw on; None makes a figure.
 
     Returns
     -------
@@ -40,12 +41,12 @@ def plot_silhouettes(labels: Any, X: ArrayLike, ax: Any = None) -> Any:
     Raises
     ------
     ValueError
-        If there is one label only, or as many as samples.
+        If there is only one label, or one for each sample.
 
     Notes
     -----
-    Rows with a missing cell have no distance and are left out. Of more than 3,000 samples so many are taken, at random
-    with a fixed seed: the work grows with the square of their number.
+    Rows with a missing cell have no distance and are left out. Of more than 3,000 samples, a random part of 3,000 is
+    drawn, with a fixed seed, because the work grows with the square of their number.
 
     References
     ----------
@@ -64,23 +65,23 @@ def plot_silhouettes(labels: Any, X: ArrayLike, ax: Any = None) -> Any:
     from sklearn.metrics import silhouette_samples
 
     z, matrix = _labelled(labels, X)
-    whole = np.arange(len(z)) if issparse(matrix) else np.flatnonzero(~np.isnan(matrix).any(axis=1))
-    n, n_missing = len(whole), len(z) - len(whole)
+    complete = np.arange(len(z)) if issparse(matrix) else np.flatnonzero(~np.isnan(matrix).any(axis=1))
+    n, n_missing = len(complete), len(z) - len(complete)
     if n > MOST_POINTS:
-        whole = np.random.RandomState(SEED).choice(whole, MOST_POINTS, replace=False)
-    z, matrix = z[whole], matrix[whole]
+        complete = np.random.RandomState(SEED).choice(complete, MOST_POINTS, replace=False)
+    z, matrix = z[complete], matrix[complete]
     if not 2 <= (n_labels := len(np.unique(z))) < len(z):
         raise ValueError(f"labels must be at least 2, and fewer than the {len(z)} samples, got {n_labels}")
     values = np.asarray(silhouette_samples(matrix, z))
     ax = axes_or_new(ax)
-    _draw_knives(ax, values, z)
+    _draw_clusters(ax, values, z)
     drawn = f"{len(z):,} of {n:,} samples drawn, at random" if len(z) < n else ""
     note(ax, [drawn, f"{n_missing:,} samples with missing cells are left out" if n_missing else ""])
     return ax
 
 
 def _labelled(labels: Any, X: ArrayLike) -> tuple[np.ndarray, Any]:
-    """Return labels (n,) and the samples as numbers (n, D), which of an estimator may be sparse."""
+    """Return labels (n,) and the samples as numbers (n, D), sparse if an estimator takes sparse X."""
     if hasattr(labels, "predict"):
         with without_expected_warnings:
             return labels.predict(X), samples_to_use(labels, X, missing=True)
@@ -93,13 +94,13 @@ def _labelled(labels: Any, X: ArrayLike) -> tuple[np.ndarray, Any]:
     return z, matrix
 
 
-def _draw_knives(ax: Any, values: Array, z: np.ndarray) -> None:
+def _draw_clusters(ax: Any, values: Array, z: np.ndarray) -> None:
     colours, start, gap = component_colours(int(z.max()) + 1), 0.0, GAP * len(z)
     for k in np.unique(z).tolist():
-        knife = np.sort(values[z == k])
-        at = start + np.arange(len(knife) + 1.0)
-        ax.stairs(knife, at, orientation="horizontal", fill=True, color=colours[k], label=f"cluster {k}")
-        ax.text(-0.01, start + len(knife) / 2, str(k), ha="right", va="center", transform=ax.get_yaxis_transform())
+        silhouettes = np.sort(values[z == k])
+        at, middle = start + np.arange(len(silhouettes) + 1.0), start + len(silhouettes) / 2
+        ax.stairs(silhouettes, at, orientation="horizontal", fill=True, color=colours[k], label=f"cluster {k}")
+        ax.text(-0.01, middle, str(k), ha="right", va="center", transform=ax.get_yaxis_transform())
         start = at[-1] + gap
     mean = float(values.mean())
     ax.axvline(mean, color="black", linestyle="dashed", linewidth=1)
