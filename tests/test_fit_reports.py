@@ -94,7 +94,7 @@ def test_standard_errors_of_many_parameters_are_left_out_unless_asked_for(tmp_pa
     fit = PoissonMixtureEM(2, n_init=1, random_state=0).fit(X)
     fit.report(X, tmp_path / "fit.html")
     text, _ = shown(tmp_path / "fit.html")
-    assert "left out, which take long for 1003 parameters: uncertainty='louis' computes them." in text
+    assert "take long for 1003 parameters and are left out: uncertainty='louis' computes them." in text
     assert "standard error" not in text
 
 

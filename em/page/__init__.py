@@ -1,6 +1,6 @@
-"""A page to send: one self-contained HTML file of sentences, tables and pictures, without scripts or network.
+"""Write a self-contained HTML page of sentences, tables and pictures, without scripts or network.
 
-Text that users chose stays text: the template escapes all that it is given, and pictures are data inside the file.
+The template escapes all text, so that names chosen by users cannot become markup. Pictures are data inside the file.
 """
 
 import base64
@@ -22,28 +22,28 @@ from em.process.process_wide import without_expected_warnings
 from em.saving.whole_files import write_whole
 from models.labels import plain
 
-LARGEST_SVG = 400_000  # characters, above which a picture of points is smaller as PNG
+LARGEST_SVG = 400_000  # bytes, above which a picture of points is smaller as PNG
 DPI = 110
-NUMBER = re.compile(r"(([-–]|[-+]?(\d[\d.]*(e[-+]\d+)?|inf|nan))([ <]+|$))+")  # or several in a cell
-LARGE = 1000  # such as sums in nats, of which differences matter
+NUMBER = re.compile(r"(([-–]|[-+]?(\d[\d.]*(e[-+]\d+)?|inf|nan))([ <]+|$))+")  # one number or several in a cell
+LARGE = 1000  # numbers from here on, such as sums in nats, are shown with more digits, since differences matter
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: a title, sentences, a table and pictures, each of which may be missing.
+    """A section of a page: a title and, optionally, sentences, a table and pictures.
 
     Attributes
     ----------
     title : str
-        What it is about.
+        Title.
     sentences : sequence of str
         Paragraphs.
     table : sequence of mapping
-        Rows by the heads of the columns; the heads of all are those of the first.
+        Rows, as mappings from the heads of the columns to values; all rows have the heads of the first.
     caption : str
-        What the table needs to be understood.
+        Caption of the table.
     figures : mapping of callable or Path
-        What returns a Matplotlib figure, or a PNG file, by its caption. One that fails is named in its place.
+        By caption, a function that returns a Matplotlib figure, or a PNG file. If a function fails, a sentence says so.
     """
 
     title: str
@@ -56,18 +56,18 @@ class Section:
 def write_page(
     path: str | PathLike[str], title: str, lead: str, sections: Iterable[Section], tone: str = "doubtful"
 ) -> None:
-    """Write a page, whole or not at all.
+    """Write a page; if that fails, no part of it is left.
 
     Parameters
     ----------
     path : str or path
         The HTML file.
     title, lead : str
-        The heading, and the one sentence to read.
+        The heading, and the most important sentence.
     sections : iterable of Section
-        What follows.
+        The sections.
     tone : {"good", "doubtful", "bad"}, default "doubtful"
-        Colour beside the sentence.
+        Tone of the lead, which decides its colour.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def page(title: str, lead: str, sections: Iterable[Section], tone: str = "doubtf
 
 
 def filled(template: Any, **values: Any) -> str:
-    """Return a file's template filled with values, which stay text."""
+    """Return a file's template filled with values, whose text is escaped."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -101,24 +101,24 @@ def filled(template: Any, **values: Any) -> str:
 
 
 def capital(text: str) -> str:
-    """Return text that begins with a capital, and is as it was else."""
+    """Return the text with its first letter as a capital."""
     return text[:1].upper() + text[1:]
 
 
 def _shown(section: Section) -> dict[str, Any]:
-    """Return what the template reads of a section."""
+    """Return a section as the template needs it."""
     pictures, sentences = [], [plain(sentence) for sentence in section.sentences]
     for caption, draw in section.figures.items():
         try:
             pictures.append({"caption": plain(caption), "address": _picture(draw)})
-        except Exception as error:  # whatever it is, the numbers must not be lost to it
+        except Exception as error:  # a picture that fails must not cost the numbers of the page
             sentences.append(plain(f"{caption.rstrip('.')}: left out, {type(error).__name__}: {error}"))
     texts = {"title": plain(section.title), "sentences": sentences, "caption": plain(section.caption)}
     return {**texts, **shown_table(section), "pictures": pictures}
 
 
 def shown_table(section: Section) -> dict[str, Any]:
-    """Return heads, on which sides columns are flush ("number" or ""), and the cells of a section's table as text."""
+    """Return a section's table as text: heads, the class of each column ("number" or ""), and rows of cells."""
     heads = list(section.table[0]) if section.table else []
     rows = [[_cell(row[head]) for head in heads] for row in section.table]
     sides = ["number" * all(NUMBER.fullmatch(cell) for cell in column if cell) for column in zip(*rows, strict=True)]
@@ -126,7 +126,7 @@ def shown_table(section: Section) -> dict[str, Any]:
 
 
 def _picture(draw: Callable[[], Any] | Path) -> str:
-    """Return a figure as an address that holds it: as SVG, or as PNG where that is shorter."""
+    """Return a figure as a data URL: as SVG, or as PNG if the SVG would be large."""
     if isinstance(draw, Path):
         return address(draw.read_bytes(), "png")
     import matplotlib as mpl
@@ -149,12 +149,12 @@ def _picture(draw: Callable[[], Any] | Path) -> str:
 
 
 def address(image: bytes, kind: str) -> str:
-    """Return an image as an address that holds it."""
+    """Return an image as a data URL."""
     return f"data:image/{kind};base64,{base64.b64encode(image).decode('ascii')}"
 
 
 def _cell(value: Any) -> str:
-    """Return a value of a table: numbers with five digits, large ones with seven, what is unknown as a dash."""
+    """Return a cell of a table: numbers with five digits, large numbers with seven, missing values as a dash."""
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if value is None or (isinstance(value, Real) and not np.isfinite(float(value))):

@@ -1,7 +1,4 @@
-"""What a fitted estimator says of samples: a page about the fit (`summary`), a line for each row (`assignments`).
-
-`report` writes the page as a file to send.
-"""
+"""Reports of fitted estimators: a summary of the fit, a table with a row for each sample, and an HTML page."""
 
 from os import PathLike
 from typing import Any
@@ -21,24 +18,24 @@ class ReportsOfMixture:
         sample_weight: ArrayLike | None = None,
         uncertainty: Uncertainty | str | bool | None = None,
     ) -> Any:
-        """Return a page about the fit: model, criteria, clusters, how sure the assignment is, parameters by name.
+        """Return a summary of the fit: model, criteria, clusters, certainty of the assignment, parameters by name.
 
         Parameters
         ----------
         X : array_like, or a Dask array or DataFrame, shape (n, D)
-            The samples that the mixture was fitted to, which it does not keep. Chunks are read once; once more where
-            there are weights, and twice more for an uncertainty.
+            The samples that the mixture was fitted to, which it does not keep. Chunks are read once, with weights once
+            more, and for an uncertainty twice more.
         sample_weight : array_like, shape (n,), or None
             How often each row counts.
         uncertainty : Uncertainty, {"louis", "bootstrap", "parametric bootstrap"}, bool or None, default None
-            Standard errors and intervals beside the parameters: what :meth:`uncertainty` returned, or of which kind it
-            is asked for them; True is "louis".
+            Standard errors and intervals beside the parameters: a result of :meth:`uncertainty`, or the kind to
+            compute. True is "louis".
 
         Returns
         -------
         Summary
-            Printing it shows the page; ``to_frame()`` has the parameters, ``to_frame("components")`` the clusters and
-            ``to_frame("fit")`` the rest.
+            Printing it shows the summary; ``to_frame()`` has the parameters, ``to_frame("components")`` the clusters
+            and ``to_frame("fit")`` the other numbers.
 
         Raises
         ------
@@ -69,7 +66,7 @@ class ReportsOfMixture:
         Fit: converged after 1 iterations, at most 1e-08 nats from the limit; best of 1 restart(s)
         Objectives at which restarts ended, unless stopped before: -65.342 (1 time)
         """
-        from em.reports.summary import summary_of  # which knows uncertainty's tables
+        from em.reports.summary import summary_of
 
         return summary_of(self, X, sample_weight, uncertainty)
 
@@ -86,16 +83,16 @@ class ReportsOfMixture:
         Parameters
         ----------
         X : array_like, or a Dask array or DataFrame, shape (n, D)
-            Samples; the frame has their index where they are a frame. Of Dask's it is a lazy DataFrame in the same
-            chunks; a threshold that is not given takes four passes at once.
+            Samples. If X is a frame, the result has its index. Dask's X gives a lazy DataFrame in the same chunks; if
+            no threshold is given, it is computed at once in four passes.
         threshold, quantile, sample_weight
-            What makes a row an anomaly, as in :func:`em.anomalies.is_anomaly`.
+            Definition of an anomaly, as in :func:`em.anomalies.is_anomaly`.
 
         Returns
         -------
         DataFrame
-            Of pandas, or of Dask: ``label``, the most probable component; ``component_0`` ..., the responsibilities;
-            ``log_density`` in nats; ``anomaly``.
+            A pandas or Dask frame with columns ``label``, the most probable component; ``component_0`` ..., the
+            responsibilities; ``log_density`` in nats; and ``anomaly``.
 
         Examples
         --------
@@ -118,10 +115,10 @@ class ReportsOfMixture:
         sample_weight: ArrayLike | None = None,
         uncertainty: Uncertainty | str | bool | None = True,
     ) -> None:
-        """Write a page about the fit: one HTML file that needs nothing else, to send or to print.
+        """Write a page about the fit: one self-contained HTML file, to send or to print.
 
-        It has what :meth:`summary` says, the picture of :func:`em.plots.plot`, where restarts ended, settings, versions
-        and how to cite.
+        It has the numbers of :meth:`summary`, the picture of :func:`em.plots.plot`, the optima of the restarts,
+        settings, versions and a citation.
 
         Parameters
         ----------
@@ -132,13 +129,13 @@ class ReportsOfMixture:
         sample_weight : array_like, shape (n,), or None
             How often each row counts.
         uncertainty : Uncertainty, {"louis", "bootstrap", "parametric bootstrap"}, bool or None, default True
-            Standard errors and intervals beside the parameters, as :meth:`summary` takes them. True leaves them out of
-            a fit that collapsed, and of one of more than 1,000 free parameters, where they take long.
+            Standard errors and intervals beside the parameters, as in :meth:`summary`. True leaves them out if the fit
+            collapsed, or if it has more than 1,000 free parameters, which would take long.
 
         Raises
         ------
         ValueError
-            If an argument is not legal, or ``path`` is no file.
+            If an argument is not legal, or if ``path`` is something else than a file.
         OSError
             If the file cannot be written.
 
@@ -164,7 +161,7 @@ class ReportsOfKMeans:
     """The reports of fitted clusters."""
 
     def summary(self, X: ArrayLike, *, sample_weight: ArrayLike | None = None) -> Any:
-        """Return a page about the fit: inertia, sizes of the clusters, centres by name.
+        """Return a summary of the fit: inertia, sizes of the clusters, centres by name.
 
         Parameters
         ----------
@@ -176,8 +173,8 @@ class ReportsOfKMeans:
         Returns
         -------
         Summary
-            Printing it shows the page; ``to_frame()`` has the centres, ``to_frame("components")`` the clusters and
-            ``to_frame("fit")`` the rest.
+            Printing it shows the summary; ``to_frame()`` has the centres, ``to_frame("components")`` the clusters and
+            ``to_frame("fit")`` the other numbers.
 
         Examples
         --------
@@ -210,7 +207,7 @@ class ReportsOfKMeans:
         Parameters
         ----------
         X : array_like, or a Dask array or DataFrame, shape (n, D)
-            Samples; the frame has their index where they are a frame. Of Dask's it is a lazy DataFrame.
+            Samples. If X is a frame, the result has its index. Dask's X gives a lazy DataFrame.
 
         Examples
         --------
@@ -242,7 +239,7 @@ class ReportsOfKMeans:
         Raises
         ------
         ValueError
-            If an argument is not legal, or ``path`` is no file.
+            If an argument is not legal, or if ``path`` is something else than a file.
         OSError
             If the file cannot be written.
         """

@@ -1,4 +1,4 @@
-"""One line for each row of X: where it belongs, how surely, and whether it belongs at all."""
+"""A table with a row for each sample: its label, its responsibilities, and whether it is an anomaly."""
 
 from functools import partial
 from typing import Any
@@ -51,7 +51,7 @@ def _columns_of_clusters(estimator: Any, X: ArrayLike) -> dict[str, np.ndarray]:
 
 
 def _frame(X: Any, columns: dict[str, Array | np.ndarray]) -> Any:
-    """Return a pandas frame of columns, with the index that X has if it is one."""
+    """Return a pandas frame of columns, with the index of X if X is a pandas frame."""
     import pandas as pd
 
     return pd.DataFrame(columns, index=X.index if isinstance(X, pd.DataFrame) else None)

@@ -1,4 +1,4 @@
-"""A page about fitted clusters, in the form of a mixture's."""
+"""The summary of fitted clusters, in the form of a mixture's."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ CENTERS = Quantity("cluster_centers", ("component", "feature"), REAL)
 
 
 def cluster_summary(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None) -> Summary:
-    """Return the page of :meth:`em.reports.ReportsOfKMeans.summary`."""
+    """Return the summary of :meth:`em.reports.ReportsOfKMeans.summary`."""
     check_is_fitted(estimator)
     centers, K = estimator.cluster_centers_, len(estimator.cluster_centers_)
     sums, cells = sums_and_cells(_sums, estimator, X, sample_weight)
@@ -36,7 +36,7 @@ def cluster_summary(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | Non
 
 
 def _sums(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
-    """Return the inertia, the number of samples, and of each cluster its size and its own inertia."""
+    """Return the inertia, the number of samples, and the sizes and the inertias of the clusters."""
     labels, squares = nearest(samples_to_use(estimator, X), estimator.cluster_centers_)
     w, K = frequencies(sample_weight, len(labels)), len(estimator.cluster_centers_)
     of_clusters = (np.bincount(labels, weights, minlength=K) for weights in (w, w * squares))

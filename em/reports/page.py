@@ -1,4 +1,4 @@
-"""A fit, and a selection among fits, as pages to send: one self-contained HTML file each (:mod:`em.page`)."""
+"""HTML pages about a fit and about a selection among fits (:mod:`em.page`)."""
 
 import platform
 from collections.abc import Collection
@@ -16,12 +16,12 @@ from models.shown import shown
 
 LIBRARIES = "numpy", "scipy", "scikit-learn"
 MOST_ROWS = 300
-MOST_WITH_ERRORS = 1000  # free parameters, of which the information takes seconds: its cost grows with their cube
+MOST_WITH_ERRORS = 1000  # free parameters; the cost of the information grows with their cube
 HEADS = {"standard_error": "standard error", "times_found": "times found", "nats_below_best": "nats below the best"}
 OF_SE = "Standard errors and intervals: {kind}, level {level:.4g}. A dash: there is none, and the note says why."
-NO_ERRORS = "Standard errors are left out, which take long for {p} parameters: uncertainty='louis' computes them."
+NO_ERRORS = "Standard errors take long for {p} parameters and are left out: uncertainty='louis' computes them."
 OF_STARTS = (
-    "Optima in which restarts on all rows ended, the best first; restarts that could no longer win were stopped before."
+    "Optima in which restarts on all rows ended, the best first. Restarts that could no longer win were stopped before."
 )
 
 
@@ -57,7 +57,7 @@ def _candidate(candidate: Any, is_best: bool) -> dict[str, Any]:
 
 
 def has_errors(estimator: Any) -> bool:
-    """Whether a report of the fit has standard errors unasked: it has a maximum, and not too many parameters."""
+    """Whether a report has standard errors by default: the fit did not collapse, and has not too many parameters."""
     return not getattr(estimator, "collapsed_", False) and not _is_large(estimator)
 
 
@@ -66,16 +66,16 @@ def _is_large(estimator: Any) -> bool:
 
 
 def tone_of(estimator: Any) -> str:
-    """Return how good the news is: whether the fit converged, to an estimate that is identified."""
+    """Return the page's tone: "good" if the fit converged to an identified estimate, "bad" if it collapsed."""
     if getattr(estimator, "collapsed_", False):
         return "bad"
     identifiability = getattr(estimator, "identifiability_", None)
-    converged = getattr(estimator, "converged_", True)  # a stream goes on
+    converged = getattr(estimator, "converged_", True)  # a stream has no such attribute
     return "good" if converged and (identifiability is None or identifiability.identified) else "doubtful"
 
 
 def _sections(estimator: Any, X: ArrayLike, summary: Summary, weight: dict[str, Any]) -> list[Section]:
-    """Return what the page says of a fit, in the order in which it is read."""
+    """Return the sections about a fit."""
     prior = [] if summary.prior is None else [f"Prior: {summary.prior!r}."]
     numbers = {name: summary.fit[key] for key, name in CRITERIA.items() if key in summary.fit}
     named = "Components" if hasattr(estimator, "n_components") else "Clusters"
@@ -91,11 +91,9 @@ def _sections(estimator: Any, X: ArrayLike, summary: Summary, weight: dict[str, 
 
 
 def _figures(estimator: Any, X: ArrayLike, weight: dict[str, Any]) -> dict[str, Any]:
-    figures = {"The samples, and what the fit says of them.": lambda: np.ravel(plot(estimator, X, **weight))[0].figure}
+    figures = {"The samples and the fit.": lambda: np.ravel(plot(estimator, X, **weight))[0].figure}
     if hasattr(estimator, "cluster_centers_") and estimator.n_clusters > 1:
-        figures["Silhouettes: how well each sample lies in its cluster."] = lambda: (
-            plot_silhouettes(estimator, X).figure
-        )
+        figures["Silhouettes: how well each sample fits its cluster."] = lambda: plot_silhouettes(estimator, X).figure
     return figures
 
 
@@ -112,7 +110,7 @@ def _parameters(estimator: Any, summary: Summary) -> Section:
 
 
 def _named(rows: list[dict[str, Any]], without: Collection[str] = ()) -> list[dict[str, Any]]:
-    """Return rows with heads in words, without some of the columns."""
+    """Return rows with heads in words, without the columns named in ``without``."""
     return [{HEADS.get(key, key): value for key, value in row.items() if key not in without} for row in rows]
 
 
@@ -124,6 +122,6 @@ def _settings(estimator: Any) -> list[dict[str, Any]]:
 
 
 def _texts(values: dict[str, Any]) -> dict[str, Any]:
-    """Return values as a table shows them: numbers and text as they are, others in short."""
+    """Return values for a table: numbers and text unchanged, others as a short text."""
     plain = (int, float, str, type(None), np.number)
     return {name: value if isinstance(value, plain) else shown(value) for name, value in values.items()}

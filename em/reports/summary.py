@@ -1,4 +1,4 @@
-"""A page about a fitted mixture, as R's mclust prints one: model, criteria, clusters, certainty, parameters, ending."""
+"""The summary of a fitted mixture, like that of R's mclust: model, criteria, clusters, parameters, status."""
 
 import re
 from collections.abc import Callable
@@ -30,7 +30,7 @@ CRITERIA |= {"aic": "AIC", "bic": "BIC", "icl": "ICL", "lower_bound": "lower bou
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Summary(Tabular):
-    """What a fit says; printing it shows the page.
+    """The summary of a fit; printing it shows the whole.
 
     Attributes
     ----------
@@ -39,24 +39,24 @@ class Summary(Tabular):
     prior : MixturePrior or None
         The prior of MAP.
     samples : str
-        How many samples of how many features, and their names, in words.
+        Numbers of samples and features, and the names of the features, in words.
     fit : dict
-        Numbers of the whole fit: ``log_likelihood``, ``n_free_parameters``, ``aic``, ``bic`` and ``icl``, of mean field
-        ``lower_bound``; ``mean_probability`` and ``share_sure``, the mean of the largest responsibility and the share
-        of samples where it is above 0.9; of K-means ``inertia``. Also ``n_components`` (``n_clusters``),
-        ``n_samples``, ``n_features`` and ``n_missing``.
+        Numbers of the whole fit. All have ``n_components`` (``n_clusters``), ``n_samples``, ``n_features`` and
+        ``n_missing``. Mixtures have ``log_likelihood``, ``n_free_parameters``, ``aic``, ``bic`` and ``icl`` (mean field
+        has ``lower_bound``), the mean of the largest responsibility, ``mean_probability``, and the share of samples in
+        which it is above 0.9, ``share_sure``. K-means has ``inertia``.
     components : list of dict
-        One row for each: ``component``, ``weight``, ``samples`` (whose most probable component it is) and
-        ``probability``, with which these belong to it on average. Of K-means ``cluster``, ``samples`` and
+        A row for each component: ``component``, ``weight``, ``samples``, the number of samples of which it is the most
+        probable component, and ``probability``, their mean responsibility. K-means has ``cluster``, ``samples`` and
         ``mean squared distance``.
     parameters : list of dict
-        One row for each: ``parameter`` and ``estimate``; with an uncertainty what its table has.
+        A row for each parameter: ``parameter`` and ``estimate``, or the row of an uncertainty's table.
     uncertainty : Uncertainty or None
         Standard errors and intervals, if asked for.
     status : str
         How the fit ended.
     starts : list of dict
-        Where restarts ended, the estimator's ``starts_``; empty of K-means.
+        The optima of the restarts, the estimator's ``starts_``; empty for K-means.
     """
 
     model: str
@@ -81,7 +81,7 @@ class Summary(Tabular):
         return self.fit[name]
 
     def __repr__(self) -> str:
-        """The page as plain text."""
+        """Return the summary as plain text."""
         parts = [
             [self.model, *([] if self.prior is None else [f"prior: {self.prior!r}"]), self.samples],
             _rows_as_table([{name: self.fit[key] for key, name in CRITERIA.items() if key in self.fit}]),
@@ -93,7 +93,7 @@ class Summary(Tabular):
 
     @property
     def certainty(self) -> list[str]:
-        """How sure labels are, in a sentence, where samples have probabilities."""
+        """A sentence about the largest responsibilities; none for K-means."""
         if "share_sure" not in self.fit:
             return []
         mean, sure = self.fit["mean_probability"], self.fit["share_sure"]
@@ -117,7 +117,7 @@ class Summary(Tabular):
 
 
 def summary_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, uncertainty: Any) -> Summary:
-    """Return the page of :meth:`em.reports.ReportsOfMixture.summary`, from one E-step."""
+    """Return the summary of :meth:`em.reports.ReportsOfMixture.summary`, from one E-step."""
     sums, cells = sums_and_cells(_sums, estimator, X, sample_weight)
     (log_likelihood, certainty, n, mean_sure, n_sure), K = sums[:5].tolist(), estimator.n_components
     if not n > 0:
@@ -143,7 +143,10 @@ def summary_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, un
 
 
 def _sums(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
-    """Return what a page adds up over rows: five numbers, then size and Σ of the probability of each component."""
+    """Return the sums over rows that a summary needs.
+
+    They are five numbers, and for each component the number of its samples and the sum of their responsibilities.
+    """
     responsibilities, log_prob = estimator._normalised(X)
     w, sure = estimator._counted(X, sample_weight), responsibilities.max(axis=1)
     labels, K = responsibilities.argmax(axis=1), estimator.n_components
@@ -156,7 +159,7 @@ def sums_and_cells(
 ) -> tuple[Array, Array]:
     """Return sums over the rows of X, which may be in chunks, and the numbers of missing cells and of rows.
 
-    All rows are counted, of weight 0 too; chunks are read once for both, once for each where there are weights.
+    The counts include rows of weight 0. Chunks are read once for both, or with weights once for each.
     """
     if not is_chunked(X):
         return sums(estimator, X, sample_weight), _cells(estimator, X, None)
@@ -172,12 +175,12 @@ def _cells(estimator: Any, X: ArrayLike, sample_weight: None) -> Array:
 
 
 def means_of(sums: Array, sizes: Array) -> Array:
-    """Return the means of clusters of these sizes (K,), NaN where one is empty."""
+    """Return the means of clusters of these sizes (K,); NaN for empty ones."""
     return np.divide(sums, sizes, out=np.full(len(sizes), np.nan), where=sizes > 0)
 
 
 def described(estimator: Any, n: float, cells: Array, fit: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return what the samples are in words, and the numbers of the fit with those of the samples."""
+    """Return a description of the samples, and the numbers of the fit with those of the samples."""
     D, (n_missing, n_rows) = estimator.n_features_in_, cells.tolist()
     named = getattr(estimator, "feature_names_in_", None)
     words = f"{n:.10g} sample{'s' * (n != 1)} of {D} feature{'s' * (D > 1)}"
@@ -189,7 +192,7 @@ def described(estimator: Any, n: float, cells: Array, fit: dict[str, Any]) -> tu
 def _asked(
     estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, uncertainty: Any, names: tuple[str, ...]
 ) -> Uncertainty | None:
-    """Return the uncertainty that was given, of parameters of these names, or is asked for."""
+    """Return the given uncertainty, which must be of parameters with these names, or compute the kind asked for."""
     if uncertainty is None or uncertainty is False:
         return None
     if isinstance(uncertainty, Uncertainty):

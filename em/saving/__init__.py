@@ -1,9 +1,9 @@
-"""Fitted estimators in a file: JSON text, which can hold numbers and names but no code.
+"""Save fitted estimators as JSON text, which can hold numbers and names but no code.
 
-The file says what it is, its version, a checksum of its content, and the content: the estimator's class, its settings
-and its fitted attributes. Floats are written with as many digits as give the very same float back. Only the classes of
-`estimators` and `values` are ever built, which are those of the families (:mod:`em.families`). The checksum finds
-damage; it is no signature of who wrote the file.
+A file has its format, version, a checksum of its content, and the content: the estimator's class, its settings and its
+fitted attributes. Floats are written with enough digits to restore the same float. `load` builds only the classes of
+`estimators` and `values`, which are those of the families (:mod:`em.families`). The checksum detects damage; it does
+not prove who wrote the file.
 """
 
 import hashlib
@@ -33,24 +33,24 @@ DTYPES += ["bool", "float16", "float32", "float64"]
 
 def estimators() -> dict[str, type[BaseEstimator]]:
     """Return the estimators that can be saved, by name."""
-    from em.variational_mixture import VariationalMixture  # which imports what fits by EM do without
+    from em.variational_mixture import VariationalMixture  # fits by EM do not need its imports
 
     return {**families.estimators(), "KMeans": KMeans, "VariationalMixture": VariationalMixture}
 
 
 def values() -> dict[str, type]:
-    """Return the classes of values that an estimator may hold, by name."""
+    """Return the classes of values that a saved estimator may hold, by name."""
     generic = Identifiability, Stream, StreamSettings
     return families.values() | {value.__name__: value for value in generic}
 
 
 def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
-    """Write a fitted estimator to one file, from which `load` gives back one that predicts the same to the last bit.
+    """Write a fitted estimator to a file, from which `load` returns an estimator with bitwise equal predictions.
 
-    What `fit` kept as ``path_`` is left out.
+    The attribute ``path_`` is left out.
 
-    The file appears whole or not at all (:mod:`em.saving.whole_files`). A file that is replaced keeps its mode; a
-    symbolic link stays, and the file that it leads to is replaced.
+    If writing fails, no part of the file is left (:mod:`em.saving.whole_files`). A file that is replaced keeps its
+    mode; a symbolic link stays, and its target is replaced.
 
     Parameters
     ----------
@@ -62,12 +62,12 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     NotFittedError
-        If the estimator is not fitted, and no stream.
+        If the estimator is neither fitted nor a stream.
     ValueError
-        If the estimator is of another class, or holds something that has no place in such a file; a ``RandomState`` as
-        ``random_state`` is one such thing. If there is something at ``path`` that is no regular file.
+        If the estimator is of another class, or holds a value that cannot be saved, such as a ``RandomState`` as
+        ``random_state``; if ``path`` is something else than a regular file.
     FileNotFoundError, PermissionError, OSError
-        If the folder is missing, if it or the file must not be written to, or if the system refuses otherwise.
+        If the folder is missing, if it or the file is write-protected, or for another reason of the system.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     estimator
-        As it was saved: settings, fitted attributes, predictions. Its arrays are read-only.
+        The saved estimator, with its settings and fitted attributes. Its arrays are read-only.
 
     Raises
     ------
@@ -109,12 +109,12 @@ def load(path: str | os.PathLike[str]) -> Any:
     IsADirectoryError
         If it is a folder.
     PermissionError, OSError
-        If it may not be read, or the system refuses otherwise.
+        If it may not be read, or for another reason of the system.
     ValueError
-        If the file is no such file, damaged, of a newer format, or of an unknown class; if it is a device, a pipe or a
-        socket.
+        If the file was not written by `save`, is damaged, of a newer format, or of an unknown class; if it is a device,
+        a pipe or a socket.
     """
-    if not os.path.isdir(path):  # which the next line says by itself
+    if not os.path.isdir(path):  # reading a folder raises an IsADirectoryError below
         is_there(path)
     model = read_document(path, FORMAT, VERSION, "path", "em.save")
     try:
@@ -124,7 +124,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 
 def write_document(path: str | os.PathLike[str], kind: str, version: int, content: Any) -> None:
-    """Write plain content to a file that says of which kind and version it is, whole or not at all."""
+    """Write content to a JSON file with its format ``kind``, version and checksum; a failure leaves no part of it."""
     document = {"format": kind, "version": version, "checksum": _checksum(kind, version, content), "model": content}
     write_whole(path, json.dumps(document, allow_nan=False))
 
@@ -137,14 +137,14 @@ def read_document(path: str | os.PathLike[str], kind: str, version: int, name: s
     path : str or path
         The file.
     kind, version : str, int
-        What the file must say of itself.
+        Format and version that the file must have.
     name, writer : str
-        In errors, the argument that gave the path, and what writes such files.
+        For error messages: the argument that gave the path, and the function that writes such files.
 
     Raises
     ------
     ValueError
-        If it is another file, of another version, or changed since.
+        If the file has another format or version, or was changed after writing.
     """
     wanted, text = f"{name} must be a file written by {writer}", Path(path).read_bytes()
     try:
@@ -155,10 +155,10 @@ def read_document(path: str | os.PathLike[str], kind: str, version: int, name: s
         raise ValueError(f"{wanted}; {path} is not, or not whole: {error}") from None
     if read.get("format") != kind:
         raise ValueError(f"{wanted}; {path} does not say that it is a {kind}")
-    if (found := read.get("version")) != version:
+    if (given := read.get("version")) != version:
         raise ValueError(
             f"{name} must be a file of format version {version}, which this installation reads; {path} is of version "
-            f"{found!r}: upgrade mixture-twins, or write it again"
+            f"{given!r}: upgrade mixture-twins, or write it again"
         )
     if read.get("checksum") != checksum:
         raise ValueError(f"{wanted}; {path} was changed since: its checksum does not fit")
@@ -183,12 +183,12 @@ def _build(model: Any) -> BaseEstimator:
 
 
 def _check_begun(estimator: BaseEstimator) -> None:
-    """Raise a NotFittedError unless the estimator is fitted, or a stream whose rows have no legal fit so far."""
+    """Raise a NotFittedError unless the estimator is fitted, or a stream that has too few rows for a fit so far."""
     if "stream_" not in vars(estimator):
         check_is_fitted(estimator)
 
 
-# Values as JSON: plain ones as they are, any other as an object with one key that says what it is -------------------
+# Values as JSON: plain values unchanged, any other as an object with one key that names its type --------------------
 
 
 def _encode_all(where: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -247,7 +247,7 @@ def _decode(value: Any) -> Any:
 def _decode_array(content: dict[str, Any]) -> np.ndarray:
     if content["dtype"] not in (*DTYPES, "object"):
         raise ValueError(f"an array must be of dtype {', '.join(DTYPES)} or object, got {content['dtype']!r}")
-    with np.errstate(over="ignore"):  # what overflows is not what was saved
+    with np.errstate(over="ignore"):  # numbers that overflow were not written by `save`
         array = np.array(content["values"], dtype=content["dtype"]).reshape(content["shape"])
     array.flags.writeable = False
     return array

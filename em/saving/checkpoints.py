@@ -1,11 +1,12 @@
-"""Where a fit is, in a file, so that the same call of `fit` goes on from there after whatever ended it.
+"""Checkpoints: the state of a fit in a file, from which the same call of `fit` continues after an interruption.
 
-The file is JSON of numbers and text, with a checksum, as that of :func:`em.save`. It holds no code. It is written
-whole or not at all (:mod:`em.saving.whole_files`): after an iteration, but so seldom that writing takes at most a
-tenth of the time, and when an error or an interrupt ends the fit. What tells fits apart is kept beside, as hashes:
-settings, rows and weights. They depend neither on the order of rows in a chunk nor on that of chunks: in another order
-a fit of chunks goes on up to rounding. The parameters of the best run, of the stage that goes on, are there too;
-`parameters_of` reads them without the data.
+The file is JSON of numbers and text with a checksum, like that of :func:`em.save`, and holds no code. It is written
+after an iteration, but so rarely that writing takes at most a tenth of the time, and when an error or an interrupt ends
+the fit. If writing fails, the last checkpoint stays (:mod:`em.saving.whole_files`).
+
+The file holds hashes of the settings, rows and weights, which identify the fit. The hashes do not depend on the order
+of rows in a chunk or on that of chunks; with chunks in another order, a fit continues up to rounding. The file also
+holds the parameters of the best run of the current stage, which `parameters_of` reads without the data.
 """
 
 import hashlib
@@ -32,29 +33,29 @@ from models.shown import shown
 from models.validation import Array
 
 FORMAT, VERSION = "mixture-twins checkpoint", 5
-ROWS, BORDERS = "X and sample_weight", "where chunks begin"  # other rows have other borders too
-SELDOM = 10  # times the seconds that writing takes
+ROWS, BORDERS = "X and sample_weight", "where chunks begin"  # different rows have different borders too
+SELDOM = 10  # least time between two checkpoints, in multiples of the time that writing takes
 
 type PathOf = str | os.PathLike[str]
 
 
 @contextmanager
 def checkpointed(path: PathOf, estimator: Any, samples: Samples) -> Iterator["_File"]:
-    """Let the fit inside go on from the file, if there is one, and keep in it where the fit is.
+    """Continue the fit inside the ``with`` block from the file, if it exists, and write checkpoints to it.
 
     Parameters
     ----------
     path : str or path
         The file.
     estimator : MixtureEM
-        What fits.
+        The estimator that fits.
     samples : Samples
-        The distinct samples that it fits.
+        The distinct samples of the fit.
 
     Raises
     ------
     ValueError
-        If the file is no checkpoint, or that of another fit.
+        If the file is no checkpoint, or a checkpoint of another fit.
     """
     file = _File(path, fingerprint(estimator, samples), _builder(estimator, samples))
     with within(stages_of_fit, Stages(file.states, file.changed)):
@@ -68,7 +69,7 @@ def checkpointed(path: PathOf, estimator: Any, samples: Samples) -> Iterator["_F
 
 
 def fingerprint(estimator: Any, samples: Samples) -> dict[str, str]:
-    """Return hashes of what a fit follows from, by name: each setting, and the rows and their weights."""
+    """Return hashes of all inputs of a fit, by name: each setting, the weighted rows, the borders of chunks."""
     seed = estimator.random_state
     if not isinstance(seed, int | np.integer) and (seed is not None or isinstance(estimator.init, str)):
         raise ValueError(
@@ -76,8 +77,8 @@ def fingerprint(estimator: Any, samples: Samples) -> dict[str, str]:
         )
     settings = {"class": type(estimator).__name__, **estimator.get_params(deep=False)}
     if name := getattr(estimator, "_size_name", ""):
-        sizes = np.asarray(getattr(estimator, f"{name}_", getattr(estimator, name)))  # given to fit, or a setting
-        if sizes.ndim < 2 or (sizes == sizes[0]).all():  # others belong to rows
+        sizes = np.asarray(getattr(estimator, f"{name}_", getattr(estimator, name)))  # passed to fit, or a setting
+        if sizes.ndim < 2 or (sizes == sizes[0]).all():  # sizes that differ between rows are hashed with the rows
             settings[f"{name} of fit"] = sizes[0] if sizes.ndim == 2 else sizes
     beside = estimator._row_keys(samples)
     if estimator._starts_from_labels:
@@ -89,11 +90,10 @@ def fingerprint(estimator: Any, samples: Samples) -> dict[str, str]:
 
 
 def parameters_of(path: PathOf) -> Parameters:
-    """Return the parameters of the best run, of the stage that goes on, at the last whole iteration in a checkpoint.
+    """Return the parameters of the best run of the current stage, at the last iteration in a checkpoint.
 
-    They can be read while the fit runs and where its data are not at hand; ``init=`` of an estimator takes them. A fit
-    may have several stages, and the first may be on a part of the rows. A stage does not always begin where the one
-    before it ended, so the parameters read later can be a worse fit. Those of a fit that has ended are its result.
+    They can be read while the fit runs and without its data, and passed to an estimator as ``init``. If the fit has
+    ended, they are its result.
 
     Parameters
     ----------
@@ -105,7 +105,12 @@ def parameters_of(path: PathOf) -> Parameters:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no checkpoint, or rounding left no mixture of the best run.
+        If the file is no checkpoint, or if a covariance of the best run is singular up to rounding.
+
+    Notes
+    -----
+    A fit may have several stages, and the first may use a part of the rows. A stage does not always begin at the
+    result of the one before, so parameters that are read later can have a lower objective.
 
     Examples
     --------
@@ -126,29 +131,29 @@ def parameters_of(path: PathOf) -> Parameters:
 
 
 def _builder(estimator: Any, samples: Samples) -> Callable[[Array], Parameters]:
-    """Return what makes parameters in the units of X of the numbers (P,) that the loop of EM has."""
-    scaled, D = estimator._in_standard_units(samples), samples.X.shape[1]
-    shapes, held = estimator._shapes(estimator.n_components, D), estimator._frozen(D)
+    """Return a function that makes parameters in the units of X from the numbers (P,) of a run in the EM loop."""
+    standard, D = estimator._in_standard_units(samples), samples.X.shape[1]
+    shapes, frozen = estimator._shapes(estimator.n_components, D), estimator._frozen(D)
     ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
 
     def built(x: Array) -> Parameters:
         parts = zip(shapes.items(), np.split(x, ends[:-1]), strict=True)
-        parameters = scaled._in_units_of_data(
-            scaled._built({name: part.reshape(shape) for (name, shape), part in parts})
+        parameters = standard._in_units_of_data(
+            standard._built({name: part.reshape(shape) for (name, shape), part in parts})
         )
-        return replace(parameters, **held)
+        return replace(parameters, **frozen)
 
     return built
 
 
 def _of_part(part: Samples, beside: Array | None) -> np.ndarray:
-    """Return two sums over parts: the first tells rows apart, the second also where parts begin."""
+    """Return two hashes that add up over parts: the first identifies the rows, the second also the borders of parts."""
     of_rows = digest(part, beside)
     return np.concatenate([of_rows, of_rows * of_rows])
 
 
 class _File:
-    """The file, and what is to be written to it."""
+    """The checkpoint file, and the state to write to it."""
 
     def __init__(self, path: PathOf, fit: dict[str, str], built: Callable[[Array], Any]) -> None:
         self.path, self.fit, self.built = path, fit, built
@@ -157,12 +162,12 @@ class _File:
         self.written, self.seconds = -np.inf, 0.0
 
     def changed(self) -> None:
-        """Write, unless that was done lately."""
+        """Write a checkpoint, unless the last one is recent."""
         if time.monotonic() - self.written >= SELDOM * self.seconds:
             self.write()
 
     def written_at_the_end(self) -> str:
-        """Write where the fit is when an error ends it; return a sentence about that."""
+        """Write a checkpoint when an error ends the fit, and return a sentence about it."""
         name = os.fspath(self.path)
         try:
             self.write()
@@ -171,7 +176,7 @@ class _File:
         return f"The last whole iteration is in {name}: the same call of fit goes on from there"
 
     def write(self) -> None:
-        """Write where the fit is."""
+        """Write a checkpoint."""
         begin = time.monotonic()
         content = {"fit": self.fit, "stages": self.states, "parameters": self._best()}
         write_document(self.path, FORMAT, VERSION, _encode("fit", content))
@@ -179,7 +184,7 @@ class _File:
         self.seconds = self.written - begin
 
     def _best(self) -> Any:
-        """Return the result, or what the best run of the stage that goes on has; None where that is no mixture."""
+        """Return the result, or the parameters of the best run of the current stage; None if they are no mixture."""
         if self.result is not None:
             return self.result
         last = self.states[-1] if self.states else {"ended": []}
@@ -194,7 +199,7 @@ class _File:
 
 
 def _content(path: PathOf) -> dict[str, Any]:
-    """Return what a checkpoint of this version holds."""
+    """Return the content of a checkpoint of this version."""
     return dict(_decode(read_document(path, FORMAT, VERSION, "checkpoint", "fit of this version, or a new name")))
 
 

@@ -1,4 +1,4 @@
-"""Write a file so that it is there whole or not at all: a hidden file beside it takes its place at the end."""
+"""Write a file completely or not at all: write a hidden file beside it first, then rename that."""
 
 import os
 import shutil
@@ -8,26 +8,26 @@ from secrets import token_hex
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Write bytes, or text in UTF-8, to a file that is new, or replaces one, whole or not at all.
+    """Write bytes, or text in UTF-8, to a new file or in place of an old one, completely or not at all.
 
     Parameters
     ----------
     path : str or path
-        The file. A symbolic link stays, and the file that it leads to is written. A file that is replaced keeps its
-        mode; a new one has the mode that the umask leaves.
+        The file. A symbolic link stays, and its target is written. A file that is replaced keeps its mode; a new file
+        gets the mode that the umask allows.
     content : str or bytes
-        What to write.
+        The content.
 
     Raises
     ------
     ValueError
-        If there is something that is no regular file: a folder, a device, a pipe or a socket.
+        If ``path`` is a folder, a device, a pipe or a socket.
     FileNotFoundError
         If the folder is missing.
     PermissionError
-        If the folder or the file must not be written to.
+        If the folder or the file is write-protected.
     OSError
-        If the system refuses otherwise: a name too long, a loop of links, a full disk.
+        For another reason of the system: the name is too long, links form a loop, the disk is full.
 
     Examples
     --------
@@ -54,14 +54,14 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
     except OSError as error:
         if error.errno is None:
             raise
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from None  # not the hidden file's name
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None  # not the name of the hidden file
     finally:
         with suppress(OSError):
             hidden.unlink()
 
 
 def is_there(path: str | os.PathLike[str]) -> bool:
-    """Whether path leads to a file; raise a ValueError if it leads to a folder, a device, a pipe or a socket."""
+    """Whether the path is a file; raise a ValueError if it is a folder, a device, a pipe or a socket."""
     try:
         os.stat(path)
     except FileNotFoundError:

@@ -6,8 +6,8 @@ With log-likelihood ℓ at the estimate, p free parameters, n samples and MAP la
     BIC = -2 ℓ + p log n
     ICL = BIC - 2 Σ_i log r_{i ẑ_i}
 
-and smaller is better for all three. AIC aims at prediction and tends to keep too many components; BIC aims at the
-density; ICL charges for overlap too and aims at well separated clusters.
+and smaller is better for all three. AIC aims at prediction and tends to keep too many components. BIC aims at the
+density. ICL penalises overlap too and aims at well separated clusters.
 
 References
 ----------
@@ -58,19 +58,19 @@ def select(
     X : array_like, or a Dask array or DataFrame, shape (n, D)
         Samples.
     estimator : MixtureEM
-        What to fit; it is cloned and stays as it is. With an int as its ``random_state`` each fit is, to rounding, the
-        one that the same estimator would give alone, whatever else is tried.
+        The estimator to fit; it is cloned and not changed. If its ``random_state`` is an int, each fit equals, up to
+        rounding, the fit of the estimator with these settings alone.
     n_components : iterable of int, default range(1, 7)
         Numbers of components to try.
     criterion : {"aic", "bic", "icl"}, default "bic"
-        What to rank by; smaller is better.
+        The criterion to rank by; smaller is better.
     sample_weight : array_like, shape (n,), or None
         How often each row occurs, in the fits and in the criteria.
     progress : bool, default True
-        Whether to show a progress bar where a person watches: on a terminal and in a notebook.
+        Whether to show a progress bar on a terminal or in a notebook.
     n_jobs : int or None, default None
-        How many processes share the fits, as in scikit-learn; ``None`` is one, and -1 is one for each processor. They
-        take a second or two to start. Of chunks it does not count.
+        Number of processes, as in scikit-learn; ``None`` is one, and -1 is one for each processor. Processes take a
+        second or two to start. It is ignored if X is in chunks.
     **grid : iterable
         Values to try for any other parameter of the estimator, such as ``covariance_type=["full", "diag"]``.
 
@@ -86,13 +86,13 @@ def select(
 
     Notes
     -----
-    All numbers of components of one structure are fitted as one batch, where they are fits of maximum likelihood to
-    complete rows that are not too many (:func:`em.batches.fits_one_batch`). Of rows in chunks all fits go along in the
-    same passes: each chunk is read once for all of them (:mod:`em.chunked.shared_passes`).
+    If the fits are maximum likelihood on complete rows that are not too many (:func:`em.batches.fits_one_batch`), all
+    numbers of components of one structure are fitted as one batch of runs. If X is in chunks, each chunk is read once
+    for all fits together (:mod:`em.chunked.shared_passes`).
 
-    A fit that collapsed or stopped at ``max_iter`` is shown and never chosen; if there is no other, ``best`` is None
-    and a ``NoMaximumWarning`` is given. The fits' own warnings are not: the column ``status`` says the same. p counts
-    every parameter, also in a model that is not identified, and which therefore has fewer: read its ``status``.
+    A fit that collapsed or stopped at ``max_iter`` is shown and never chosen. If there is no other fit, ``best`` is
+    None and a ``NoMaximumWarning`` is given. Warnings of single fits are not shown; the column ``status`` has them. p
+    counts every parameter, although a model that is not identified has fewer: see its ``status``.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def select(
     combinations = [dict(zip(values, combination, strict=True)) for combination in product(*values.values())]
     estimators = [clone(estimator).set_params(**settings) for settings in combinations]
     description = f"Fitting {len(estimators)} mixtures"
-    if is_chunked(X):  # which is checked in the first pass
+    if is_chunked(X):  # chunks are checked in the first pass
         groups, n_jobs = [list(range(len(estimators)))], None
     else:
         for candidate in estimators:
@@ -146,9 +146,9 @@ def _values(name: str, given: Iterable[Any], estimator: MixtureEM[Any]) -> list[
 
 
 def _groups(combinations: list[dict[str, Any]], estimators: list[MixtureEM[Any]], samples: Samples) -> list[list[int]]:
-    """Return the numbers of combinations in groups: those that differ in ``n_components`` only, where they go together.
+    """Return the indices of combinations in groups that are fitted together: they differ in ``n_components`` only.
 
-    A single component is fitted alone.
+    A single component is a group of its own, and so is every fit that cannot `go_together` with others.
     """
     alike: dict[tuple[Any, ...], list[int]] = {}
     for i, settings in enumerate(combinations):
@@ -166,7 +166,7 @@ def _groups(combinations: list[dict[str, Any]], estimators: list[MixtureEM[Any]]
 def _fitted(
     X: ArrayLike, estimators: list[MixtureEM[Any]], sample_weight: ArrayLike | None
 ) -> list[tuple[MixtureEM[Any], dict[str, float], float]]:
-    """Fit estimators, of rows in memory such as differ in ``n_components``; return each with criteria and seconds."""
+    """Fit the estimators of one group, and return each with its criteria and its seconds."""
     start = perf_counter()
     with left_to_the_status():
         if is_chunked(X):
@@ -186,7 +186,7 @@ def _candidate(
 
 
 def _advice(candidates: tuple[Candidate, ...]) -> str:
-    """Return what would help the candidate of fewest components: a prior, or a larger max_iter."""
+    """Return what would help the candidate with the fewest components: a prior, or a larger max_iter."""
     simplest = min(candidates, key=n_components_of).estimator
     if simplest.collapsed_:
         return simplest._remedy

@@ -1,4 +1,4 @@
-"""Information criteria against the number of components, one line for each structure and criterion."""
+"""A figure of information criteria against the number of components, a line for each structure and criterion."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ FORMS = (".-", ".--", ".:")
 
 
 def draw_criteria(selection: Selection, ax: Any, criteria: Sequence[str]) -> Any:
-    """Draw as :meth:`em.selection.Selection.plot` says: structures by colour, criteria by the form of the line."""
+    """Draw the figure of :meth:`em.selection.Selection.plot`: structures differ in colour, criteria in line style."""
     if not criteria or (unknown := [name for name in criteria if name not in CRITERIA]):
         given = shown(unknown[0]) if criteria else "none"
         raise ValueError(f"criteria must be some of {', '.join(CRITERIA)}, got {given}")

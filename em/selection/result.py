@@ -1,4 +1,4 @@
-"""What `select` returns: every combination that was fitted, ranked, as a table and as a picture."""
+"""The result of `select`: all fitted combinations, ranked, as a table and as a figure."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ LONGEST_NAME = 20
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Candidate:
-    """One combination, fitted.
+    """One fitted combination of settings.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Candidate:
     aic, bic, icl : float
         The criteria; smaller is better.
     seconds : float
-        Time of the fit; of fits that were made as one batch, their mean.
+        Time of the fit; for a batch of fits, the mean.
     """
 
     settings: dict[str, Any]
@@ -48,12 +48,12 @@ class Candidate:
 
     @property
     def status(self) -> str:
-        """The estimator's sentence about how its fit ended."""
+        """The estimator's sentence about the end of its fit."""
         return self.estimator.status_
 
     @property
     def ending(self) -> str:
-        """The same in a few words."""
+        """The status in a few words."""
         ending = re.split(r"[,:;]", self.status)[0]
         return plain(f"{ending}, not identified" if "not identified" in self.status else ending)
 
@@ -75,14 +75,14 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Selection(Tabular):
-    """Every combination that `select` fitted; printing it shows the table, with a star at the best.
+    """All combinations that `select` fitted; printing it shows the table, with a star at the best.
 
     Attributes
     ----------
     candidates : tuple of Candidate
-        In the order in which they were asked for, ``n_components`` slowest.
+        The fits in the order of the arguments; ``n_components`` varies slowest.
     criterion : {"aic", "bic", "icl"}
-        What they are ranked by.
+        The criterion that ranks them.
     """
 
     candidates: tuple[Candidate, ...]
@@ -90,7 +90,7 @@ class Selection(Tabular):
 
     @property
     def best(self) -> Candidate | None:
-        """The candidate of smallest criterion among those with a maximum, the first of equals; None if none has one."""
+        """The candidate with a maximum and the smallest criterion; None if no fit has a maximum."""
         return best_by(self.candidates, self.criterion)
 
     @property
@@ -112,22 +112,22 @@ class Selection(Tabular):
         return [candidate.as_dict() for candidate in self.candidates]
 
     def plot(self, ax: Any = None, criteria: Sequence[str] | None = None) -> Any:
-        """Draw criteria against K, one line for each structure, and return the axes.
+        """Draw criteria against K, a line for each structure, and return the axes.
 
-        The best is ringed, and of several criteria the K of smallest value too, by a smaller ring; fits without a
-        maximum are crosses at the bottom and have no place on a line.
+        A ring marks the best fit; smaller rings mark the smallest values of other criteria. Fits without a maximum are
+        crosses at the bottom and not on a line.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes or None, default None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         criteria : sequence of {"aic", "bic", "icl"}, or None, default None
-            What to draw, such as ``["bic", "aic"]``; None is the criterion that the fits are ranked by.
+            Criteria to draw, such as ``["bic", "aic"]``; None is the criterion that ranks the fits.
 
         Raises
         ------
         ValueError
-            If a criterion is none of these.
+            If ``criteria`` is empty or holds another name.
         """
         from em.selection.figure import draw_criteria
 
@@ -148,7 +148,7 @@ class Selection(Tabular):
         Raises
         ------
         ValueError
-            If an argument is not legal, or ``path`` is no file.
+            If an argument is not legal, or if ``path`` is something else than a file.
         OSError
             If the file cannot be written.
         """
@@ -157,7 +157,7 @@ class Selection(Tabular):
         write_selection_report(self, X, path, sample_weight)
 
     def __repr__(self) -> str:
-        """The table as plain text."""
+        """Return the table as plain text."""
         names = *self.candidates[0].settings, "log_likelihood", "p", *map(str.upper, CRITERIA)
         heads = ["", *names, "seconds", "status"]
         lines = table_lines([heads, *map(self._cells, self.candidates)], "r" * (len(heads) - 1) + "l")
@@ -172,18 +172,18 @@ class Selection(Tabular):
 
 
 def best_by(candidates: Sequence[Candidate], criterion: str) -> Candidate | None:
-    """Return the candidate of smallest criterion among those with a maximum, or None if none has one."""
+    """Return the candidate with a maximum and the smallest criterion, or None if no candidate has a maximum."""
     ranked = [c for c in candidates if c.has_maximum and np.isfinite(getattr(c, criterion))]
     return min(ranked, key=lambda candidate: getattr(candidate, criterion), default=None)
 
 
 def n_components_of(candidate: Candidate) -> int:
-    """Return its number of components."""
+    """Return a candidate's number of components."""
     return int(candidate.settings["n_components"])
 
 
 def structure_of(candidate: Candidate) -> str:
-    """Return the settings that were varied, but for the number of components, in words."""
+    """Return the varied settings except the number of components, in words."""
     return ", ".join(_name(value) for name, value in candidate.settings.items() if name != "n_components")
 
 
@@ -193,5 +193,5 @@ def _name(value: Any) -> str:
 
 
 def nothing_to_choose(candidates: tuple[Candidate, ...]) -> str:
-    """Return in words that no fit has a maximum."""
+    """Return a sentence that says that no fit has a maximum."""
     return f"none of {len(candidates)} fits has a maximum to choose: the column status says why"
