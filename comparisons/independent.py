@@ -35,7 +35,7 @@ class IndependentFamily(Family):
     @property
     @override
     def prior_counts(self) -> tuple[str, ...]:
-        return ("concentration", *self.steps.hyper_names)
+        return ("concentration", *self.steps.prior_type.hyperparameters)
 
     @property
     @override

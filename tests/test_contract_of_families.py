@@ -52,7 +52,8 @@ each_conjugate = pytest.mark.parametrize(("steps", "theta", "size"), CONJUGATE.v
 def hyper_of(steps, theta):
     """Return usual parameters of a proper conjugate distribution for every component."""
     rng = np.random.RandomState(0)
-    return tuple(1.5 + 3 * rng.uniform(size=theta.arrays()[steps.quantities[1].name].shape) for _ in steps.hyper_names)
+    shape = theta.arrays()[steps.quantities[1].name].shape
+    return tuple(1.5 + 3 * rng.uniform(size=shape) for _ in steps.prior_type.hyperparameters)
 
 
 def test_every_folder_of_a_family_has_a_row_here():

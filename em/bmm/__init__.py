@@ -59,10 +59,6 @@ class BinomialSteps(BetaSteps[BMMParameters]):
         p = theta["probs"]
         return size * p, (size * p, size * (1 - p))
 
-    def information(self, theta: Theta, size: Array) -> Array:
-        """Return m / (p (1 - p))."""
-        return np.asarray(size / (theta["probs"] * (1 - theta["probs"])))[None, None]
-
     def values(self, theta: Theta, size: Array) -> list[range]:
         """Return the counts 0 to m_d."""
         return [range(int(m) + 1) for m in size]

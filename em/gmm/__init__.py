@@ -15,7 +15,7 @@ from scipy.linalg.lapack import dtrtri
 from em.bound import check_parameters, check_responsibilities, normalise
 from em.engine.problem import Collapse
 from em.gmm.conditional_modes import conditional_modes
-from em.gmm.statistics import SQUARES, GaussianStatistics, sufficient_statistics
+from em.gmm.statistics import GaussianStatistics, squares, sufficient_statistics
 from em.samples import weighted
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 from models.gmm.structures import check_covariance_type, covariances_shape
@@ -185,26 +185,25 @@ def modes(
     """Return weights, means and covariances at the mode, unchecked. The statistics may have a leading axis for runs."""
     N, kind = statistics.counts, statistics.covariance_type
     K, D = statistics.centers.shape[-2:]
-    n, held = N.sum(axis=-1), np.where(N > 0, N, 1.0)  # an empty component has no mean: avoid 0 / 0
-    shift = statistics.first / held[..., None]
-    xbar = statistics.centers + shift
-    scatter = statistics.second - _squares(shift, N, kind)
+    n, held = N.sum(axis=-1), np.where(N > 0, N, 1.0)  # an empty component has no covariance: avoid 0 / 0
+    xbar, scatter = statistics.means_and_scatter()
     a = 1.0 if prior is None else prior.concentration
     weights = (N + (a - 1)) / (N + (a - 1)).sum(axis=-1, keepdims=True)
     if prior is None:
         means = frozen.get("means", xbar)
         if "means" in frozen:
-            scatter = scatter + _squares(xbar - means, N, kind)
+            scatter = scatter + squares(xbar - means, N, kind)
         covariances = scatter / _each({"full": held, "tied": n, "diag": held, "spherical": D * held}[kind], scatter)
     elif isinstance(prior, GMMIndependentPrior):
         means, covariances = conditional_modes(prior, N, xbar, scatter, statistics.centers, frozen)
     else:
         m0, kappa0, nu0 = prior.mean, prior.mean_precision, prior.degrees_of_freedom
-        means = (kappa0 * m0 + N[..., None] * xbar) / (kappa0 + N)[..., None]
-        A = scatter + _squares(xbar - m0, kappa0 * N / (kappa0 + N), kind)
         if "means" in frozen:
             means = frozen["means"]
-            A = scatter + _squares(xbar - means, N, kind) + _squares(means - m0, np.full(K, kappa0), kind)
+            A = scatter + squares(xbar - means, N, kind) + squares(means - m0, np.full(K, kappa0), kind)
+        else:
+            means = (kappa0 * m0 + N[..., None] * xbar) / (kappa0 + N)[..., None]
+            A = scatter + squares(xbar - m0, kappa0 * N / (kappa0 + N), kind)
         divisors = {"full": N + D + 2, "tied": n + K + D + 1, "diag": N + 3, "spherical": D * N + D + 2}
         covariances = (prior.scale + A) / _each(nu0 + divisors[kind], A)
     if kind in ("full", "tied"):
@@ -213,11 +212,6 @@ def modes(
     shapes = {"weights": (K,), "means": (K, D), "covariances": covariances_shape(kind, K, D)}
     wanted = {name: (*N.shape[:-1], *shape) for name, shape in shapes.items()}
     return {n: array if array.shape == wanted[n] else np.broadcast_to(array, wanted[n]) for n, array in arrays.items()}
-
-
-def _squares(rows: Array, weights: Array, covariance_type: str) -> Array:
-    """Return weights_k rows_k rows_k' as the structure needs it: matrices, their sum, diagonals or traces."""
-    return np.asarray(np.einsum(SQUARES[covariance_type], weights, rows, rows))
 
 
 def _each(divisors: Array, moments: Array) -> Array:

@@ -42,12 +42,14 @@ def refuse_constant_columns(samples: Samples, covariance_type: str, bounded: str
         )
 
 
-def flatness(covariance: Array) -> float:
-    """Return the smallest eigenvalue of the correlation matrix; it is 0 if columns are collinear or constant."""
-    deviations = np.sqrt(np.diagonal(covariance))
-    if not deviations.all():
-        return 0.0
-    return float(np.linalg.eigvalsh(covariance / np.outer(deviations, deviations))[0])
+def smallest_eigenvalues_of_correlations(covariances: Array) -> Array:
+    """Return the smallest eigenvalue of each correlation matrix, shape (...), of covariance matrices (..., D, D).
+
+    It is 0 up to rounding if columns are collinear or constant.
+    """
+    deviations = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
+    units = np.where(deviations > 0, deviations, 1.0)
+    return np.asarray(np.linalg.eigvalsh(covariances / (units[..., :, None] * units[..., None, :]))[..., 0])
 
 
 def why_collapsed(
@@ -73,19 +75,17 @@ def why_collapsed(
     """
     kind, D = covariance_type, scales.shape[-1]
     too_few = {"full": D, "tied": 0, "diag": 1, "spherical": 1}[kind]
-    flatness = _smallest_scaled_eigenvalues(kind, covariances, scales)
-    fewest, flattest = counts.min(axis=1), flatness.min(axis=1)
+    eigenvalues = _smallest_scaled_eigenvalues(kind, covariances, scales)
+    fewest, singular = counts.min(axis=1), ~(eigenvalues >= SMALLEST_SCALED_EIGENVALUE)
     why = [""] * len(counts)
-    for r in np.flatnonzero(~(flattest >= SMALLEST_SCALED_EIGENVALUE) | (own_means & (fewest <= too_few))).tolist():
+    for r in np.flatnonzero(singular.any(axis=1) | (own_means & (fewest <= too_few))).tolist():
         if own_means and fewest[r] <= too_few:
             need = f"at most the {D} feature(s)" if kind == "full" else f"at most {too_few}"
             why[r] = f"component {int(np.argmin(counts[r]))} keeps {fewest[r]:.3g} samples, {need}"
         else:
-            k = int(np.argmax(~(flatness[r] >= SMALLEST_SCALED_EIGENVALUE)))
-            whose = "the shared covariance" if kind == "tied" else f"component {k}"
-            why[r] = (
-                f"{whose} fell onto a point or a plane: its covariance is {max(flatness[r, k], 0.0):.2g} of the data's"
-            )
+            k = int(np.argmax(singular[r]))
+            whose, share = "the shared covariance" if kind == "tied" else f"component {k}", max(eigenvalues[r, k], 0.0)
+            why[r] = f"{whose} fell onto a point or a plane: its covariance is {share:.2g} of the data's"
     return why
 
 

@@ -14,7 +14,7 @@ from em.gmm import log_joint
 from em.gmm.natural_form import NaturalForm
 from em.gmm.passes import GaussianRows
 from em.gmm.posterior import GaussianPosterior, conjugate_posterior
-from em.gmm.statistics import SQUARES, GaussianStatistics, sufficient_statistics
+from em.gmm.statistics import GaussianStatistics, sufficient_statistics
 from em.samples import mean_and_deviation
 from em.steps.dirichlet import mean_log_weights
 from models.gmm import GMMParameters, GMMPrior
@@ -124,10 +124,7 @@ class GaussianConjugate:
 
     def updated(self, statistics: GaussianStatistics) -> GaussianPosterior:
         """Return the posterior, given sufficient statistics."""
-        N, kind = statistics.counts, statistics.covariance_type
-        shift = statistics.first / np.where(N > 0, N, 1.0)[..., None]
-        scatter = statistics.second - np.einsum(SQUARES[kind], N, shift, shift)
-        return conjugate_posterior(self.prior, N, statistics.centers + shift, scatter)
+        return conjugate_posterior(self.prior, statistics.counts, *statistics.means_and_scatter())
 
     def expectation(
         self, weights: Array | None = None

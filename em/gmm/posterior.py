@@ -23,7 +23,7 @@ from typing import Self
 import numpy as np
 from scipy.special import digamma, multigammaln
 
-from em.gmm.statistics import SQUARES
+from em.gmm.statistics import squares
 from em.steps.dirichlet import dirichlet_divergence, draw_weights, mean_weights, sd_weights
 from models.gmm import GMMPrior
 from models.shown import one_line
@@ -236,7 +236,7 @@ def conjugate_posterior(prior: GMMPrior, counts: Array, averages: Array, scatter
     kappa: Array = prior.mean_precision + counts
     location = (prior.mean_precision * prior.mean + counts[..., None] * averages) / kappa[..., None]
     gap = averages - prior.mean
-    A = scatter + np.einsum(SQUARES[kind], prior.mean_precision * counts / kappa, gap, gap)
+    A = scatter + squares(gap, prior.mean_precision * counts / kappa, kind)
     samples = {"full": counts, "tied": counts.sum(axis=-1), "diag": counts[..., None], "spherical": D * counts}[kind]
     of_each = A.shape[:-2] if kind in ("full", "tied") else A.shape
     degrees_of_freedom = np.broadcast_to(prior.degrees_of_freedom + samples, of_each)

@@ -10,7 +10,7 @@ import numpy as np
 from em.engine.blocks import blocks
 from em.engine.problem import Arrays
 from em.gmm import mode, modes, why_emptied, why_singular
-from em.gmm.collapse import FLAT_DATA, flatness, scales_of, why_collapsed
+from em.gmm.collapse import FLAT_DATA, scales_of, smallest_eigenvalues_of_correlations, why_collapsed
 from em.gmm.missing import IncompleteRows, expected_statistics, incomplete_blocks, incomplete_pass
 from em.gmm.natural_form import NaturalForm
 from em.gmm.passes import GaussianRows
@@ -93,8 +93,9 @@ class MStep:
     @cached_property
     def _flat(self) -> np.ndarray:
         """Whether the data, shape (R,) or (1,), are collinear and the covariances are matrices."""
-        matters = self._may_collapse and self.covariance_type in MATRICES
-        return np.array([matters and flatness(spread) < FLAT_DATA for spread in self.spreads])
+        if not self._may_collapse or self.covariance_type not in MATRICES:
+            return np.zeros(len(self.spreads), dtype=bool)
+        return smallest_eigenvalues_of_correlations(self.spreads) < FLAT_DATA
 
     @cached_property
     def _scales(self) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from models.gmm.structures import MATRICES
 from models.validation import Array
 
-SQUARES = {  # w_k x_k x_k' for each component, reduced to what the structure needs
+_SQUARES = {
     "full": "...k,...kd,...ke->...kde",
     "tied": "...k,...kd,...ke->...de",
     "diag": "...k,...kd,...kd->...kd",
@@ -49,14 +49,24 @@ class GaussianStatistics:
     def about(self, centers: Array) -> Self:
         """Return the same statistics about other centres."""
         gap, ones = self.centers - centers, np.ones(self.counts.shape)
-        middle, kind = self.first + self.counts[..., None] * gap / 2, SQUARES[self.covariance_type]
+        middle, kind = self.first + self.counts[..., None] * gap / 2, _SQUARES[self.covariance_type]
         second = self.second + np.einsum(kind, ones, gap, middle) + np.einsum(kind, ones, middle, gap)
         first = self.first + self.counts[..., None] * gap
         return type(self)(self.covariance_type, centers, self.counts, first, second)
 
+    def means_and_scatter(self) -> tuple[Array, Array]:
+        """Return x̄_k, and the statistics S_k about x̄_k as the structure needs them; of an empty component c_k and 0."""
+        shift = self.first / np.where(self.counts > 0, self.counts, 1.0)[..., None]
+        return self.centers + shift, self.second - squares(shift, self.counts, self.covariance_type)
+
     def arrays(self) -> dict[str, Array]:
         """Return the arrays by name."""
         return {name: getattr(self, name) for name in ("centers", "counts", "first", "second")}
+
+
+def squares(rows: Array, weights: Array, covariance_type: str) -> Array:
+    """Return weights_k rows_k rows_k' as the structure needs it: matrices, their sum, diagonals or traces."""
+    return np.asarray(np.einsum(_SQUARES[covariance_type], weights, rows, rows))
 
 
 def sufficient_statistics(

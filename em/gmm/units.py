@@ -20,9 +20,11 @@ import numpy as np
 
 from em.engine import Run
 from em.engine.problem import Problem, one_run
+from em.gmm.collapse import smallest_eigenvalues_of_correlations
 from em.samples import Samples
 from models.gmm import GMMParameters
 from models.gmm.prior import GaussianPrior, typical_deviation
+from models.gmm.structures import MATRICES
 from models.validation import Array
 
 MOST_CELLS_COPIED = 2_000_000
@@ -69,10 +71,11 @@ class Units:
 
     def back(self, parameters: GMMParameters) -> GMMParameters:
         """Return parameters in the units of x; raise a ValueError if a covariance is singular up to rounding."""
-        if self.covariance_type in ("full", "tied") and flattest(parameters.covariances) < SINGULAR:
+        covariances = parameters.covariances
+        if self.covariance_type in MATRICES and smallest_eigenvalues_of_correlations(covariances).min() < SINGULAR:
             raise ValueError("covariances must not be singular up to rounding")
         means = self.location + self.scale * parameters.means
-        return replace(parameters, means=means, covariances=parameters.covariances * self.covariances)
+        return replace(parameters, means=means, covariances=covariances * self.covariances)
 
     def statistics(self, statistics: Mapping[str, Array], others: Self) -> dict[str, Array]:
         """Return moments (:mod:`em.gmm.statistics`) in other units."""
@@ -114,13 +117,6 @@ class Units:
             history=run.history + log_data + log_prior,
         )
         return replace(in_x, parameters=self.back(run.parameters))
-
-
-def flattest(matrices: Array) -> float:
-    """Return the smallest eigenvalue of the correlation matrices of covariance matrices (..., D, D)."""
-    sizes = np.sqrt(np.diagonal(matrices, axis1=-2, axis2=-1))
-    correlations = matrices / (sizes[..., :, None] * sizes[..., None, :])
-    return float(np.linalg.eigvalsh(correlations).min())
 
 
 def as_collapsed(run: Run[GMMParameters], problem: Problem[GMMParameters]) -> Run[GMMParameters]:

@@ -88,7 +88,7 @@ class Steps[P: Parameters](Stated[P]):
         """Return χ_j of a prior, each a number or (p_j,); 0 for ``None``, the flat prior."""
         if prior is None:
             return (np.zeros(()),) * len(self.hyper_offsets)
-        pairs = zip(self.hyper_names, self.hyper_offsets, strict=True)
+        pairs = zip(self.prior_type.hyperparameters, self.hyper_offsets, strict=True)
         return tuple(np.asarray(getattr(prior, name)) - offset for name, offset in pairs)
 
     def updated(self, prior: Any, statistics: Statistics) -> Parts:
@@ -109,10 +109,8 @@ class Steps[P: Parameters](Stated[P]):
         N = statistics.counts
         pseudo = 0.0 if prior is None else np.asarray(prior.concentration) - 1
         weights = (N + pseudo) / (N + pseudo).sum(axis=-1, keepdims=True)
-        of_prior = self.chi(prior)
         with np.errstate(divide="ignore", invalid="ignore"):
-            chi = statistics.sums if prior is None else self.updated(prior, statistics)
-            theta = self.mode_given(chi, of_prior, frozen)
+            theta = self.mode_given(self.updated(prior, statistics), self.chi(prior), frozen)
             if any(np.isnan(array).any() for array in theta.values()):
                 pooled = Statistics(N, tuple(part.sum(axis=-2, keepdims=True) for part in statistics.sums))
                 of_all = self.mode_given(pooled.sums, self.chi(None), {})
@@ -158,11 +156,6 @@ class Steps[P: Parameters](Stated[P]):
     def own(self) -> str:
         """Name of the components' quantity, such as "probs"; of several, the first."""
         return self.quantities[1].name
-
-    @property
-    def hyper_names(self) -> tuple[str, ...]:
-        """Names of the parameters of the conjugate prior."""
-        return self.prior_type.hyperparameters
 
     # The textbook's steps ---------------------------------------------------------------------------------------------
     # Every step also takes `size` under the family's own name, such as ``n_trials``.

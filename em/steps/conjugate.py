@@ -50,17 +50,18 @@ class ConjugatePosterior:
 
     def __getattr__(self, name: str) -> Array:
         """Return a parameter of the components' distributions by its name."""
-        if name.startswith("_") or name not in self.steps.hyper_names:
+        if name.startswith("_") or name not in self.steps.prior_type.hyperparameters:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return self.hyper[self.steps.hyper_names.index(name)]
+        return self.hyper[self.steps.prior_type.hyperparameters.index(name)]
 
     def arrays(self) -> dict[str, Array]:
         """Return the parameters of the distribution by name."""
-        return {"concentration": self.concentration, **dict(zip(self.steps.hyper_names, self.hyper, strict=True))}
+        names = self.steps.prior_type.hyperparameters
+        return {"concentration": self.concentration, **dict(zip(names, self.hyper, strict=True))}
 
     def with_arrays(self, arrays: dict[str, Array]) -> Self:
         """Return the distribution with other parameters."""
-        hyper = tuple(arrays[name] for name in self.steps.hyper_names)
+        hyper = tuple(arrays[name] for name in self.steps.prior_type.hyperparameters)
         return type(self)(self.steps, arrays["concentration"], hyper)
 
     def draw(self, rng: np.random.RandomState) -> dict[str, Array]:
@@ -237,7 +238,7 @@ class ConjugateMixture:
 
     def units(self, n: float, weights: Array | None = None) -> dict[str, Array | float]:
         """Return the typical size of each array of q: n samples."""
-        return dict.fromkeys(("concentration", *self.steps.hyper_names), n)
+        return dict.fromkeys(("concentration", *self.steps.prior_type.hyperparameters), n)
 
 
 def mean_field_problem(mixture: Any, n_components: int, weights: Array | None) -> Problem[Any]:

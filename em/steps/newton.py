@@ -54,19 +54,26 @@ class NewtonSteps[P: Parameters](Steps[P]):
         free = [name for name in theta if name not in frozen]
         value = self._value(chi, theta)
         for _ in range(MOST_STEPS if free else 0):
-            step = self._step(chi, theta, free)
-            for _ in range(MOST_HALVINGS):
-                moved = theta | {name: self._moved(name, theta[name], step[a]) for a, name in enumerate(free)}
-                after = self._value(chi, moved)
-                worse = np.isfinite(value) & ~(after >= value - SMALL * np.abs(value))
-                if not worse.any():
-                    break
-                step = np.where(worse, step / 2, step)
-            theta, value = moved, after
+            theta, value, step = self._stepped(chi, theta, value, free)
             if np.abs(step).max(initial=0.0) < SMALL:
                 break
         nothing = np.all([np.broadcast_to(part == 0, value.shape) for part in chi], axis=0)
         return {name: np.where(nothing & (name in free), np.nan, array) for name, array in theta.items()}
+
+    def _stepped(
+        self, chi: Parts, theta: Theta, value: Array, free: list[str]
+    ) -> tuple[dict[str, Array], Array, Array]:
+        """Take Newton's step, halved where it lowers the objective; return the arrays, the objective and the step."""
+        step = self._step(chi, theta, free)
+        for _ in range(MOST_HALVINGS):
+            own = {name: self._added(name, theta[name], of_one) for name, of_one in zip(free, step, strict=True)}
+            stepped = {**theta, **own}
+            after = self._value(chi, stepped)
+            worse = np.isfinite(value) & ~(after >= value - SMALL * np.abs(value))
+            if not worse.any():
+                break
+            step = np.where(worse, step / 2, step)
+        return stepped, after, step
 
     def _value(self, chi: Parts, theta: Theta) -> Array:
         return np.asarray(sum(part * eta for part, eta in zip(chi, self.natural(theta), strict=True)))
@@ -97,7 +104,8 @@ class NewtonSteps[P: Parameters](Steps[P]):
     def _scale(self, name: str) -> Scale:
         return next(SCALES[quantity.support.scale] for quantity in self.quantities if quantity.name == name)
 
-    def _moved(self, name: str, array: Array, step: Array) -> Array:
+    def _added(self, name: str, array: Array, step: Array) -> Array:
+        """Return an array after a step on the real line."""
         scale = self._scale(name)
         return np.asarray(scale.back(scale.line(array) + step))
 
