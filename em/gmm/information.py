@@ -15,8 +15,7 @@ same sum with the observed rows and columns of E_j.
 The prior of means and covariances has the same form. Normal(m0, Σ_k / κ0) at μ_k acts as κ0 samples at m0 that count
 once in log|Σ_k|. An inverse-Wishart or inverse-gamma acts as ν samples with scatter Ψ about the mean: ν = ν0 + D + 1
 for matrices, ν0 + 2 for variances, and (ν0 + 2) / D for a spherical variance of D dimensions. An independent prior has
-the slopes of Normal(m0, s²) at μ_k and of p log v - (a v + b / v) / 2 at each variance v. LKJ correlations add
-(η - 1) log|Σ|, and 1 - η - (D - 1) / 2 to p.
+the slopes of Normal(m0, s²) at μ_k and of p log v - (a v + b / v) / 2 at each variance v.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -41,6 +40,7 @@ from em.uncertainty.louis import (
     row_blocks,
 )
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
+from models.gmm.structures import MATRICES
 from models.parameters import NO_LABELS, Labels
 from models.validation import Array
 
@@ -145,21 +145,14 @@ def log_prior_slopes(parameters: GMMParameters, prior: GMMPrior | GMMIndependent
 
 def _independent_slopes(parameters: GMMParameters, prior: GMMIndependentPrior, entries: Entries) -> Slopes:
     (K, D), kind = parameters.means.shape, parameters.covariance_type
-    basis, (power, a, b) = covariance_basis(kind, D), prior.variance_terms()
-    of_means, of_covariances = _indices(parameters, len(basis))
+    power, a, b = prior.variance_terms()
+    of_means, of_covariances = _indices(parameters, len(covariance_basis(kind, D)))
     variances = parameters.covariances
     slopes = dirichlet_slopes(prior.concentration, entries)
-    gradient = (prior.mean - parameters.means) * (1 / prior.mean_sd) ** 2
-    slopes.add(of_means.ravel(), _diagonal_slopes(gradient, np.broadcast_to((1 / prior.mean_sd) ** 2, (K, D))))
-    if kind in ("full", "tied"):  # (η - 1) log|R| = (η - 1)(log|Σ| - Σ_d log v_d), and the Jacobian of (v, R) by Σ
-        n_log_det = 2 * (1 - prior.correlation_shape)
-        power, variances = power - (D - 1) / 2 + n_log_det / 2, np.diagonal(variances, axis1=-2, axis2=-1)
-        diagonal = np.flatnonzero(np.equal(*np.triu_indices(D)))
-        for k, P in enumerate(_inverses(parameters.covariances.reshape(-1, D, D))):
-            nothing = np.zeros(D), np.zeros((D, D))
-            indices = np.concatenate([of_means[k], of_covariances[k]])
-            slopes.add(indices, _slopes(P, basis, 0, n_log_det, *nothing))
-        of_covariances = of_covariances[:, diagonal]
+    precisions = np.broadcast_to((1 / prior.mean_sd) ** 2, (K, D))
+    slopes.add(of_means.ravel(), _diagonal_slopes((prior.mean - parameters.means) * precisions, precisions))
+    if kind in MATRICES:  # of a single feature: EM refuses this prior for larger matrices
+        variances = np.diagonal(variances, axis1=-2, axis2=-1)
     of_each = of_covariances[:1] if kind == "tied" else of_covariances
     gradient, curvature = power / variances - a / 2 + b / (2 * variances**2), power / variances**2 + b / variances**3
     slopes.add(of_each.ravel(), _diagonal_slopes(gradient, curvature))

@@ -122,11 +122,6 @@ def entries_of(
     labels : mapping of str to sequence of str
         Names of the features, as :meth:`models.parameters.Quantity.entry` takes them.
 
-    Raises
-    ------
-    ValueError
-        If ``frozen`` holds another name.
-
     Examples
     --------
     >>> from em.uncertainty.entries import entries_of
@@ -136,8 +131,6 @@ def entries_of(
     (('probs[0, 0]', 'probs[1, 0]'), ('', 'on the boundary'), [0, 2])
     """
     arrays, K = parameters.arrays(), parameters.n_components
-    if unknown := [name for name in frozen if name not in arrays]:
-        raise ValueError(f"frozen must hold names among {', '.join(arrays)}, got {', '.join(map(repr, unknown))}")
     entries, notes = [], []
     for quantity in parameters.quantities:
         name, support, array = quantity.name, quantity.support, arrays[quantity.name]
