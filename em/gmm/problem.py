@@ -106,8 +106,8 @@ class MStep:
 def e_step(samples: Samples, covariance_type: str, n_components: int, *, with_missing: bool = False) -> EStep:
     """Return the E-step of many runs: one matrix product for complete rows, a loop over runs if cells are missing.
 
-    With ``with_missing``, complete rows too are taken run by run, with moments about the means, so that the moments can be
-    added to those of rows with missing cells.
+    With ``with_missing``, complete rows too are taken run by run, with moments about the means, so that these can be
+    added to the moments of rows with missing cells.
     """
     complete_rows, incomplete = complete_and_incomplete(samples, n_components)
     complete = samples if samples.complete else samples.part(complete_rows)

@@ -83,19 +83,17 @@ def plot(estimator: Any, X: ArrayLike, ax: Any = None, *, sample_weight: ArrayLi
 
 def draw(estimator: Any, X: ArrayLike, ax: Any = None, sample_weight: ArrayLike | None = None) -> Any:
     """Draw as :func:`plot` does, on axes that reach to samples and centres only, which an animation needs."""
-    drawn = _drawn(estimator, X, ax, sample_weight)
+    clouds, n_features = clouds_of(estimator), estimator.n_features_in_
+    with without_expected_warnings:
+        if clouds is not None and n_features > 1:
+            drawn = _of_clouds(estimator, points_of(estimator, X, sample_weight), clouds, ax)
+        elif n_features == 1 and _lies_on_a_line(estimator, clouds):
+            rows = rows_to_draw(estimator, X, sample_weight, MOST_ON_A_LINE)
+            drawn = _of_one_feature(estimator, *rows, clouds, ax)
+        else:
+            drawn = _of_profiles(estimator, X, sample_weight, ax)
     lend_letters(np.ravel(drawn)[0].figure)
     return drawn
-
-
-def _drawn(estimator: Any, X: ArrayLike, ax: Any, sample_weight: ArrayLike | None) -> Any:
-    clouds, n_features = clouds_of(estimator), estimator.n_features_in_
-    if clouds is not None and n_features > 1:
-        return _of_clouds(estimator, points_of(estimator, X, sample_weight), clouds, ax)
-    with without_expected_warnings:
-        if n_features == 1 and _lies_on_a_line(estimator, clouds):
-            return _of_one_feature(estimator, *rows_to_draw(estimator, X, sample_weight, MOST_ON_A_LINE), clouds, ax)
-        return _of_profiles(estimator, X, sample_weight, ax)
 
 
 def _with_sizes(estimator: Any, size: dict[str, Any]) -> Any:

@@ -138,10 +138,8 @@ def _builder(estimator: Any, samples: Samples) -> Callable[[Array], Parameters]:
 
     def built(x: Array) -> Parameters:
         parts = zip(shapes.items(), np.split(x, ends[:-1]), strict=True)
-        parameters = standard._in_units_of_data(
-            standard._built({name: part.reshape(shape) for (name, shape), part in parts})
-        )
-        return replace(parameters, **frozen)
+        arrays = {name: part.reshape(shape) for (name, shape), part in parts}
+        return replace(standard._in_units_of_data(standard._built(arrays)), **frozen)
 
     return built
 

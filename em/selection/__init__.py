@@ -123,7 +123,10 @@ def select(
     jobs = (delayed(_fitted)(X, [estimators[i] for i in group], sample_weight) for group in groups)
     done = track(Parallel(n_jobs, return_as="generator")(jobs), description, progress, len(groups))
     fits = dict(zip([i for group in groups for i in group], chain.from_iterable(done), strict=True))
-    candidates = tuple(_candidate(settings, *fits[i]) for i, settings in enumerate(combinations))
+    candidates = tuple(
+        Candidate(settings, fit, fit.log_likelihood_, fit.n_free_parameters_, **criteria, seconds=seconds)
+        for settings, (fit, criteria, seconds) in zip(combinations, (fits[i] for i in range(len(fits))), strict=True)
+    )
     selection = Selection(candidates, criterion)
     if selection.best is None:
         tell(f"{nothing_to_choose(candidates)}; {_advice(candidates)}", NoMaximumWarning)
@@ -176,13 +179,6 @@ def _fitted(
     seconds = (perf_counter() - start) / len(estimators)
     criteria = in_shared_passes([partial(estimator._criteria, X, sample_weight) for estimator in estimators], X)
     return [(estimator, of_fit, seconds) for estimator, of_fit in zip(estimators, criteria, strict=True)]
-
-
-def _candidate(
-    settings: dict[str, Any], estimator: MixtureEM[Any], criteria: dict[str, float], seconds: float
-) -> Candidate:
-    n_free_parameters = estimator.n_free_parameters_
-    return Candidate(settings, estimator, estimator.log_likelihood_, n_free_parameters, **criteria, seconds=seconds)
 
 
 def _advice(candidates: tuple[Candidate, ...]) -> str:
