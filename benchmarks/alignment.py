@@ -1,8 +1,8 @@
-"""What does undoing label switching cost? ``python -m benchmarks.alignment [--quick]``.
+"""Measure the cost of undoing label switching: ``python -m benchmarks.alignment [--quick]``.
 
-Draws are made up: well separated Gaussian components (D = 2, full covariances) whose order is random in each draw.
-The pivot's time is for a million draws x components. ECR and Stephens take responsibilities from the draws and n rows;
-their cost is linear in draws x n where the last columns stay the same down the table.
+The draws are simulated: well separated Gaussian components (D = 2, full covariances), in random order in each draw. The
+pivot's time is for a million draws x components. ECR and Stephens need responsibilities of the draws for n rows; their
+cost is linear in draws x n if the last columns are the same in all lines of the table.
 """
 
 import time
@@ -28,7 +28,7 @@ def mixture(K: int) -> GMMParameters:
 
 
 def switching_draws(S: int, truth: GMMParameters) -> tuple[xr.Dataset, np.ndarray]:
-    """Return S draws in 4 chains about the truth, and the order of the components in each."""
+    """Return S draws in 4 chains about the truth, and the order of the components in each draw."""
     rng, K = np.random.default_rng(0), truth.n_components
     order = rng.permuted(np.broadcast_to(np.arange(K), (4, S // 4, K)), axis=2)
     means = truth.means[order] + 0.1 * rng.normal(size=(*order.shape, 2))
@@ -39,7 +39,7 @@ def switching_draws(S: int, truth: GMMParameters) -> tuple[xr.Dataset, np.ndarra
 
 
 def measured(rule: str, S: int, n: int, K: int) -> tuple[float, float, int]:
-    """Return seconds, peak memory beyond the draws in MB and iterations, having checked that the order is undone."""
+    """Return seconds, peak memory beyond the draws in MB and iterations; check that the order is undone."""
     truth = mixture(K)
     draws, order = switching_draws(S, truth)
     X, _ = simulate(truth, max(n, 1), random_state=0)

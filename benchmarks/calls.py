@@ -1,8 +1,8 @@
-"""Whole calls as a user makes them, ours and the rival's in turn: ``python -m benchmarks.calls``.
+"""Time whole calls as a user makes them, ours and a rival's in turn: ``python -m benchmarks.calls``.
 
-Every call is made at its defaults, data in hand and code imported; the first of ours is printed beside the best of the
-rest. What is reached is the log-likelihood (sum, nats) or the inertia, ours minus the rival's. Rivals: scikit-learn
-always; StepMix where it is installed; R's mclust where ``Rscript`` finds it.
+Every call uses its defaults, with data loaded and code imported. The table has the seconds of our first call and of the
+best of the others, and by how much our log-likelihood (sum, nats) or inertia is better. The rivals are scikit-learn,
+StepMix if it is installed, and R's mclust if ``Rscript`` finds it.
 """
 
 import shutil
@@ -29,7 +29,7 @@ from models.validation import Array
 
 SIZES = [(100, 2, 2), (300, 2, 2), (1_000, 2, 3), (10_000, 4, 5), (100_000, 10, 5), (300_000, 10, 10)]
 LARGE = [(1_000_000, 10, 5)]
-PATIENCE = 60  # seconds of a first call, after which it is not made again
+PATIENCE = 60  # a first call that takes more seconds is not repeated
 STRUCTURES = ("full", "tied", "diag", "spherical")
 MCLUST = """
 suppressMessages(library(mclust)); X <- as.matrix(faithful)
@@ -44,7 +44,7 @@ cat(a, b, c)
 
 @dataclass(frozen=True)
 class Call:
-    """A call of ours and one of a rival's; each returns what it reached, larger is better."""
+    """A call of ours and a rival's; each returns its objective, of which larger is better."""
 
     name: str
     ours: Callable[[], float]
@@ -53,7 +53,7 @@ class Call:
 
 
 def clouds(n: int, D: int, K: int) -> Array:
-    """Return X (n, D): K spherical clouds about centres 1.2 apart in each coordinate (standard deviation)."""
+    """Return X (n, D): K spherical clouds about centres whose coordinates have a standard deviation of 1.2."""
     rng = np.random.RandomState(0)
     centers = 1.2 * rng.normal(size=(K, D))
     return np.asarray(centers[rng.randint(K, size=n)] + rng.normal(size=(n, D)))
@@ -66,7 +66,7 @@ def classes(n: int, D: int, K: int) -> Array:
 
 
 def calls(sizes: list[tuple[int, int, int]]) -> Iterator[Call]:
-    """Yield the calls of the project's table."""
+    """Yield the calls of the table."""
     for n, D, K in sizes:
         X, at = clouds(n, D, K), f"({n:,}, {D}, {K})"
         ours = GaussianMixtureEM(K, random_state=0)
@@ -143,19 +143,19 @@ def _stepmix(X: Array) -> Callable[[], float]:
 
 
 def timed(call: Callable[[], float], repeats: int) -> tuple[float, float, float]:
-    """Return seconds of the first call, of the best of the others, and what was reached."""
+    """Return the seconds of the first call and of the best of the others, and the objective."""
     seconds: list[float] = []
-    reached = float("nan")
+    objective = float("nan")
     while len(seconds) < repeats and (not seconds or seconds[0] <= PATIENCE):
         with warnings.catch_warnings(action="ignore"):  # scikit-learn's defaults stop early
             begin = time.perf_counter()
-            reached = call()
+            objective = call()
             seconds.append(time.perf_counter() - begin)
-    return seconds[0], min(seconds[1:], default=seconds[0]), reached
+    return seconds[0], min(seconds[1:], default=seconds[0]), objective
 
 
 def mclust() -> dict[str, float]:
-    """Return R's seconds for `select`, the likelihood-ratio test and the bootstrap; empty where R has no mclust."""
+    """Return R's seconds for `select`, the likelihood-ratio test and the bootstrap; empty if R has no mclust."""
     if shutil.which("Rscript") is None:
         return {}
     result = subprocess.run(["Rscript", "-e", MCLUST], capture_output=True, text=True, check=False)
@@ -169,7 +169,7 @@ def main(
     repeats: Annotated[int, typer.Option(help="Calls of each, in turn.")] = 3,
     out: Annotated[Path, typer.Option(help="Folder for the figure of time against n.")] = Path("results/calls"),
 ) -> None:
-    """Print seconds of whole calls, cold and warm, their ratio, what was reached, and peak memory."""
+    """Print seconds of whole calls, first and repeated, their ratio, by how much ours is better, and peak memory."""
     console, table = (
         new_console(),
         Table(title="Whole calls, seconds: first, best of the others; ratio is ours to theirs"),
@@ -182,7 +182,7 @@ def main(
             continue
         forget_peak()
         held = megabytes("VmRSS")
-        cold, warm, reached = timed(call.ours, repeats)
+        cold, warm, objective = timed(call.ours, repeats)
         line = [call.name, f"{cold:.3f}", f"{warm:.3f}", f"{megabytes('VmHWM') - held:.0f}"]
         if call.theirs is not None:
             their_cold, their_warm, theirs = timed(call.theirs, repeats)
@@ -191,7 +191,7 @@ def main(
                 f"{their_cold:.3f}",
                 f"{their_warm:.3f}",
                 f"{warm / their_warm:.2f}",
-                f"{reached - theirs:.3g}",
+                f"{objective - theirs:.3g}",
             ]
             points.append((call, warm, their_warm))
         else:

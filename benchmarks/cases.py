@@ -1,4 +1,4 @@
-"""What is measured: data sets made from a seed, and the start that every contestant is given."""
+"""Simulated data sets, and the start that all contestants get."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +26,7 @@ class Case:
 
     @property
     def n_flops(self) -> float:
-        """Multiplications and additions that a pass cannot do without: triangles or products, for E-step and M-step."""
+        """Multiplications and additions that a pass needs at least, in the products of E-step and M-step."""
         per_cell = {"full": 2 * (self.D + 1), "tied": self.D + 3}.get(self.kind, 4)
         return float(self.n * self.K * self.D * per_cell) * (DENSITY if self.kind == "sparse" else 1)
 

@@ -1,4 +1,4 @@
-"""Ours and the rivals. Each fits ``n_iter`` iterations from the start and clocks every E-step and M-step of its own."""
+"""Our EM and its rivals. Each runs ``n_iter`` iterations from the start and times each E-step and M-step."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from models.validation import Array
 
 
 class Clock:
-    """Adds up the seconds spent in functions, call by call."""
+    """Records the seconds of each call of the timed functions."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = {}
@@ -33,7 +33,7 @@ class Clock:
         return timed
 
     def per_pass(self) -> float:
-        """Seconds of one pass: the median E-step and the median M-step."""
+        """Seconds of one pass: the sum of the median E-step and the median M-step."""
         return float(sum(np.median(seconds) for seconds in self.seconds.values()))
 
 
@@ -52,7 +52,7 @@ def ours(case: Case, X: Array, start: GMMParameters | BMMParameters, n_iter: int
 
 
 def scikit_learn(case: Case, X: Array, start: GMMParameters, n_iter: int, clock: Clock) -> float:
-    """Fit by scikit-learn's GaussianMixture; its lower bound is that before the last M-step."""
+    """Fit by scikit-learn's GaussianMixture, whose lower bound is measured before the last M-step."""
     from sklearn.mixture import GaussianMixture
 
     covariances = start.covariances
@@ -74,11 +74,11 @@ def scikit_learn(case: Case, X: Array, start: GMMParameters, n_iter: int, clock:
 def hmmlearn(case: Case, X: Array, start: GMMParameters, n_iter: int, clock: Clock) -> float:
     """Fit by hmmlearn's GMMHMM with one state, whose likelihood is that of a Gaussian mixture; its priors are flat.
 
-    Its M-step takes covariances about the means before the step, so it goes a way of its own from the same start.
+    Its M-step takes covariances about the means before the step, so its iterations differ although the start is equal.
     """
     from hmmlearn.hmm import GMMHMM
 
-    flat = -(case.D + 2) / 2 if case.kind == "spherical" else None  # its default is flat only where K = D
+    flat = -(case.D + 2) / 2 if case.kind == "spherical" else None  # its default is flat only if K = D
     fit = GMMHMM(1, case.K, covariance_type=case.kind, covars_prior=flat, n_iter=n_iter, tol=-np.inf, init_params="")
     fit.startprob_, fit.transmat_ = np.ones(1), np.ones((1, 1))
     fit.weights_, fit.means_, fit.covars_ = (array[None] for array in start.arrays().values())
@@ -89,7 +89,7 @@ def hmmlearn(case: Case, X: Array, start: GMMParameters, n_iter: int, clock: Clo
 
 
 def stepmix(case: Case, X: Array, start: BMMParameters, n_iter: int, clock: Clock) -> float:
-    """Fit by StepMix, which takes no start: the same number of iterations from one of its own."""
+    """Fit by StepMix, which takes no start: the same number of iterations from its own start."""
     from stepmix.stepmix import StepMix
 
     fit = StepMix(
@@ -111,8 +111,8 @@ CONTESTANTS: dict[str, Callable[..., float]] = {
 def rivals_of(case: Case) -> list[str]:
     """Return the names of the rivals that fit this family.
 
-    hmmlearn holds an array (n, K, D, D) for covariance matrices, (n, K, D) for variances: it is asked where that takes
-    less than 4 GB. pomegranate would need PyTorch, and is not run.
+    hmmlearn needs an array (n, K, D, D) for covariance matrices, or (n, K, D) for variances. It runs if that takes less
+    than 4 GB. pomegranate is left out because it needs PyTorch.
     """
     if case.kind == "sparse":
         return ["no rival"]  # StepMix takes dense X only, here of 3.2 GB

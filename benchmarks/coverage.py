@@ -1,10 +1,11 @@
-"""How often do nominal 95 % intervals hold the truth? ``python -m benchmarks.coverage [simulations]``.
+"""Measure the coverage of nominal 95 % intervals: ``python -m benchmarks.coverage [simulations]``.
 
-From a known mixture many samples are simulated, each is fitted by maximum likelihood from the truth (so that labels and
-the root of the likelihood equations are the right ones), and the intervals of the observed information are looked at.
-With S simulations and a true coverage of 95 % the number of hits is Binomial(S, 0.95): the coverage of every parameter
-of every case must lie within the band of that distribution which all of them together leave with a probability of at
-most 5 % (Bonferroni). It is judged at n = 1500, where a component has 500 samples or more; n = 50 is shown beside it.
+Many samples are simulated from a known mixture. Each is fitted by maximum likelihood from the truth, so that labels and
+the root of the likelihood equations are the right ones, and gets intervals from the observed information. With S
+simulations and a true coverage of 95 %, the number of intervals that contain the truth is Binomial(S, 0.95). The
+coverage of every parameter of every case must lie in a band of this distribution; if coverage is right, at least one of
+them lies outside with a probability of at most 5 % (Bonferroni). The check is made at n = 1500, where a component has
+500 samples or more; n = 50 is shown for comparison.
 """
 
 import sys
@@ -35,7 +36,7 @@ PROBS = [[0.2, 0.3, 0.15, 0.25, 0.4, 0.3], [0.8, 0.7, 0.85, 0.6, 0.75, 0.9]]
 
 @dataclass(frozen=True)
 class Case:
-    """A mixture and what estimates it."""
+    """A mixture and its estimator."""
 
     name: str
     truth: Any
@@ -43,18 +44,18 @@ class Case:
     settings: dict[str, Any]
 
     def coverage(self, n: int, simulations: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-        """Return names, how many intervals there are, and how many of these hold the truth, for each parameter."""
+        """Return for each parameter its name, the number of intervals, and how many contain the truth."""
         there, hits, names = 0, 0, ()
         for seed in track(range(simulations), f"{self.name}, n = {n}", True):
             fit = self.estimator(2, init=self.truth, **self.settings)
             fit.parameters_ = self.truth
             X = fit.sample(n, seed)[0]
             with left_to_the_status():
-                found = fit.fit(X).uncertainty(X, level=LEVEL)
+                uncertainty = fit.fit(X).uncertainty(X, level=LEVEL)
             truth = fit._entries(n).of(self.truth.arrays())
-            names = found.names
-            there = there + np.isfinite(found.low)
-            hits = hits + ((found.low <= truth) & (truth <= found.high))
+            names = uncertainty.names
+            there = there + np.isfinite(uncertainty.low)
+            hits = hits + ((uncertainty.low <= truth) & (truth <= uncertainty.high))
         return names, np.asarray(there), np.asarray(hits)
 
 

@@ -1,10 +1,10 @@
-"""Who loses digits: the log-likelihood against a 50-digit reference from the numbers as stored, one stress at a time.
+"""Compare the log-likelihood at given parameters with a 50-digit reference, for one kind of difficult data at a time.
 
-The error is that of Σ log p(x), in units of Σ |log p(x)|. Parameters are given, nobody fits. For many rows, a few
-distinct ones are repeated, so that the reference stays exact.
+The reference takes the numbers as stored. The error is that of Σ log p(x), in units of Σ |log p(x)|. Large data repeat
+a few distinct rows, so that the reference stays exact.
 
-Of the R packages that are not run, poLCA's source tells that it multiplies plain probabilities, starting from the
-largest double (github.com/dlinzer/poLCA, src/poLCA.c, `ylik`): rows less probable than about 1e-616 lose digits there.
+R packages are not run. The source of poLCA multiplies plain probabilities, starting from the largest double
+(github.com/dlinzer/poLCA, src/poLCA.c, `ylik`): rows less probable than about 1e-616 lose digits there.
 """
 
 import warnings
@@ -35,7 +35,7 @@ type LogLikelihood = Callable[[Array, Any], float]
 
 @dataclass(frozen=True)
 class Stress:
-    """Rows, how often each is repeated, in which type and memory order they are passed, and the parameters."""
+    """Rows with the number of their copies, dtype and memory order, and the parameters."""
 
     name: str
     rows: Array
@@ -54,10 +54,10 @@ class Stress:
     def error(self, log_likelihood: LogLikelihood) -> float:
         """Return the error of a contestant's log-likelihood in units of the sum of absolute terms."""
         X = np.array(np.tile(self.rows, (self.n_copies, 1)), order=self.order)
-        found = log_likelihood(X, self.parameters)
+        value = log_likelihood(X, self.parameters)
         total, absolute = self.reference
         with mpmath.workdps(DIGITS):
-            return float(abs(found - self.n_copies * total) / (self.n_copies * absolute))
+            return float(abs(value - self.n_copies * total) / (self.n_copies * absolute))
 
 
 def gaussian_density(x: list[float], parameters: GMMParameters) -> mpmath.mpf:
@@ -79,7 +79,7 @@ def bernoulli_density(x: list[float], parameters: BMMParameters) -> mpmath.mpf:
 
 
 def gaussian_stresses(n_copies: int) -> list[Stress]:
-    """Return two clusters in two dimensions, whose centres are about 1 apart, and what makes them hard."""
+    """Return stresses of two clusters in two dimensions, whose centres are about 1 apart."""
 
     def stress(name: str, offset: float = 0, scale: float = 1, weight: float = 0.3) -> Stress:
         rng = np.random.RandomState(0)
@@ -99,7 +99,7 @@ def gaussian_stresses(n_copies: int) -> list[Stress]:
 
 
 def bernoulli_stresses(n_copies: int) -> list[Stress]:
-    """Return two classes of fifty items, and what makes them hard."""
+    """Return stresses of two classes of fifty items."""
 
     def stress(name: str, weight: float = 0.3, smallest: float = 0.02) -> Stress:
         rng = np.random.RandomState(0)
@@ -113,7 +113,7 @@ def bernoulli_stresses(n_copies: int) -> list[Stress]:
 
 
 def variants(plain: Stress, n_copies: int) -> list[Stress]:
-    """Return the same rows as they are, many times, in single precision, and column by column."""
+    """Return the rows unchanged, repeated many times, in single precision, and in column order."""
     return [
         plain,
         replace(plain, name=f"n = {N_ROWS * n_copies:.0e}".replace("e+0", "e"), n_copies=n_copies),
@@ -156,7 +156,7 @@ def stepmix(X: Array, parameters: BMMParameters) -> float:
     from stepmix.stepmix import StepMix
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a first fit only makes room for the parameters
+        warnings.simplefilter("ignore")  # the fit only creates the attributes that hold the parameters
         model = StepMix(parameters.n_components, measurement="binary", max_iter=1, progress_bar=0).fit(X[:N_ROWS])
     given = {"weights": parameters.weights, "measurement": {"pis": parameters.probs}}
     model.set_parameters(model.get_parameters() | given)
@@ -174,22 +174,22 @@ def table(quick: bool) -> Table:
     """Return a line for each stress and a column for each contestant."""
     n_copies = 10 if quick else 1_000_000 // N_ROWS
     stresses = {"Gaussian": gaussian_stresses(n_copies), "Bernoulli": bernoulli_stresses(n_copies)}
-    found = Table(
+    result = Table(
         title=f"Error of the log-likelihood, in units of the sum of absolute terms; ! is above {ALLOWED:g}",
         caption=NOT_RUN,
     )
     rivals = [name for those in RIVALS.values() for name in those]
     for heading in ["stress", *OURS, *rivals]:
-        found.add_column(heading)
+        result.add_column(heading)
     for family, those in stresses.items():
         for stress in those:
             cells = [cell(stress, (OURS | RIVALS[family]).get(who), who) for who in [*OURS, *rivals]]
-            found.add_row(f"{family}, {stress.name}", *cells)
-    return found
+            result.add_row(f"{family}, {stress.name}", *cells)
+    return result
 
 
 def cell(stress: Stress, log_likelihood: LogLikelihood | None, who: str) -> str:
-    """Return what a contestant's place in a line says."""
+    """Return a contestant's cell in a line."""
     if log_likelihood is None:
         return ""
     if who not in OURS and not installed(who):

@@ -1,9 +1,9 @@
 """EM against its rivals: ``python -m benchmarks.em``.
 
-Pair by pair: same data, same start, same number of iterations and threads; each measurement in a process of its own,
-ours and the rival's in turn. A pass is one E-step and one M-step, clocked inside each fit, so how many more a fit
-makes does not matter. Peak memory is that of the whole fit, beyond code and data. Then follow the parts that have a
-file each: time to the optimum, memory-mapped files under a limit of memory, and who loses digits.
+Each pair gets the same data, start, number of iterations and threads. Each measurement runs in a process of its own,
+ours and the rival's in turn. A pass is one E-step and one M-step, timed inside the fit, so that the number of passes
+does not matter. Peak memory is that of the whole fit, beyond code and data. Other parts, in modules of their own, are
+time to the optimum, memory-mapped files under a limit of memory, and lost digits.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def main(
         int | None, typer.Option(help="Threads of BLAS in each process; default: all processors.")
     ] = None,
 ) -> None:
-    """Print seconds per pass, memory, time to the optimum and digits, ours and those of each rival."""
+    """Print seconds per pass, memory, time to the optimum and lost digits, of ours and of each rival."""
     console, threads = new_console(), threads or cpu_count()
     cases = [case for case in (QUICK if quick else CASES) if only in ("", "passes") or only in str(case)]
     parts: dict[str, Callable[[], Table]] = {
@@ -79,23 +79,24 @@ def passes(cases: list[Case], threads: int, repeats: int, iterations: int, conso
 
 
 def row(case: Case, rival: str, limits: dict[str, float], threads: int, repeats: int, iterations: int) -> list[str]:
-    """Measure one pair in turn and return its line of the table; medians, and the range of the ratio."""
+    """Measure one pair in turn and return its line of the table: medians, and the range of the ratio."""
     order = {"case": astuple(case), "n_iter": iterations}
-    found: dict[str, list[dict[str, float]]] = {"ours": [], rival: []}
+    measurements: dict[str, list[dict[str, float]]] = {"ours": [], rival: []}
     for _ in range(repeats):
-        for who in filter(installed, found):
-            found[who].append(run(order | {"who": who}, threads))
-    mine, theirs = (
-        {key: np.array([m[key] for m in found[who]]) for key in found[who][0]} if found[who] else None for who in found
+        for who in filter(installed, measurements):
+            measurements[who].append(run(order | {"who": who}, threads))
+    ours, theirs = (
+        {key: np.array([one[key] for one in repeated]) for key in repeated[0]} if repeated else None
+        for repeated in measurements.values()
     )
-    assert mine is not None
-    seconds = float(np.median(mine["seconds"]))
+    assert ours is not None
+    seconds = float(np.median(ours["seconds"]))
     shares = [f"{case.n_flops / limits['dgemm'] / seconds:.0%}", f"{case.n_bytes / limits['copy'] / seconds:.0%}"]
-    own = [f"{seconds:.4f}", f"{mine['megabytes'].max():.0f}"]
+    own = [f"{seconds:.4f}", f"{ours['megabytes'].max():.0f}"]
     if theirs is None:
         return [rival, "not installed" if rival in CONTESTANTS else "-", own[0], "", "", own[1], *shares]
-    check_same_work(case, mine["log_likelihood"][0], theirs["log_likelihood"][0])
-    ratios = theirs["seconds"] / mine["seconds"]
+    check_same_work(case, ours["log_likelihood"][0], theirs["log_likelihood"][0])
+    ratios = theirs["seconds"] / ours["seconds"]
     ratio = f"{np.median(ratios):.1f} ({ratios.min():.1f}-{ratios.max():.1f})"
     return [
         rival,
@@ -109,7 +110,7 @@ def row(case: Case, rival: str, limits: dict[str, float], threads: int, repeats:
 
 
 def check_same_work(case: Case, ours: float, theirs: float) -> None:
-    """Raise if the two did not arrive at the same log-likelihood (NaN: it cannot be compared)."""
+    """Raise an error if the two log-likelihoods differ; NaN cannot be compared."""
     if abs(ours - theirs) > 1e-9 * abs(ours):
         raise RuntimeError(f"{case}: log-likelihoods differ after the same iterations, {ours!r} and {theirs!r}")
 

@@ -1,8 +1,8 @@
-"""The page on which EM is stepped by hand, clicked through in headless Chromium: ``python -m benchmarks.explorer``.
+"""Click through the EM explorer in headless Chromium and check its numbers: ``python -m benchmarks.explorer``.
 
-The page is started on a free port of this machine. Every claim that a line states is checked on the numbers that the
-page shows; exit code 1 if one fails, and also if the page asked another machine for anything. Screenshots, wide and
-narrow, are written to look at. The browser is that of the machine: nothing is downloaded.
+The page is served on a free port of this machine. Each line of the output is a claim, checked on the numbers that the
+page shows. The exit code is 1 if one fails, or if the page sends a request to another machine. Screenshots, wide and
+narrow, are written for a look. The browser is that of the machine: nothing is downloaded.
 """
 
 import os
@@ -48,7 +48,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Line:
-    """What was clicked, whether what should follow did, and how long it took."""
+    """What was clicked, whether the expected change followed, and the seconds that it took."""
 
     click: str
     claim: str
@@ -81,7 +81,7 @@ def _rises(a: Shown, b: Shown) -> bool:
 
 @contextmanager
 def served(page: Path) -> Iterator[str]:
-    """Serve the page on a free port; give its address."""
+    """Serve the page on a free port, and yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -113,10 +113,10 @@ def served(page: Path) -> Iterator[str]:
 
 def numbers_in(text: str) -> Shown:
     """Return the numbers in the text of the page."""
-    found = SHOWN.search(text)
-    if found is None:
+    match = SHOWN.search(text)
+    if match is None:
         raise ValueError(f"text must be that of the page, with its log-likelihood, got {text[:200]!r}")
-    steps, last, *numbers = found.groups()
+    steps, last, *numbers = match.groups()
     return Shown(int(steps), last, *map(float, numbers))
 
 
@@ -126,7 +126,7 @@ def read(page: Any) -> Shown:
 
 
 def changed(page: Any, act: Callable[[], None]) -> tuple[Shown, Shown, float]:
-    """Do something, wait until picture and numbers are others; return numbers before and after, and the seconds."""
+    """Act, wait until picture and numbers change, and return the numbers before and after and the seconds."""
     before = read(page)
     page.evaluate(f"window.before = document.querySelector({BOUND!r}).src")
     start = time.perf_counter()
@@ -147,7 +147,7 @@ def button(page: Any, name: str) -> Any:
 
 
 def stepped(page: Any) -> Iterator[Line]:
-    """Press every button, then move a component, and yield what came of each."""
+    """Press every button, then move a component, and yield the result of each."""
     for name, claim, holds in BUTTONS:
         if name in SWITCHES:
             page.get_by_text(SWITCHES[name], exact=True).click()

@@ -1,13 +1,14 @@
-"""What calls find, ours and scikit-learn's: ``python -m benchmarks.found``.
+"""Compare the optima that our calls and scikit-learn's find: ``python -m benchmarks.found``.
 
-Random Gaussian mixtures of every size, near and far: the log-likelihood (sum, nats) of `GaussianMixtureEM` is to be no
-lower than that of scikit-learn's default by more than 1e-6. Beside it stands scikit-learn with as many restarts, ten:
-of few samples in many components, which have as many optima as starts, either may find the higher one. Where all our
-restarts collapse the likelihood has no maximum that they could reach, and nothing is compared. K-means, on data that
-scikit-learn ships and on made clouds: the mean inertia over seeds is to be no larger, relative, by more than 1e-6, than
-scikit-learn's with as many restarts.
+Gaussian mixtures: the data are drawn from random mixtures of every size, near and far from each other. The
+log-likelihood (sum, nats) of `GaussianMixtureEM` must not be lower than that of scikit-learn's default by more than
+1e-6. scikit-learn with ten restarts, as many as ours, is shown too: with few samples and many components, nearly every
+start has an optimum of its own, and either may find the higher one. If all our restarts collapse, nothing is compared.
 
-Exit code 0 where both hold, 1 where not.
+K-means: the data come with scikit-learn or are simulated clouds. The mean inertia over seeds must not be larger than
+scikit-learn's with as many restarts by more than 1e-6, relative.
+
+The exit code is 0 if both hold, else 1.
 """
 
 import sys
@@ -55,9 +56,9 @@ def clouds() -> Iterator[tuple[str, Array, int]]:
 
 
 def nats_above(seed: int) -> list[float]:
-    """Return how many nats our fit of a random mixture is above scikit-learn's, from one start and from ten.
+    """Return how many nats our fit of a random mixture is above scikit-learn's with one start and with ten.
 
-    They are NaN where all our restarts collapsed.
+    They are NaN if all our restarts collapsed.
     """
     X, K = mixture(seed)
     with warnings.catch_warnings(action="ignore"):  # scikit-learn stops early
@@ -68,7 +69,7 @@ def nats_above(seed: int) -> list[float]:
 
 
 def share_above(X: Array, K: int, seeds: int) -> float:
-    """Return how much larger our mean inertia is than the rival's, relative, both with ten restarts."""
+    """Return how much larger our mean inertia is than scikit-learn's, relative, both with ten restarts."""
     ours = np.mean([KMeans(K, random_state=seed).fit(X).inertia_ for seed in range(seeds)])
     theirs = np.mean([RivalKMeans(K, n_init=10, random_state=seed).fit(X).inertia_ for seed in range(seeds)])
     return float(ours / theirs - 1)
@@ -78,7 +79,7 @@ def main(
     mixtures: Annotated[int, typer.Option(help="Random Gaussian mixtures.")] = 40,
     seeds: Annotated[int, typer.Option(help="Seeds of K-means on each data set.")] = 20,
 ) -> None:
-    """Compare what is found with scikit-learn."""
+    """Compare log-likelihoods and inertias with scikit-learn's."""
     console, worse = new_console(), 0
     gaps = np.array([nats_above(seed) for seed in track(range(mixtures), "Gaussian mixtures", True)])
     n_compared = int(np.isfinite(gaps[:, 0]).sum())

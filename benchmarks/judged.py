@@ -1,15 +1,15 @@
-"""How often a true mixture fails the checks that compare estimates with the posterior mean.
+"""Measure how often a true mixture fails the checks that compare estimates with the posterior mean.
 
 ``python -m benchmarks.judged [data sets] [first seed]``
 
 `comparisons.comparison.posterior_checks.why_shown` decides from the data whether the distances of MLE and MAP from the
 posterior mean are judged. Here random mixtures of every kind are drawn, with 1 to 4 components, near or far from each
-other, then 50 to 1000 samples of each. EM fits them, and the Gibbs sampler, which takes a second where NUTS would
-compile, draws from the posterior. A judged check that fails is a false alarm: nothing is wrong with EM. At most 1 in
-200 of the data sets that are judged may have one. Chains that have not mixed (R-hat above 1.01, ESS below 400) are
-counted and left out, as `compare` then calls its verdict inconclusive.
+other, and 50 to 1000 samples from each. EM fits them, and the Gibbs sampler, which is faster than compiling NUTS, draws
+from the posterior. Nothing is wrong with EM, so a judged check that fails is a false alarm. At most 1 in 200 of the
+judged data sets may have one. Chains that have not mixed (R-hat above 1.01, ESS below 400) are counted and left out, as
+`compare` would call its verdict inconclusive.
 
-Exit code 0 when false alarms are that rare, 1 when not.
+The exit code is 0 if false alarms are that rare, else 1.
 """
 
 import sys
@@ -90,7 +90,7 @@ def _probs(rng: np.random.RandomState, K: int, D: int) -> np.ndarray:
 
 
 def outcome(data: Data, seed: int) -> str:
-    """Return "false alarm: ..." or "passed" of what is judged, "not judged", or "chains not mixed"."""
+    """Return "false alarm: ...", "passed", "not judged" or "chains not mixed"."""
     with left_to_the_status():
         fits = fit(prepare(data.X, data.family, data.n_components, random_state=seed, **data.options))
     if shown := why_shown(fits):
@@ -117,15 +117,15 @@ def gibbs_draws(fits: Fits, seed: int) -> Draws:
 
 
 def main(n_data: int = 400, first: int = 0) -> int:
-    """Print what came of each judged data set that failed, and the counts; return the exit code."""
+    """Print the judged data sets that failed, and the counts; return the exit code."""
     console, counts = new_console(), dict.fromkeys(["passed", "false alarm", "not judged", "chains not mixed"], 0)
     for seed in track(range(first, first + n_data), "simulated mixtures", True):
         data = draw_data(seed)
-        found = outcome(data, seed)
-        counts[found.partition(":")[0]] += 1
-        if found.startswith("false alarm"):
+        result = outcome(data, seed)
+        counts[result.partition(":")[0]] += 1
+        if result.startswith("false alarm"):
             console.print(
-                f"seed {seed}: {data.family} {data.options} n = {len(data.X)} K = {data.n_components}; {found}"
+                f"seed {seed}: {data.family} {data.options} n = {len(data.X)} K = {data.n_components}; {result}"
             )
     judged = counts["passed"] + counts["false alarm"]
     console.print(f"{counts}: {counts['false alarm']} false alarms among {judged} data sets that were judged")

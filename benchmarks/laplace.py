@@ -1,9 +1,9 @@
-"""From how many rows on is Laplace's approximation all that one needs? ``python -m benchmarks.laplace``.
+"""Compare Laplace's approximation with NUTS for more and more rows: ``python -m benchmarks.laplace``.
 
 Rows are drawn from a mixture, MAP-EM is fitted, `fit.laplace` approximates the posterior, and NUTS draws from it. The
 table has the largest distance of a mean, in posterior standard deviations, and the largest relative distance of a
-standard deviation, beside what the draws themselves leave open (two Monte Carlo standard errors of the worst
-parameter). At 100,000 rows means must agree to 0.1 standard deviations and standard deviations to 2 %, beyond that.
+standard deviation, with the Monte Carlo error of the draws (two standard errors of the worst parameter). At 100,000
+rows, beyond that error, means must agree to 0.1 standard deviations and standard deviations to 2 %.
 """
 
 import sys
@@ -33,7 +33,7 @@ MEANS, DEVIATIONS, JUDGED = 0.1, 0.02, 100_000
 
 
 class Distance(NamedTuple):
-    """Largest distances of means and of standard deviations, and what Monte Carlo leaves of each."""
+    """Largest distances of means and of standard deviations, and the Monte Carlo error of each."""
 
     mean: float
     mean_error: float
@@ -49,25 +49,25 @@ def main(
     console, passed = new_console(), True
     numbers = [int(size) for size in sizes.split(",")]
     for title, prepared in {"Gaussian, full, K = 2, D = 2": clouds, "Bernoulli, K = 2, D = 5": classes}.items():
-        found = Table(title=f"{title}: Laplace against NUTS, 4 chains of {draws} draws; after ± the draws' own error")
+        table = Table(title=f"{title}: Laplace against NUTS, 4 chains of {draws} draws; after ± the draws' own error")
         for heading in ("rows", "means, in sd", "sds, relative", "seconds of Laplace", "of NUTS"):
-            found.add_column(heading, justify="right")
+            table.add_column(heading, justify="right")
         for n in numbers:
             distance, seconds = measured(prepared(n), draws)
             mean, sd = (f"{distance[i]:.4f} ± {distance[i + 1]:.4f}" for i in (0, 2))
-            found.add_row(f"{n:,}", mean, sd, *(f"{one:.2f}" for one in seconds))
+            table.add_row(f"{n:,}", mean, sd, *(f"{one:.2f}" for one in seconds))
             passed &= n < JUDGED or close(distance)
-        console.print(found)
+        console.print(table)
     sys.exit(0 if passed else 1)
 
 
 def close(distance: Distance) -> bool:
-    """Whether means and standard deviations agree, beyond what the draws leave open."""
+    """Whether means and standard deviations agree, within the Monte Carlo error."""
     return distance.mean - distance.mean_error <= MEANS and distance.sd - distance.sd_error <= DEVIATIONS
 
 
 def clouds(n: int) -> tuple[Any, np.ndarray, Callable[[], Any]]:
-    """Return MAP-EM of two Gaussian clouds, the rows, and what builds the PyMC model."""
+    """Return MAP-EM of two Gaussian clouds, the rows, and a function that builds the PyMC model."""
     X, _ = gmm.simulate(CLOUDS, n, random_state=0)
     prior = GMMPrior.weakly_informative(X, 2)
     fit = GaussianMixtureEM(2, init=CLOUDS, prior=prior).fit(X)
@@ -75,7 +75,7 @@ def clouds(n: int) -> tuple[Any, np.ndarray, Callable[[], Any]]:
 
 
 def classes(n: int) -> tuple[Any, np.ndarray, Callable[[], Any]]:
-    """Return the same of two latent classes of binary features."""
+    """Return MAP-EM, rows and model of two latent classes of binary features."""
     X, _ = bmm.simulate(CLASSES, n, random_state=0)
     fit = BernoulliMixtureEM(2, init=CLASSES, prior=BMMPrior()).fit(X)
     return fit, X, lambda: bmm.build_marginal_model(X, 2, BMMPrior())

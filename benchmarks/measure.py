@@ -19,7 +19,7 @@ STATUS = Path("/proc/self/status")
 
 
 def run(order: dict[str, Any], threads: int, module: str = "benchmarks.measure") -> dict[str, Any]:
-    """Run a module on one order in a fresh process that may use so many threads; return what it prints last."""
+    """Run a module on one order in a new process with so many threads, and return the last line that it prints."""
     limit = dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"], str(threads))
     command = [sys.executable, "-m", module, json.dumps(order)]
     result = subprocess.run(command, env=os.environ | limit, capture_output=True, text=True)
@@ -29,7 +29,7 @@ def run(order: dict[str, Any], threads: int, module: str = "benchmarks.measure")
 
 
 def megabytes(field: str) -> float:
-    """Return VmRSS (memory held now) or VmHWM (its peak) in MB; NaN where the system does not tell."""
+    """Return VmRSS (current memory) or VmHWM (peak memory) in MB; NaN if the system does not report it."""
     if not STATUS.exists():
         return float("nan")
     line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field))
@@ -37,13 +37,13 @@ def megabytes(field: str) -> float:
 
 
 def forget_peak() -> None:
-    """Set the peak to the memory held now."""
+    """Reset the peak to the current memory."""
     if STATUS.exists():
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def measure(who: str, case: Case, n_iter: int) -> dict[str, float]:
-    """Return seconds per pass, peak memory beyond the data in MB, and the log-likelihood; code is loaded before."""
+    """Return seconds per pass, peak memory beyond code and data in MB, and the log-likelihood."""
     small = Case(case.kind, 200 + 20 * case.D, case.D, 2)
     few = make_data(small)
     fit(who, small, few, 2, Clock())
@@ -56,14 +56,14 @@ def measure(who: str, case: Case, n_iter: int) -> dict[str, float]:
 
 
 def fit(who: str, case: Case, X: Any, n_iter: int, clock: Clock) -> float:
-    """Fit from the start that is everybody's; return the log-likelihood."""
+    """Fit from the common start, and return the log-likelihood."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nobody converges in a few iterations
+        warnings.simplefilter("ignore")  # a few iterations do not converge
         return CONTESTANTS[who](case, X, make_start(case, X), n_iter, clock)
 
 
 def limits() -> dict[str, float]:
-    """Return what this machine can do: flops per second of dgemm, bytes per second read by a copy; best of five."""
+    """Return the limits of this machine: flops per second of dgemm, bytes per second of a copy; the best of five."""
     a, source = np.ones((1500, 1500)), np.ones(25_000_000)
     target = np.empty_like(source)
     return {

@@ -1,7 +1,7 @@
-"""A memory-mapped file larger than the memory allowed to the process gives the same fit, bit for bit, as in memory.
+"""Show that a memory-mapped file larger than the allowed memory gives the fit that X in memory gives, bit for bit.
 
-`resource.RLIMIT_DATA` bounds what a process may allocate; pages of a read-only file map do not count. The fit in memory
-runs in another process, without a limit. That the limit holds is shown by a copy of X, which it must refuse.
+`resource.RLIMIT_DATA` bounds the memory that a process may allocate; pages of a read-only file map do not count. The
+fit in memory runs in another process without a limit. A copy of X must fail, which shows that the limit works.
 """
 
 import json
@@ -30,10 +30,10 @@ THREADS = 2
 
 
 def table(quick: bool) -> Table:
-    """Fit each case from memory and from a file under the limit, and say whether the bits are the same."""
-    found = Table(title="np.memmap, read-only, float64 in C order: fits under RLIMIT_DATA")
+    """Fit each case from memory and from a file under the limit, and compare the bits."""
+    result = Table(title="np.memmap, read-only, float64 in C order: fits under RLIMIT_DATA")
     for heading in ["case (n, D, K)", "file MB", "memory allowed MB", "of which for the fit", "same bits as in memory"]:
-        found.add_column(heading)
+        result.add_column(heading)
     for case in QUICK if quick else CASES:
         room = 56 if quick else 128  # MB
         with tempfile.TemporaryDirectory() as folder:
@@ -44,12 +44,12 @@ def table(quick: bool) -> Table:
         if not quick and mapped["allowed"] >= mapped["file"]:
             raise RuntimeError(f"the file must be larger than the memory allowed, got {mapped}: use more rows")
         same = "yes" if mapped["bits"] == held["bits"] else "NO"
-        found.add_row(str(case), f"{mapped['file']:.0f}", f"{mapped['allowed']:.0f}", f"{room}", same)
-    return found
+        result.add_row(str(case), f"{mapped['file']:.0f}", f"{mapped['allowed']:.0f}", f"{room}", same)
+    return result
 
 
 def measure(case: Case, path: str, room: float, mapped: bool) -> dict[str, Any]:
-    """Fit the file's rows, code loaded before; return every bit of the estimates and of the objective's history."""
+    """Fit the file's rows, and return all bits of the estimates and of the objective's history."""
     small = Case(case.kind, 1000, case.D, 2)
     fit_quietly("ours", small, make_data(small), 2, Clock())
     start_threads()
@@ -69,7 +69,7 @@ def measure(case: Case, path: str, room: float, mapped: bool) -> dict[str, Any]:
 
 
 def start_threads() -> None:
-    """Let each thread that may share sums multiply, so that it has memory for its stack and for BLAS."""
+    """Let each thread multiply matrices once, so that memory for its stack and for BLAS is allocated before."""
     with one_blas_thread():
         together = Barrier(threads_allowed())
         factor = np.ones((500, 500))
@@ -77,7 +77,7 @@ def start_threads() -> None:
 
 
 def refuse_copy(X: np.ndarray) -> None:
-    """Raise if a copy of X can be made: then the limit limits nothing."""
+    """Raise an error if X can be copied, because then the limit does not work."""
     try:
         np.array(X)
     except MemoryError:

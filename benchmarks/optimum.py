@@ -1,11 +1,12 @@
-"""How long until the optimum, where clusters overlap: E-steps with and without leaps, time against scikit-learn.
+"""Measure E-steps and time to the optimum of overlapping clusters, with and without leaps, against scikit-learn.
 
-Plain EM is held against SQUAREM and against multisecant leaps, the default, which the times are of. Everybody starts
-from the same parameters, with no regularisation. The optimum is the best objective that anyone finds;
-it is reached when the objective is within 1e-8 of it, relative. An E-step counts whether its leap is taken or refused.
-For the time, `tol` is lowered tenfold until a fit gets there, ours and scikit-learn's alike (theirs bounds the last
-gain per sample, ours the whole gain to come), and fits with that `tol` are clocked in turn. A fit of scikit-learn takes
-a minute: those that plain EM's gains show to stop too early are left out.
+Plain EM is compared with SQUAREM and with multisecant leaps, the default, which is the one that is timed. All fits
+start from the same parameters, without regularisation. The optimum is the best objective of all fits; a fit has reached
+it if its objective is within 1e-8 of it, relative. The E-steps of rejected leaps count too.
+
+For the time, `tol` is lowered tenfold until a fit reaches the optimum, for ours and scikit-learn's alike, and fits with
+that `tol` are timed in turn. (scikit-learn's `tol` bounds the last gain per sample, ours the whole gain to come.) A fit
+of scikit-learn takes a minute, so those that would stop too early, by plain EM's gains, are left out.
 """
 
 import json
@@ -26,7 +27,7 @@ from em.engine.leaps import ACCELERATIONS
 from models.gmm import GMMParameters
 from models.validation import Array
 
-CASES = {  # with the typical distance of two centres, in standard deviations
+CASES = {  # and the typical distance of two centres, in standard deviations
     Case("full", 100_000, 2, 3): 7.0,
     Case("full", 100_000, 5, 4): 4.0,
     Case("full", 100_000, 10, 3): 3.0,
@@ -38,9 +39,9 @@ TOLS = [10.0**-power for power in range(16)]
 
 
 def table(quick: bool, threads: int, repeats: int, console: Console) -> Table:
-    """Measure each case in a process of its own; its line is printed as it comes, for scikit-learn takes minutes."""
-    found = Table(title=f"To within {REACHED:g} of the best objective, relative, where clusters overlap")
-    found.add_column("case (n, D, K)")
+    """Measure each case in a process of its own, and print its line at once, since scikit-learn takes minutes."""
+    result = Table(title=f"To within {REACHED:g} of the best objective, relative, where clusters overlap")
+    result.add_column("case (n, D, K)")
     for heading in [
         "E-steps",
         "SQUAREM",
@@ -51,7 +52,7 @@ def table(quick: bool, threads: int, repeats: int, console: Console) -> Table:
         "ours, s",
         "ratio (range)",
     ]:
-        found.add_column(heading, justify="right")
+        result.add_column(heading, justify="right")
     for case, distance in (QUICK if quick else CASES).items():
         order = {"case": astuple(case), "distance": distance, "repeats": repeats}
         m = run(order, threads, "benchmarks.optimum")
@@ -63,8 +64,8 @@ def table(quick: bool, threads: int, repeats: int, console: Console) -> Table:
         ratio = f"{np.median(faster):.0f} ({faster.min():.0f}-{faster.max():.0f})"
         line = [str(case), *steps, *rival, ratio]
         console.print("  ".join(line), style="dim")
-        found.add_row(*line)
-    return found
+        result.add_row(*line)
+    return result
 
 
 def make_data(case: Case, distance: float) -> tuple[Array, GMMParameters]:
@@ -77,7 +78,7 @@ def make_data(case: Case, distance: float) -> tuple[Array, GMMParameters]:
 
 
 def measure(case: Case, distance: float, repeats: int) -> dict[str, Any]:
-    """Return E-steps of plain EM and with leaps, and seconds of fits by us and by scikit-learn, in turn."""
+    """Return the E-steps of plain EM and with leaps, and the seconds of our fits and of scikit-learn's, in turn."""
     X, start = make_data(case, distance)
     paths = {name: e_steps(X, start, name) for name in ACCELERATIONS}
     best = max(objective for path in paths.values() for objective in path)
@@ -102,7 +103,7 @@ def measure(case: Case, distance: float, repeats: int) -> dict[str, Any]:
 
 
 def e_steps(X: Array, start: GMMParameters, acceleration: str | None) -> list[float]:
-    """Return the objective that each E-step of a fit found, in turn."""
+    """Return the objective at each E-step of a fit."""
     objectives = []
 
     class Recorded(GaussianMixtureEM):
@@ -119,12 +120,12 @@ def e_steps(X: Array, start: GMMParameters, acceleration: str | None) -> list[fl
     fit = Recorded(start.n_components, init=start, acceleration=acceleration, tol=1e-6, max_iter=50_000).fit(X)
     if len(objectives) != fit.n_e_steps_:
         raise RuntimeError(f"every E-step must be counted, got {len(objectives)} and n_e_steps_={fit.n_e_steps_}")
-    units = fit.history_[0] - objectives[0]  # EM runs in those of the data's spread
+    units = fit.history_[0] - objectives[0]  # EM runs in standard units
     return [objective + units for objective in objectives]
 
 
 def reached(objectives: list[float], target: float) -> int:
-    """Return how many E-steps it took to find the target."""
+    """Return the number of E-steps until the target."""
     if max(objectives) < target:
         raise RuntimeError(
             f"plain EM and its leaps must reach the same optimum, got {max(objectives)!r}, not {target!r}"
@@ -133,7 +134,7 @@ def reached(objectives: list[float], target: float) -> int:
 
 
 def first(fit: Callable[[float], Any], tols: list[float], arrives: Callable[[Any], bool]) -> float:
-    """Return the first, the largest, tol with which a fit arrives."""
+    """Return the largest `tol` with which a fit reaches the optimum."""
     return next(tol for tol in tols if arrives(fit(tol)))
 
 

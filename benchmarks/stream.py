@@ -1,10 +1,10 @@
-"""What a stream learns: ``python -m benchmarks.stream [--quick]``.
+"""Compare estimates from a stream with batch estimates: ``python -m benchmarks.stream [--quick]``.
 
-Tables of the distance between `partial_fit` and the batch estimate, in standard errors of that estimate (Louis), by
-the number of rows seen: of passes over one data set in random order and sorted by component; and with drifting means,
-where the distance is from the truth of the moment and a batch estimate of the last rows competes.
-Rivals: scikit-learn's MiniBatchKMeans, whose means alone can be compared, and a naive average, θ ← 0.9 θ + 0.1 θ', with
-θ' after one step of EM on each batch, from the same start. The last table is CPU time per row.
+The first tables have the distance between `partial_fit` and the batch estimate, in standard errors of that estimate
+(Louis), by the number of rows seen, in passes over one data set in random order or sorted by component. With drifting
+means, the distance is from the current truth, and a batch estimate of the last rows competes. Rivals are scikit-learn's
+MiniBatchKMeans, of which only the means can be compared, and a naive average θ ← 0.9 θ + 0.1 θ', with θ' after one EM
+step on each batch, from the same start. The last table is CPU time per row.
 """
 
 import time
@@ -29,7 +29,7 @@ PASSES = (1, 2, 5, 20)
 BATCH = 250
 WEIGHTS = np.array([0.5, 0.3, 0.2])
 DECAY = 0.1
-SHIFT = 2.0  # standard deviations by which means drift in all
+SHIFT = 2.0  # standard deviations by which means drift in total
 
 type Learner = Callable[[Array], Any]  # takes a batch, returns parameters or means (K, D)
 
@@ -70,21 +70,21 @@ def drawn(truth: Any, n: int, seed: int) -> tuple[Array, np.ndarray]:
 
 
 def learners(estimator: Any, settings: StreamSettings) -> dict[str, Learner]:
-    """Return what learns from batches, by name."""
+    """Return the methods that learn from batches, by name."""
     stream, clusters = clone(estimator), MiniBatchKMeans(estimator.n_components, n_init=5, random_state=0)
 
     def kmeans(batch: Array) -> Array:
         return clusters.partial_fit(batch).cluster_centers_
 
-    found: dict[str, Learner] = {
+    methods: dict[str, Learner] = {
         "partial_fit": lambda batch: stream.partial_fit(batch, settings=settings).parameters_,
         "naive average": naive(estimator),
     }
-    return found | ({"MiniBatchKMeans, means": kmeans} if isinstance(estimator, GaussianMixtureEM) else {})
+    return methods | ({"MiniBatchKMeans, means": kmeans} if isinstance(estimator, GaussianMixtureEM) else {})
 
 
 def naive(estimator: Any) -> Learner:
-    """Return the average of parameters after a step of EM on each batch, which starts as the stream does."""
+    """Return a method that averages the parameters after an EM step on each batch, with the stream's start."""
     kept: list[Any] = []
     first: list[Array] = []
 
@@ -106,23 +106,23 @@ def _quietly(estimator: Any, X: Array) -> Any:
         return estimator.fit(X).parameters_
 
 
-def distance(found: Any, wanted: Any, errors: dict[str, Array]) -> float:
-    """Return the root mean square over parameters of (found - wanted) / standard error; of means only where it is."""
-    _, name, *_ = wanted.arrays()
-    centers = found if isinstance(found, np.ndarray) else found.arrays()[name]
-    gaps = ((centers[:, None] - wanted.arrays()[name]) / errors[name]) ** 2
+def distance(estimate: Any, target: Any, errors: dict[str, Array]) -> float:
+    """Return the root mean square of (estimate - target) / standard error over parameters, or over means alone."""
+    _, name, *_ = target.arrays()
+    centers = estimate if isinstance(estimate, np.ndarray) else estimate.arrays()[name]
+    gaps = ((centers[:, None] - target.arrays()[name]) / errors[name]) ** 2
     of_wanted, own = linear_sum_assignment(gaps.sum(axis=2).T)
     assert (of_wanted == np.arange(len(own))).all()
-    arrays = {name: found[own]} if isinstance(found, np.ndarray) else found.permute(own).arrays()
-    squares = [(((array - wanted.arrays()[key]) / errors[key]) ** 2).ravel() for key, array in arrays.items()]
+    arrays = {name: estimate[own]} if isinstance(estimate, np.ndarray) else estimate.permute(own).arrays()
+    squares = [(((array - target.arrays()[key]) / errors[key]) ** 2).ravel() for key, array in arrays.items()]
     return float(np.sqrt(np.nanmean(np.concatenate(squares))))
 
 
 def errors_of(fit: Any, X: Array) -> dict[str, Array]:
     """Return the standard errors of a fit by name, each of the shape of its array."""
-    found, arrays = fit.uncertainty(X).standard_errors, fit.parameters_.arrays()
+    standard_errors, arrays = fit.uncertainty(X).standard_errors, fit.parameters_.arrays()
     errors = {name: np.full(array.shape, np.nan) for name, array in arrays.items()}
-    for entry, error in zip(fit._entries(len(X)).entries, found, strict=True):
+    for entry, error in zip(fit._entries(len(X)).entries, standard_errors, strict=True):
         errors[entry.array][entry.place] = error
     return errors
 
@@ -149,9 +149,9 @@ def stationary(name: str, estimator: Any, truth: Any, n: int) -> Table:
         for method, learn in learners(estimator, StreamSettings()).items():
             cells = []
             for number, batch in enumerate(passes(X, z, ordered, 1), start=1):
-                found = learn(batch)
+                estimate = learn(batch)
                 if number in [p * (n // BATCH) for p in PASSES]:
-                    cells.append(f"{distance(found, fit.parameters_, errors):.2f}")
+                    cells.append(f"{distance(estimate, fit.parameters_, errors):.2f}")
                 if len(cells) == len(PASSES):
                     break
             table.add_row("sorted" if ordered else "random", method, *cells)
@@ -159,7 +159,7 @@ def stationary(name: str, estimator: Any, truth: Any, n: int) -> Table:
 
 
 def drifting(n: int) -> Table:
-    """Compare with the truth of the moment where the means move, with a half-life and without."""
+    """Compare with the current truth while the means drift, with a half-life and without."""
     estimator, truth = next(iter(cases().values()))
     X = drawn(truth, n, 0)[0]
     errors = errors_of(clone(estimator).fit(X), X)
@@ -180,10 +180,10 @@ def drifting(n: int) -> Table:
         now = replace(truth, means=truth.means + SHIFT * number / total)
         batch = drawn(now, BATCH, number)[0]
         last = [*last, batch][-(n // BATCH) :]
-        found = {name: learn(batch) for name, learn in methods.items()}
+        estimates = {name: learn(batch) for name, learn in methods.items()}
         if number in [p * (n // BATCH) for p in PASSES]:
-            found[f"fit of the last {n:,} rows"] = _quietly(clone(estimator), np.concatenate(last))
-            for name, parameters in found.items():
+            estimates[f"fit of the last {n:,} rows"] = _quietly(clone(estimator), np.concatenate(last))
+            for name, parameters in estimates.items():
                 rows[name].append(f"{distance(parameters, now, errors):.2f}")
     for name, cells in rows.items():
         table.add_row(name, *cells)
@@ -191,7 +191,7 @@ def drifting(n: int) -> Table:
 
 
 def speed(n: int) -> Table:
-    """Time steps of some sizes after the start."""
+    """Time steps with batches of several sizes after the start."""
     table = Table(title="CPU microseconds per row, after the start")
     for heading in ("method", "1 row a call", f"{BATCH} rows", f"{4 * BATCH} rows"):
         table.add_column(heading, justify="left" if heading == "method" else "right")

@@ -1,12 +1,12 @@
-"""Where benchmarks print their tables."""
+"""The console that benchmarks print their tables on."""
 
 import sys
 
 from rich.console import Console
 
-WIDE = 140  # columns of a table in a file, where no terminal says
+WIDE = 140  # columns of a table in a file, where there is no terminal
 
 
 def new_console() -> Console:
-    """Return a console that is as wide as the terminal, or wide where what it prints goes to a file."""
+    """Return a console as wide as the terminal, or 140 columns wide if the output goes to a file."""
     return Console() if sys.stdout.isatty() else Console(width=WIDE)

@@ -38,15 +38,15 @@ def command_line(*arguments):
 
 
 @pytest.fixture(scope="module")
-def found():
+def verdicts_of_slice():
     """Verdicts of the slice by number."""
     with results(SEED, SLICE, jobs=1) as verdicts:
-        return {of.number: of.found for of in verdicts}
+        return {of.number: of.by_invariant for of in verdicts}
 
 
-def test_no_invariant_is_violated_in_a_slice(found):
-    assert {name for of in found.values() for name in of} == set(NAMES)
-    assert [(number, name, said) for number, of in found.items() for name, said in of.items() if said] == []
+def test_no_invariant_is_violated_in_a_slice(verdicts_of_slice):
+    assert {name for of in verdicts_of_slice.values() for name in of} == set(NAMES)
+    assert [(number, name, said) for number, of in verdicts_of_slice.items() for name, said in of.items() if said] == []
 
 
 # A case depends on its seed and number alone --------------------------------------------------------------------------
@@ -70,10 +70,12 @@ def test_another_seed_or_number_is_another_case():
     assert len(texts) == 4
 
 
-def test_processes_do_not_matter(found):
+def test_processes_do_not_matter(verdicts_of_slice):
     first = SLICE[:8]  # four for each process
     with results(SEED, first, jobs=2) as verdicts:
-        assert {of.number: of.found for of in verdicts} == {number: found[number] for number in first}
+        assert {of.number: of.by_invariant for of in verdicts} == {
+            number: verdicts_of_slice[number] for number in first
+        }
 
 
 def test_units_move_exactly():
@@ -95,20 +97,20 @@ def test_the_gaussian_reference_is_scipys_density():
     X = rng.normal(size=(20, 3))
     components = zip(parameters.weights, parameters.means, parameters.covariances, strict=True)
     expected = logsumexp([np.log(w) + multivariate_normal(m, S).logpdf(X) for w, m, S in components], axis=0)
-    found = gaussian_reference(X, parameters)
-    assert (np.abs(found.log_prob - expected) <= found.rounding).all()
+    reference = gaussian_reference(X, parameters)
+    assert (np.abs(reference.log_prob - expected) <= reference.rounding).all()
     X[:, 1] = np.nan
     components = zip(parameters.weights, parameters.means[:, ::2], parameters.covariances[:, ::2, ::2], strict=True)
     expected = logsumexp([np.log(w) + multivariate_normal(m, S).logpdf(X[:, ::2]) for w, m, S in components], axis=0)
-    assert (np.abs(gaussian_reference(X, parameters).log_prob - expected) <= found.rounding).all()
+    assert (np.abs(gaussian_reference(X, parameters).log_prob - expected) <= reference.rounding).all()
 
 
 @pytest.mark.parametrize(("m", "value"), [(10**9, -10.5670133), (10**12, -14.0209), (10**15, -17.47)])
 def test_the_binomial_reference_keeps_its_digits(m, value):
     """At the mode of Binomial(m, 0.4): log p = -1/2 log(2 π m 0.4 0.6) + O(1 / m)."""
-    found = exact_log_binomial(np.array(0.4 * m), np.array(float(m)), np.array(0.4))
-    assert found == pytest.approx(-0.5 * np.log(2 * np.pi * m * 0.24), abs=1e-9)
-    assert found == pytest.approx(value, abs=0.005)
+    exact = exact_log_binomial(np.array(0.4 * m), np.array(float(m)), np.array(0.4))
+    assert exact == pytest.approx(-0.5 * np.log(2 * np.pi * m * 0.24), abs=1e-9)
+    assert exact == pytest.approx(value, abs=0.005)
 
 
 def test_the_binomial_reference_is_scipys_mass():
@@ -239,11 +241,11 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_planted_fault_is_found(name, found, monkeypatch):
+def test_a_planted_fault_is_found(name, verdicts_of_slice, monkeypatch):
     """In the slice that is without a finding as long as nothing is planted."""
     FAULTS[name](monkeypatch)
-    speaking = [number for number in SLICE if name in found[number]]
-    assert any(check.check(SEED, number).found.get(name) for number in speaking)
+    speaking = [number for number in SLICE if name in verdicts_of_slice[number]]
+    assert any(check.check(SEED, number).by_invariant.get(name) for number in speaking)
 
 
 def test_the_command_counts_and_exits_with_1_on_a_violation_and_with_2_on_a_bad_argument(monkeypatch):

@@ -1,16 +1,16 @@
-"""Is the posterior right? ``python -m benchmarks.agreement``; exit code 1 if a line disagrees.
+"""Check the posterior: ``python -m benchmarks.agreement``; the exit code is 1 if a line disagrees.
 
-Data sets: draws by `compare`, four chains, each from EM's best of restarts of its own with its labels in random order.
-The reference is a long run of Gibbs sampling, which shares nothing with PyMC. One call aligns the draws of both to EM's
-MAP by rule "pivot", so that they are aligned by one map. R-hat must be at most 1.01, label-free and of aligned
-parameters, in both runs, and every mean within 4 combined Monte Carlo standard errors of the reference's. The data of
-"switching" are made so that every chain switches labels. Of many simulated samples the posterior is near normal.
+Data sets: `compare` draws four chains, each from EM's best of restarts of its own, with labels in random order. The
+reference is a long run of Gibbs sampling, which shares no code with PyMC. One call aligns the draws of both to EM's MAP
+by rule "pivot", so that both have the same reference. In both runs R-hat must be at most 1.01, of label-free quantities
+and of aligned parameters, and every mean must be within 4 combined Monte Carlo standard errors of the reference's. In
+the data "switching", every chain switches labels. With many simulated samples the posterior is near normal.
 
-Ten samples: NUTS, Gibbs sampling, and PyMC's own steps with z in the model, against enumeration, whose means have no
-error at all.
+Ten samples: NUTS, Gibbs sampling, and PyMC's own steps with z in the model are compared with enumeration, whose means
+have no Monte Carlo error.
 
-The numbers of draws were fixed before the first run. There are some 800 means, which are not independent: one of 800
-independent ones would be more than 4 errors off with a probability of 5 %.
+The numbers of draws were fixed before the first run. There are about 800 means, which are not independent. Of 800
+independent means, one would be more than 4 standard errors off with a probability of 5 %.
 """
 
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ HEADS = [
 
 @dataclass(frozen=True)
 class Case:
-    """A data set with a number of components, and how often each chain must switch labels at least."""
+    """A data set with a number of components, and the least number of label switches of each chain."""
 
     data: str
     family: str
@@ -82,7 +82,7 @@ SMALL = [(name, who) for name in NAMES for who in SAMPLERS if who != "explicit z
 
 
 def weak_classes() -> Array:
-    """Return answers of 60 persons, in two classes that differ so little that the posterior cannot tell them apart."""
+    """Return answers of 60 persons in two classes that are too similar for the posterior to separate."""
     truth = BMMParameters(np.array([0.5, 0.5]), np.array([[0.35] * 4, [0.65] * 4]))
     return np.asarray(bmm.simulate(truth, 60, random_state=0)[0], dtype=np.float64)
 
@@ -90,29 +90,31 @@ def weak_classes() -> Array:
 def against_long_run(case: Case) -> tuple[list[str], bool]:
     """Sample by NUTS and by Gibbs; return the numbers of a line and whether they agree."""
     X, K = weak_classes() if case.data == "switching" else load(case.data).X, case.n_components
-    found = compare(X, case.family, K, draws=DRAWS, tune=TUNE, chains=CHAINS, random_state=0, minutes=inf)
-    sweeps = gibbs(X, K, found.prior, draws=SWEEPS, tune=BURN_IN, chains=LONG_CHAINS, random_state=1)
-    names = [*found.unaligned.data_vars, "log_likelihood"]
-    long = as_datatree({str(name): sweeps[str(name)] for name in names}, found.prior)
-    (ours, orders), (theirs, _) = aligned_by_one_map([found.unaligned, long["posterior"].to_dataset()], found.map)
-    free = label_free(ours, found.posterior["log_likelihood"]["x"].sum("obs").to_numpy())
+    comparison = compare(X, case.family, K, draws=DRAWS, tune=TUNE, chains=CHAINS, random_state=0, minutes=inf)
+    sweeps = gibbs(X, K, comparison.prior, draws=SWEEPS, tune=BURN_IN, chains=LONG_CHAINS, random_state=1)
+    names = [*comparison.unaligned.data_vars, "log_likelihood"]
+    long = as_datatree({str(name): sweeps[str(name)] for name in names}, comparison.prior)
+    (ours, orders), (theirs, _) = aligned_by_one_map(
+        [comparison.unaligned, long["posterior"].to_dataset()], comparison.map
+    )
+    free = label_free(ours, comparison.posterior["log_likelihood"]["x"].sum("obs").to_numpy())
     their_free = label_free(theirs, long["sample_stats"]["log_likelihood"].to_numpy())
     return judged(free, ours, their_free, theirs, orders, case.switches)
 
 
 def of_many_samples(case: Posterior) -> tuple[list[str], bool]:
-    """Hold draws by NUTS to Gibbs; return the numbers of a line and whether they agree."""
+    """Compare draws by NUTS with Gibbs; return the numbers of a line and whether they agree."""
     X, K = case.data(), case.K
     prior = prior_of({"prior": case.prior, "X": X, "K": K})
     estimator, family = (GaussianMixtureEM, gmm) if case.family == "gmm" else (BernoulliMixtureEM, bmm)
     fit = estimator(K, prior=prior, random_state=0).fit(X)
     with without_c_compiler:
         model = family.build_marginal_model(X, K, prior)
-        found = sample(model, fit.parameters_.arrays(), draws=1000, tune=1000, chains=CHAINS, seed=0)
+        posterior = sample(model, fit.parameters_.arrays(), draws=1000, tune=1000, chains=CHAINS, seed=0)
     sweeps = gibbs(X, K, prior, draws=3000, tune=200, chains=CHAINS, random_state=1)
     names = list(fit.parameters_.arrays())
     long = as_datatree({name: sweeps[name] for name in [*names, "log_likelihood"]}, prior)
-    runs = [found["posterior"].to_dataset()[names], long["posterior"].to_dataset()]
+    runs = [posterior["posterior"].to_dataset()[names], long["posterior"].to_dataset()]
     (ours, orders), (theirs, _) = aligned_by_one_map(runs, fit)
     their_free = label_free(theirs, long["sample_stats"]["log_likelihood"].to_numpy())
     return judged(label_free_draws_of(case, X, ours), ours, their_free, theirs, orders, 0)
@@ -121,7 +123,7 @@ def of_many_samples(case: Posterior) -> tuple[list[str], bool]:
 def judged(
     free: xr.Dataset, ours: xr.Dataset, their_free: xr.Dataset, theirs: xr.Dataset, orders: np.ndarray, switches: int
 ) -> tuple[list[str], bool]:
-    """Hold label-free quantities and aligned parameters to the reference's; return a line and whether they agree."""
+    """Compare label-free quantities and aligned parameters with the reference; return a line and whether they agree."""
     both, reference = free.assign(ours.data_vars), their_free.assign(theirs.data_vars)
     gap, where = largest_gap(both, reference.mean(SAMPLE), az.mcse(reference, method="mean"))
     rhats = [extremes(draws)[0] for draws in (free, ours, reference)]
@@ -145,7 +147,7 @@ def aligned_by_one_map(runs: list[xr.Dataset], reference: Any) -> list[tuple[xr.
 
 
 def with_chains(draws: xr.Dataset, chains: int) -> xr.Dataset:
-    """Return the same draws, in their order, as so many chains of one length."""
+    """Return the draws, in their order, as so many chains of equal length."""
     arrays = {name: (array.dims, array.to_numpy()) for name, array in draws.data_vars.items()}
     return xr.Dataset({name: (dims, a.reshape(chains, -1, *a.shape[2:])) for name, (dims, a) in arrays.items()})
 
@@ -162,9 +164,9 @@ def against_enumeration(name: str, who: str) -> tuple[list[str], bool]:
 def main(
     only: Annotated[str, typer.Option(help="Part of a line's name, such as lsat7 or Gibbs; default: all.")] = "",
 ) -> None:
-    """Hold posteriors to long Gibbs runs and to enumeration: R-hat, and gaps in Monte Carlo standard errors.
+    """Compare posteriors with long Gibbs runs and with enumeration: R-hat, and gaps in Monte Carlo standard errors.
 
-    Each line as it comes, then the table. Exit code 0 when all agree, 1 when not, 2 for bad input.
+    Each line is printed at once, then the table. The exit code is 0 if all agree, else 1; it is 2 for bad input.
     """
     runs = {f"{case.data}, K = {case.n_components}": partial(against_long_run, case) for case in CASES}
     runs |= {f"{case}, NUTS": partial(of_many_samples, case) for case in MANY}

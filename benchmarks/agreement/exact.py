@@ -1,10 +1,10 @@
-"""The posterior of a few samples by enumeration and by three samplers: what `benchmarks.agreement` compares.
+"""The posterior of a few samples by enumeration and by three samplers, for `benchmarks.agreement`.
 
-Labels switch as they please, so that what is compared are means of quantities that no relabelling changes:
+Since labels switch, means are compared of quantities that relabelling does not change:
 
     log-likelihood, entropy of the weights, sorted weights
     centre    Σ_k π_k μ_k, or Σ_k π_k p_k                     (D,)
-    together  1(z_i = z_j) of all pairs i < j; where z is summed out p(z_i = z_j | x_i, x_j, θ)
+    together  1(z_i = z_j) of all pairs i < j, or p(z_i = z_j | x_i, x_j, θ) if z is summed out
     density   p(x | θ) at the first two samples
 """
 
@@ -48,15 +48,15 @@ class Problem:
 
     @property
     def family(self) -> Family:
-        """The family and structure that the prior is for."""
+        """The family and structure of the prior."""
         return family_of_prior(self.prior)
 
 
 def problem(name: str) -> Problem:
     """Return ten samples, Gaussian with one of the covariance structures or "bernoulli".
 
-    Components overlap so much that every pair of samples has a probability of 0.01 to 0.99 of being together: means
-    over draws of what hardly ever happens are not normal, and their standard errors not known.
+    Components overlap so much that every pair of samples is together with a probability of 0.01 to 0.99. The means of
+    rarer events over the draws would not be normal, and their standard errors unknown.
     """
     rng, first = np.random.default_rng(0), np.arange(10)[:, None] < 4
     if name == "bernoulli":
@@ -81,8 +81,8 @@ def by_nuts(at: Problem, **settings: Any) -> xr.Dataset:
 
 def by_gibbs(at: Problem, seed: int, **settings: Any) -> xr.Dataset:
     """Draw by Gibbs sampling."""
-    found = gibbs(at.X, K, at.prior, random_state=seed, **settings)
-    return as_datatree(found, at.prior)["posterior"].to_dataset()
+    draws = gibbs(at.X, K, at.prior, random_state=seed, **settings)
+    return as_datatree(draws, at.prior)["posterior"].to_dataset()
 
 
 def by_explicit_z(at: Problem, seed: int, **settings: Any) -> xr.Dataset:
@@ -90,8 +90,8 @@ def by_explicit_z(at: Problem, seed: int, **settings: Any) -> xr.Dataset:
     options = {"cores": 1, "progressbar": False, "quiet": True, "compute_convergence_checks": False}
     with without_c_compiler, pytensor.config.change_flags(mode="FAST_COMPILE"):  # Numba would take 4 s
         model = at.family.build_model(at.X, K, at.prior)
-        found = pm.sample(model=model, random_seed=seed, backend=BACKEND, **settings, **options)
-    return found["posterior"].to_dataset()
+        trace = pm.sample(model=model, random_seed=seed, backend=BACKEND, **settings, **options)
+    return trace["posterior"].to_dataset()
 
 
 SAMPLERS: dict[str, Callable[..., xr.Dataset]] = {"NUTS": by_nuts, "Gibbs": by_gibbs, "explicit z": by_explicit_z}
@@ -117,7 +117,7 @@ def label_free_draws(posterior: xr.Dataset, at: Problem) -> xr.Dataset:
 
 
 def exact_means(at: Problem) -> dict[str, Array]:
-    """Return their posterior means by enumeration; of the log-likelihood it knows none.
+    """Return the posterior means of these quantities, except the log-likelihood, by enumeration.
 
     Given z the weights are Beta(α_1, α_2) with α_k = a_k + N_k, and with A = α_1 + α_2 and digamma's ψ
 
@@ -152,14 +152,14 @@ def exact_means(at: Problem) -> dict[str, Array]:
 
 
 def largest_gap(draws: xr.Dataset, expected: Any, errors: Any = None) -> tuple[float, str]:
-    """Return the largest distance of a mean over draws from what is expected, in standard errors, and which mean it is.
+    """Return the largest distance of a mean over draws from the expected one, in standard errors, and its name.
 
     Parameters
     ----------
     draws : Dataset
         Variables with dims (chain, draw, ...).
     expected, errors : mapping of arrays by name
-        What the means should be, and its own Monte Carlo standard errors; ``None`` where it has none.
+        The expected means and their Monte Carlo standard errors; ``None`` if they have none.
     """
     own = az.mcse(draws, method="mean")
     gaps: dict[str, float] = {}

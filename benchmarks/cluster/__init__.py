@@ -1,4 +1,4 @@
 """EM on a cluster of this machine's processes, one thread each: ``python -m benchmarks.cluster``.
 
-All that is started is stopped again, files are in temporary folders, and everything listens on the loopback address.
+All processes are stopped at the end, files are in temporary folders, and servers listen on the loopback address.
 """

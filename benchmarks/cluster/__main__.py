@@ -28,7 +28,7 @@ def main(
         str, typer.Option(help="A part: agreement, speed, overhead, workers, clients, disk, constants, spark.")
     ] = "",
 ) -> None:
-    """Print tables of all parts, or of one; what is started is stopped, and what is written is removed."""
+    """Print the tables of all parts, or of one; processes are stopped and files removed at the end."""
     parts: dict[str, Callable[[], Any]] = {
         "agreement": lambda: agreement(),
         "speed": lambda: speed(rows, iterations),

@@ -1,4 +1,4 @@
-"""A data set on disk that is larger than what the workers may hold: it is made, fitted and removed again."""
+"""Make, fit and remove a data set on disk that is larger than the memory of the workers."""
 
 import tempfile
 import time
@@ -18,17 +18,17 @@ GIGABYTE = 2**30
 
 
 def on_disk(gigabytes: float, limit: float, iterations: int) -> Table:
-    """Fit files of so many gigabytes by two workers that may hold ``limit`` gigabytes each."""
+    """Fit files of so many gigabytes with two workers, which are limited to ``limit`` gigabytes each."""
     n_chunks = max(round(gigabytes * GIGABYTE / (8 * D * CHUNK)), 2)
     megabytes = 8 * D * CHUNK / 2**20
-    found = Table(title=f"{n_chunks} files of {megabytes:.0f} MB, two workers of at most {limit:g} GB each")
+    table = Table(title=f"{n_chunks} files of {megabytes:.0f} MB, two workers of at most {limit:g} GB each")
     for heading in (
         "GB",
         "seconds per pass, read from disk",
         "most MB of a worker beyond what it held before",
         "beyond a chunk",
     ):
-        found.add_column(heading, justify="right")
+        table.add_column(heading, justify="right")
     with tempfile.TemporaryDirectory() as folder:
         for number in range(n_chunks):
             np.save(Path(folder, f"{number}.npy"), drawn(np.array([number]), CHUNK))
@@ -43,12 +43,12 @@ def on_disk(gigabytes: float, limit: float, iterations: int) -> Table:
             X = numbers.map_blocks(_read, folder, dtype=np.float64, new_axis=1, chunks=shape)
             fit(X, 1)
             begin = time.perf_counter()
-            n_passes = fit(X, iterations).n_e_steps_ + 1  # and one that summarises
+            n_passes = fit(X, iterations).n_e_steps_ + 1  # and the pass that computes the summary
             seconds = (time.perf_counter() - begin) / n_passes
             more = max(most - before[who] for who, most in client.run(most_memory).items())
     size = n_chunks * megabytes / 1024
-    found.add_row(f"{size:.1f}", f"{seconds:.2f}", f"{more:.0f}", f"{more - megabytes:.0f}")
-    return found
+    table.add_row(f"{size:.1f}", f"{seconds:.2f}", f"{more:.0f}", f"{more - megabytes:.0f}")
+    return table
 
 
 def _read(number: Array, folder: Any) -> Array:

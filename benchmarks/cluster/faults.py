@@ -1,4 +1,4 @@
-"""Workers and clients that are killed (signal 9) at random moments of a fit, and what comes out of it."""
+"""Kill workers and clients (signal 9) at random moments of a fit, and compare the fits."""
 
 import os
 import signal
@@ -22,10 +22,10 @@ ROWS, CHUNKS, ITERATIONS = 400_000, 16, 12
 
 
 def workers_killed(times: int) -> Table:
-    """Kill a worker at a random moment of each fit, and compare what comes out."""
-    found = Table(title=f"a worker is killed in the middle of a fit of {ROWS:,} rows")
+    """Kill a worker at a random moment of each fit, and compare the fits."""
+    table = Table(title=f"a worker is killed in the middle of a fit of {ROWS:,} rows")
     for heading in ("fits", "worker killed in time", "right results (the same bits)"):
-        found.add_column(heading)
+        table.add_column(heading)
     rng, hits, right = np.random.default_rng(0), 0, 0
     with cluster(2) as client:
         wanted, seconds, workers = *_timed(), cast(Any, client.cluster)
@@ -41,15 +41,15 @@ def workers_killed(times: int) -> Table:
             killer.join()
             hits += not _alive(victim)
             right += _same(fitted, wanted)
-    found.add_row(str(times), str(hits), str(right))
-    return found
+    table.add_row(str(times), str(hits), str(right))
+    return table
 
 
 def clients_killed(times: int) -> Table:
     """Kill the process that calls `fit` at a random moment, call it again with its checkpoint, and compare."""
-    found = Table(title=f"the client is killed in the middle of a fit of {ROWS:,} rows, and its fit goes on")
+    table = Table(title=f"the client is killed in the middle of a fit of {ROWS:,} rows, and its fit goes on")
     for heading in ("fits", "client killed in time", "the same path and bits"):
-        found.add_column(heading)
+        table.add_column(heading)
     rng, hits, right = np.random.default_rng(1), 0, 0
     with cluster(2) as client, tempfile.TemporaryDirectory() as folder:
         wanted, seconds = _timed()
@@ -66,8 +66,8 @@ def clients_killed(times: int) -> Table:
             first.wait()
             subprocess.run(command, check=True)
             right += _same(em.load(model), wanted)
-    found.add_row(str(times), str(hits), str(right))
-    return found
+    table.add_row(str(times), str(hits), str(right))
+    return table
 
 
 def one_client(scheduler: str, checkpoint: Path, model: Path) -> None:

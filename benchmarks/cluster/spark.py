@@ -1,10 +1,10 @@
-"""Spark MLlib's GaussianMixture beside ours: the same rows, start and iterations, two threads against two workers.
+"""Compare Spark MLlib's GaussianMixture with ours: the same rows, start and iterations, two threads and two workers.
 
 MLlib takes a start only in its older interface of RDDs. `uv sync --group spark` installs it; it needs Java 17
-(``apt-get install default-jre-headless``). Rows are in both cases held in memory before anything is timed; a pass is
-the difference of a long and a short fit, for each iteration that the long one makes more. Both run at the same time and
-take turns, and are compared by processor seconds, of all processes and threads: seconds by the clock tell as much of
-what else the machine does. A first round is left out, in which Java compiles.
+(``apt-get install default-jre-headless``). Both hold the rows in memory before they are timed. The time of a pass is
+the difference of a long and a short fit, divided by the difference of their iterations. Both clusters exist at the same
+time and take turns. They are compared by the processor seconds of all processes and threads, because clock time depends
+on other programs. A first round, in which Java compiles, is left out.
 """
 
 import os
@@ -28,18 +28,18 @@ from em.gmm.passes import gaussian_pass
 from models.gmm import GMMParameters
 from models.validation import Array
 
-PARTS, OURS_MORE = 16, 4  # times as many iterations of ours are timed: /proc counts hundredths of a second
+PARTS, OURS_MORE = 16, 4  # ours gets four times as many iterations, since /proc counts hundredths of a second
 
-type Fit = Callable[[int], GMMParameters]  # by so many iterations
+type Fit = Callable[[int], GMMParameters]  # a function of the number of iterations
 
 HOW_TO = "Spark was left out: `uv sync --group spark` installs pyspark, and Java 17 or later must be there"
 
 
 def rival(cases: list[tuple[int, int, int]], iterations: int, rounds: int) -> Table | str:
-    """Return the table of both, or how to install Spark where it is missing."""
+    """Return the table of both, or how to install Spark if it is missing."""
     if find_spec("pyspark") is None or shutil.which("java") is None:
         return HOW_TO
-    found = Table(title=f"Spark MLlib, local[2], against two workers: full covariances, {iterations} iterations")
+    table = Table(title=f"Spark MLlib, local[2], against two workers: full covariances, {iterations} iterations")
     headings = (
         "(n, D, K)",
         "Spark, processor s a pass",
@@ -51,7 +51,7 @@ def rival(cases: list[tuple[int, int, int]], iterations: int, rounds: int) -> Ta
         "ours minus Spark's",
     )
     for heading in headings:
-        found.add_column(heading, justify="right")
+        table.add_column(heading, justify="right")
     for n, n_features, n_components in cases:
         with tempfile.TemporaryDirectory() as folder:
             size = n // PARTS
@@ -67,22 +67,22 @@ def rival(cases: list[tuple[int, int, int]], iterations: int, rounds: int) -> Ta
             likelihoods = [gaussian_pass(rows, parameters)[0] for parameters in both]
         clock, processor = np.moveaxis(np.array(passes[1:]), -1, 0)
         ratios = processor[:, 0] / processor[:, 1]
-        found.add_row(
+        table.add_row(
             f"({n:,}, {n_features}, {n_components})",
             *map(_middle_of, (*processor.T, ratios, *clock.T)),
             f"{likelihoods[0]:.4f}",
             f"{likelihoods[1] - likelihoods[0]:.2g}",
         )
-    return found
+    return table
 
 
 def _middle_of(values: Array) -> str:
-    """Return the median, with the least and the most in brackets."""
+    """Return the median, with minimum and maximum in brackets."""
     return f"{np.median(values):.3g} ({values.min():.3g} to {values.max():.3g})"
 
 
 def _pass(fit_by: Fit, iterations: int) -> tuple[float, float]:
-    """Return seconds by the clock and of the processors that one iteration takes."""
+    """Return the clock seconds and the processor seconds of one iteration."""
     seconds = []
     for max_iter in (1, 1 + iterations):
         at, before = time.perf_counter(), processor_seconds()
@@ -95,7 +95,7 @@ def _pass(fit_by: Fit, iterations: int) -> tuple[float, float]:
 
 
 def processor_seconds() -> dict[int, float]:
-    """Return what this process and those that it started have used of processors, by number, from Linux's /proc."""
+    """Return the processor seconds of this process and its descendants by number, from Linux's /proc."""
     parents, used = {}, {}
     for file in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -104,7 +104,7 @@ def processor_seconds() -> dict[int, float]:
             continue
         parents[int(file.parent.name)], used[int(file.parent.name)] = int(fields[1]), sum(map(int, fields[11:13]))
     ours = {os.getpid()}
-    for process in sorted(parents):  # parents have, but for a wrap of numbers, smaller ones
+    for process in sorted(parents):  # parents have smaller numbers, unless the numbers wrapped around
         if parents[process] in ours:
             ours.add(process)
     return {process: used[process] / os.sysconf("SC_CLK_TCK") for process in ours}

@@ -1,4 +1,4 @@
-"""What agrees with the fit in memory, what a pass costs with one worker and two, and what its parts cost."""
+"""Compare fits of chunks with the fit in memory, and time passes with one worker and two, and their parts."""
 
 import pickle
 import time
@@ -23,17 +23,17 @@ MEGABYTE = 2**20
 
 
 def agreement() -> Table:
-    """Compare fits by one, two and seven workers, and in other chunks, with that in memory."""
-    found = Table(title="200,000 rows: largest gap from the fit in memory, in units of the kind")
+    """Compare fits by one, two and seven workers, and in other chunks, with the fit in memory."""
+    table = Table(title="200,000 rows: largest gap from the fit in memory, in units of the kind")
     for heading in ("starts", "workers", "chunks", "log-likelihood", "parameters", "same bits as one worker"):
-        found.add_column(heading)
+        table.add_column(heading)
     X = data(200_000, 16).compute()
     for starts, settings in (("default", {"random_state": 0}), ("given", {"init": start()})):
-        _agree(found, X, starts, GaussianMixtureEM(K, **settings))
-    return found
+        _agree(table, X, starts, GaussianMixtureEM(K, **settings))
+    return table
 
 
-def _agree(found: Table, X: Array, starts: str, estimator: GaussianMixtureEM) -> None:
+def _agree(table: Table, X: Array, starts: str, estimator: GaussianMixtureEM) -> None:
     memory, bits = clone(estimator).fit(X), dict[int, Any]()
     for n_workers, n_chunks in ((1, 16), (2, 16), (7, 16), (2, 40)):
         with cluster(n_workers):
@@ -44,14 +44,14 @@ def _agree(found: Table, X: Array, starts: str, estimator: GaussianMixtureEM) ->
         same = "" if n_chunks not in bits else "yes" if bits[n_chunks] == values else "NO"
         bits.setdefault(n_chunks, values)
         likelihood = abs(fit.log_likelihood_ / memory.log_likelihood_ - 1)
-        found.add_row(starts, str(n_workers), str(n_chunks), f"{likelihood:.1e}", f"{gap:.1e}", same)
+        table.add_row(starts, str(n_workers), str(n_chunks), f"{likelihood:.1e}", f"{gap:.1e}", same)
 
 
 def speed(rows: int, iterations: int) -> Table:
-    """Time passes over rows that the workers hold, and the processor time that these take."""
-    found = Table(title=f"a pass of EM over {rows:,} rows in 32 chunks, full covariances, (D, K) = ({D}, {K})")
+    """Measure time and processor time of passes over rows in the workers' memory."""
+    table = Table(title=f"a pass of EM over {rows:,} rows in 32 chunks, full covariances, (D, K) = ({D}, {K})")
     for heading in ("workers", "seconds", "times faster", "processor seconds of each worker", "MB of a worker"):
-        found.add_column(heading, justify="right")
+        table.add_column(heading, justify="right")
     first = 0.0
     for n_workers in (1, 2):
         with cluster(n_workers) as client:
@@ -60,15 +60,15 @@ def speed(rows: int, iterations: int) -> Table:
             first = first or seconds
             used = [f"{of_one:.3f}" for of_one in _processor_seconds(client, X, iterations)]
             memory = max(client.run(memory_now).values())
-        found.add_row(str(n_workers), f"{seconds:.3f}", f"{first / seconds:.2f}", ", ".join(used), f"{memory:.0f}")
-    return found
+        table.add_row(str(n_workers), f"{seconds:.3f}", f"{first / seconds:.2f}", ", ".join(used), f"{memory:.0f}")
+    return table
 
 
 def overhead(iterations: int) -> Table:
-    """Time iterations over next to nothing in 64 chunks, and passes that do nothing, with 1 to 8 workers."""
-    found = Table(title="milliseconds where hardly a row is in each of 64 chunks (70,000 rows in all)")
+    """Time iterations over 64 nearly empty chunks, and passes that do nothing, with 1 to 8 workers."""
+    table = Table(title="milliseconds where hardly a row is in each of 64 chunks (70,000 rows in all)")
     for heading in ("workers", "chunks held by them", "tasks", "iteration", "pass that does nothing", "for each task"):
-        found.add_column(heading, justify="right")
+        table.add_column(heading, justify="right")
     for n_workers, persisted in ((2, True), (2, False), (1, True), (4, True), (8, True)):
         with cluster(n_workers) as client:
             X = data(70_000, 64)
@@ -77,13 +77,13 @@ def overhead(iterations: int) -> Table:
             chunks.sum(nothing)
             empty, n_tasks = best_of(partial(chunks.sum, nothing), 20), len(list(chunks._tasks(client)))
         times = [f"{1e3 * seconds:.1f}" for seconds in (iteration, empty, empty / n_tasks)]
-        found.add_row(str(n_workers), "yes" if persisted else "no", str(n_tasks), *times)
-    return found
+        table.add_row(str(n_workers), "yes" if persisted else "no", str(n_tasks), *times)
+    return table
 
 
 def constants() -> Table:
-    """Measure what the page "Beyond one cluster" reckons with."""
-    found = Table(title="constants of docs/howto/beyond_one_cluster.md, one run, full covariances")
+    """Measure the constants of the page "Beyond one cluster"."""
+    table = Table(title="constants of docs/howto/beyond_one_cluster.md, one run, full covariances")
     for heading in (
         "(D, K)",
         "bytes sent to a group",
@@ -92,10 +92,10 @@ def constants() -> Table:
         "us to add",
         "ms M-step",
     ):
-        found.add_column(heading, justify="right")
+        table.add_column(heading, justify="right")
     for n_features, n_components in ((10, 5), (30, 20), (100, 10)):
-        found.add_row(f"({n_features}, {n_components})", *_constants_of(n_features, n_components))
-    return found
+        table.add_row(f"({n_features}, {n_components})", *_constants_of(n_features, n_components))
+    return table
 
 
 def _constants_of(n_features: int, n_components: int) -> list[str]:
@@ -118,12 +118,12 @@ def _constants_of(n_features: int, n_components: int) -> list[str]:
 
 
 def nothing(rows: Any, weights: Array | None) -> Array:
-    """Return next to nothing of a chunk."""
+    """Return a tiny result of a chunk."""
     return np.zeros(1)
 
 
 def best_of(function: Callable[[], object], times: int) -> float:
-    """Return the least seconds that a call took."""
+    """Return the least seconds of several calls."""
     seconds = []
     for _ in range(times):
         begin = time.perf_counter()
@@ -133,7 +133,7 @@ def best_of(function: Callable[[], object], times: int) -> float:
 
 
 def _kept(chunks: Chunks, call: Callable[[], object], sent: list[int]) -> Any:
-    """Return the part of a pass, and note how large the function is that was sent."""
+    """Return the part of a pass, and record the size of the function that was sent."""
     parts = []
 
     def summed(function: Any, *arguments: Any) -> Any:

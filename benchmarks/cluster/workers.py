@@ -1,4 +1,4 @@
-"""Workers, processes of one thread each, and what they fit: clouds that are drawn chunk by chunk."""
+"""Workers, processes of one thread each, and their data: clouds that are drawn chunk by chunk."""
 
 import time
 import warnings
@@ -29,7 +29,7 @@ def cluster(n_workers: int, memory_limit: str = "auto") -> Iterator[Client]:
 
 
 def data(rows: int, n_chunks: int) -> Any:
-    """Return rows (n, D) of K clouds as a Dask array, each chunk drawn from a seed of its own."""
+    """Return rows (n, D) of K clouds as a Dask array; each chunk is drawn from its own seed."""
     size = -(-rows // n_chunks)
     seeds = da.arange(n_chunks, chunks=1)
     return seeds.map_blocks(drawn, size, dtype=np.float64, new_axis=1, chunks=((size,) * n_chunks, (D,)))
@@ -43,7 +43,7 @@ def drawn(seed: Array, size: int, n_features: int = D, n_components: int = K) ->
 
 
 def held(client: Client, X: Any) -> Any:
-    """Return X held by the workers, each of which has as many chunks that follow each other."""
+    """Return X in the workers' memory; each worker holds equally many consecutive chunks."""
     workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
     ends = np.linspace(0, X.numblocks[0], len(workers) + 1).astype(int)
     spans = zip(ends[:-1], ends[1:], workers, strict=True)
@@ -51,14 +51,14 @@ def held(client: Client, X: Any) -> Any:
 
 
 def start(n_features: int = D, n_components: int = K) -> GMMParameters:
-    """Return where the timed fits start."""
+    """Return the start of the timed fits."""
     centers = clouds(n_components, n_features, 1)[:n_components] * 3 + 0.5
     covariances = np.broadcast_to(2 * np.eye(n_features), (n_components, n_features, n_features))
     return GMMParameters(np.full(n_components, 1 / n_components), centers, covariances)
 
 
 def fit(X: Any, max_iter: int, begin: GMMParameters | None = None, **arguments: Any) -> GaussianMixtureEM:
-    """Return a fit by so many plain iterations."""
+    """Return a fit with so many plain iterations."""
     begin = start() if begin is None else begin
     estimator = GaussianMixtureEM(begin.n_components, init=begin, max_iter=max_iter, tol=0, acceleration=None)
     with warnings.catch_warnings(action="ignore"):
@@ -66,9 +66,9 @@ def fit(X: Any, max_iter: int, begin: GMMParameters | None = None, **arguments: 
 
 
 def seconds_per_pass(X: Any, iterations: int, begin: GMMParameters | None = None) -> float:
-    """Return the difference of a long and a short fit, the best of three, for each E-step that the long one makes more.
+    """Return the seconds of an E-step, from the difference of a long and a short fit; the best of three.
 
-    A first fit is left out: it sends code and tasks to the workers.
+    A first fit, which sends code and tasks to the workers, is left out.
     """
     fit(X, 1, begin)
     short, long = ([_timed(X, max_iter, begin) for _ in range(3)] for max_iter in (1, 1 + iterations))
@@ -87,10 +87,10 @@ def arrays(fitted: GaussianMixtureEM) -> list[Array]:
 
 
 def memory_now() -> float:
-    """Return the megabytes that this process holds."""
+    """Return the current memory of this process in megabytes."""
     return megabytes("VmRSS")
 
 
 def most_memory() -> float:
-    """Return the most megabytes that this process held since `benchmarks.measure.forget_peak`."""
+    """Return the peak memory of this process in megabytes since `benchmarks.measure.forget_peak`."""
     return megabytes("VmHWM")

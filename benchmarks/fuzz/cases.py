@@ -1,7 +1,7 @@
 """One case of the fuzzer: data, weights and settings, in any units and any order of the rows, and as Python text.
 
-A case holds everything in plain units. Its ``unit`` (a, b) moves X to a (X + b), and prior, frozen and starting
-parameters with it. X lies on a grid and a is mostly a power of two, so that the move is exact.
+A case has its data and settings in plain units. Its ``unit`` (a, b) transforms X to a (X + b), and prior, frozen values
+and starting parameters accordingly. X lies on a grid and a is mostly a power of two, so that the change is exact.
 """
 
 from collections.abc import Mapping
@@ -34,12 +34,12 @@ from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 
 @dataclass(frozen=True)
 class Case:
-    """What one fit is made of.
+    """The data and the settings of one fit.
 
     Attributes
     ----------
     seed, number : int
-        Where it is drawn from.
+        The seed and the number from which the case is drawn.
     family : str
         A key of `ESTIMATORS`: a structure of covariances, "bernoulli", "binomial" or "kmeans".
     plain : ndarray or csr_array, shape (n, D)
@@ -49,15 +49,15 @@ class Case:
     settings : mapping
         Arguments of the estimator, in plain units.
     traits : tuple of str
-        What was drawn, in words.
+        Properties of the case in words.
     unit : tuple of float
         (a, b) of X = a (plain + b).
     illegal : tuple of str
-        Names of arguments, of which a refusal must give one; empty where the input is legal.
+        Names of illegal arguments, one of which the error must mention; empty if the input is legal.
     spoiled : mapping
         Illegal values of "X", "sample_weight" or a setting.
     may_refuse : bool
-        Whether the data give a reason to refuse them, such as a constant column.
+        Whether an error is allowed because of the data, such as for a constant column.
     """
 
     seed: int
@@ -79,12 +79,12 @@ class Case:
 
     @property
     def weight(self) -> Any:
-        """The ``sample_weight`` that is passed."""
+        """The argument ``sample_weight``."""
         return self.spoiled.get("sample_weight", self.sample_weight)
 
     @property
     def weights(self) -> Array:
-        """Weights of the rows, 1 each where there are none; 0 where all cells are missing."""
+        """Weights of the rows, 1 each if none are given; 0 for rows whose cells are all missing."""
         n = self.plain.shape[0]
         weights = np.ones(n) if self.sample_weight is None else self.sample_weight
         return weights if issparse(self.plain) else np.where(np.isnan(self.plain).all(axis=1), 0.0, weights)
@@ -110,7 +110,7 @@ class Case:
         return ESTIMATORS[self.family](**settings | changes)
 
     def rows(self, index: np.ndarray, share: float = 1.0) -> Self:
-        """Return the case with these rows, each with ``share`` of its weight."""
+        """Return the case with these rows and ``share`` times their weights."""
         settings, weights = dict(self.settings), self.sample_weight
         if self.start == "labels":
             settings["init"] = settings["init"][index]
@@ -122,9 +122,9 @@ class Case:
         return replace(self, plain=self.plain[index], sample_weight=weights, settings=settings)
 
     def log_shift(self, unit: tuple[float, float]) -> tuple[Array, float]:
-        """Return what log p(x_i) (n,) and the log prior gain when the case moves to other units.
+        """Return the changes of log p(x_i) (n,) and of the log prior with a change of units.
 
-        A density of a number in units a gains -log a, that of a variance or covariance -2 log a.
+        The log density of a number in units a changes by -log a, that of a variance or covariance by -2 log a.
         """
         log_a = np.log(unit[0]) - np.log(self.unit[0])
         K, D = self.settings["n_components"], self.plain.shape[1]
@@ -147,9 +147,9 @@ class Case:
 
 
 def moved(value: Any, unit: tuple[float, float]) -> Any:
-    """Return data, parameters or a prior of plain units in units (a, b); whatever has no units stays.
+    """Return data, parameters or a prior in units (a, b) instead of plain units; values without units are unchanged.
 
-    Data are arrays of more than one axis, and parameters that stand in a dict (frozen).
+    Data are arrays with more than one axis, and frozen parameters, which are in a dict.
     """
     a, b = unit
     if unit == (1.0, 0.0):
@@ -171,7 +171,7 @@ def moved(value: Any, unit: tuple[float, float]) -> Any:
 
 
 def code(value: Any) -> str:
-    """Return a value as Python text that gives the same bits."""
+    """Return a value as Python code that restores the same bits."""
     if issparse(value):
         return f"csr_array({code(value.toarray())})"
     if isinstance(value, np.ndarray):
@@ -187,6 +187,6 @@ def code(value: Any) -> str:
 
 
 def parts(value: Any) -> dict[str, Any]:
-    """Return the arguments that a frozen value is built of."""
+    """Return the arguments of the constructor of a frozen value."""
     assert is_dataclass(value)
     return {part.name: getattr(value, part.name) for part in fields(value) if part.init}

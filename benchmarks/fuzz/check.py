@@ -1,4 +1,4 @@
-"""One case from its number to its verdicts: every invariant, every error and warning, and the time it took."""
+"""Check one case, given its number: every invariant, every error and warning, and the time."""
 
 import re
 import signal
@@ -19,7 +19,7 @@ from benchmarks.fuzz.draws import draw
 from benchmarks.fuzz.fit import Fit, Refused, Watch
 from benchmarks.fuzz.invariants import INVARIANTS
 
-SECONDS = 20.0  # of processor time: what else the machine does must not decide
+SECONDS = 20.0  # of processor time, which does not depend on other programs
 DOCUMENTED = [c for c in vars(em.status).values() if isinstance(c, type) and issubclass(c, Warning)]
 ARGUMENTS = (
     "X|sample_weight|n_components|n_clusters|n_trials|covariance_type|prior|frozen|init|n_init|n_starts|tol|max_iter|"
@@ -33,67 +33,67 @@ NAMES = (FITTED, REFUSED, NAMED, RAISED, WARNED, *INVARIANTS, IN_TIME)
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What was found of one case.
+    """The verdicts of all invariants on one case.
 
     Attributes
     ----------
     number : int
         Number of the case.
-    found : dict
-        Invariant -> "" where it holds, what is wrong where it does not; without those that say nothing of the case.
+    by_invariant : dict
+        Invariant -> "" if it holds, else what is wrong; invariants that do not apply to the case are left out.
     """
 
     number: int
-    found: dict[str, str]
+    by_invariant: dict[str, str]
 
 
-class TooLong(BaseException):  # passes every handler of ordinary errors
-    """The case took more than its time."""
+class TooLong(BaseException):  # no handler of ordinary errors catches it
+    """The case took longer than the limit."""
 
 
 def check(seed: int, number: int) -> Verdicts:
-    """Draw a case and hold it to every invariant."""
-    found: dict[str, str] = {}
+    """Draw a case and check every invariant."""
+    by_invariant: dict[str, str] = {}
     begun, watch = process_time(), Watch()
     try:
         with time_limit():
-            examine(draw(seed, number), watch, found)
+            examine(draw(seed, number), watch, by_invariant)
     except TooLong:
         pass
     seconds = process_time() - begun
-    found[IN_TIME] = "" if seconds <= SECONDS else f"took more than {SECONDS:g} s"
+    by_invariant[IN_TIME] = "" if seconds <= SECONDS else f"took more than {SECONDS:g} s"
     wrong = {describe(warning) for warning in watch.warned if not documented(warning.category)}
-    found[WARNED] = "; ".join(sorted(wrong))
-    return Verdicts(number, found)
+    by_invariant[WARNED] = "; ".join(sorted(wrong))
+    return Verdicts(number, by_invariant)
 
 
-def examine(case: Case, watch: Watch, found: dict[str, str]) -> None:
-    """Fit a case and add the verdict of each invariant to those found."""
+def examine(case: Case, watch: Watch, by_invariant: dict[str, str]) -> None:
+    """Fit a case and add the verdict of each invariant."""
     legal = FITTED if not case.illegal else REFUSED
     try:
         fit = Fit(case, watch)
     except Refused as refused:
-        found[RAISED] = ""
+        by_invariant[RAISED] = ""
         names = "|".join(case.illegal) or ARGUMENTS
-        found[NAMED] = "" if re.search(rf"\b({names})\b", str(refused.__cause__)) else str(refused)
+        by_invariant[NAMED] = "" if re.search(rf"\b({names})\b", str(refused.__cause__)) else str(refused)
         if case.illegal or not case.may_refuse:
-            found[legal] = "" if case.illegal else str(refused)
+            by_invariant[legal] = "" if case.illegal else str(refused)
         return
-    except Exception as error:  # any other is a finding
-        found[RAISED] = where(error)
+    except Exception as error:  # any other error is a fault
+        by_invariant[RAISED] = where(error)
         return
-    found[RAISED] = ""
-    found[legal] = "" if not case.illegal else f"{', '.join(case.traits)}: {fit.estimator.status_}"
+    by_invariant[RAISED] = ""
+    by_invariant[legal] = "" if not case.illegal else f"{', '.join(case.traits)}: {fit.estimator.status_}"
     if case.illegal:
         return
     for name, invariant in INVARIANTS.items():
         try:
             verdict = invariant(fit)
-        except (Refused, Exception) as error:  # a method or a second fit that raises, on input that was fitted
-            found[RAISED if not isinstance(error, Refused) else name] = f"{name}: {where(error)}"
+        except (Refused, Exception) as error:  # a method or a second fit fails, although the first fit did not
+            by_invariant[RAISED if not isinstance(error, Refused) else name] = f"{name}: {where(error)}"
             continue
         if verdict is not None:
-            found[name] = verdict
+            by_invariant[name] = verdict
 
 
 def where(error: BaseException) -> str:
@@ -108,13 +108,13 @@ def documented(category: type[Warning]) -> bool:
 
 
 def describe(warning: Any) -> str:
-    """Return a warning with the line that gave it."""
+    """Return a warning with the line that raised it."""
     return f"{warning.category.__name__}: {str(warning.message)[:200]} ({Path(warning.filename).name}:{warning.lineno})"
 
 
 @contextmanager
 def time_limit() -> Iterator[None]:
-    """Raise `TooLong` in this thread after `SECONDS` of processor time, where the system has such an alarm."""
+    """Raise `TooLong` in this thread after `SECONDS` of processor time, if the system has such an alarm."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return

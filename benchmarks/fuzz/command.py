@@ -30,9 +30,9 @@ def main(
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: all processors.")] = None,
 ) -> None:
-    """Hold random fits to what must hold of every fit.
+    """Check random fits for invariants that hold for every fit.
 
-    Exit code 0 when every invariant holds, 1 when one is violated, 2 for bad arguments.
+    The exit code is 0 if every invariant holds, 1 if one is violated, 2 for bad arguments.
     """
     console, begun = Console(), perf_counter()
     console.width = max(console.width, 150)
@@ -40,9 +40,9 @@ def main(
         print(draw(seed, only).snippet())
     numbers = range(cases) if only is None else [only]
     summary = Summary()
-    with results(seed, numbers, jobs or os.cpu_count() or 1) as found:
-        steps = track(found, "cases", total=len(numbers), console=Console(stderr=True), transient=True)
-        for verdicts in steps if console.is_terminal else found:
+    with results(seed, numbers, jobs or os.cpu_count() or 1) as all_verdicts:
+        steps = track(all_verdicts, "cases", total=len(numbers), console=Console(stderr=True), transient=True)
+        for verdicts in steps if console.is_terminal else all_verdicts:
             summary.add(verdicts)
     longest = LONGEST if only is None else None
     console.print(summary.table(f"{len(numbers)} case(s), seed {seed}", longest))
@@ -52,7 +52,7 @@ def main(
 
 @contextmanager
 def results(seed: int, numbers: range | list[int], jobs: int) -> Iterator[Iterator[Verdicts]]:
-    """Give the verdicts of each case in turn, from so many processes with one thread each."""
+    """Yield an iterator of the verdicts of each case in turn, from so many processes with one thread each."""
     of_seed = partial(check, seed)
     if min(jobs, len(numbers)) == 1:
         with threadpool_limits(limits=1):
@@ -69,7 +69,7 @@ def results(seed: int, numbers: range | list[int], jobs: int) -> Iterator[Iterat
 
 
 class Summary:
-    """How often each invariant was checked and violated, and the first case of it."""
+    """How often each invariant was checked and violated, and the first violation."""
 
     def __init__(self) -> None:
         self.checked, self.violated = dict.fromkeys(NAMES, 0), dict[str, int]()
@@ -77,7 +77,7 @@ class Summary:
 
     def add(self, verdicts: Verdicts) -> None:
         """Count the verdicts of one case."""
-        for name, sentence in verdicts.found.items():
+        for name, sentence in verdicts.by_invariant.items():
             self.checked[name] += 1
             if sentence:
                 self.violated[name] = self.violated.get(name, 0) + 1

@@ -1,4 +1,4 @@
-"""How a case of the fuzzer is drawn, from a seed and its number alone."""
+"""Draw a case of the fuzzer from a seed and its number alone."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,9 +10,9 @@ from benchmarks.fuzz.data import Draws, as_sparse, draw_counts, draw_numbers, dr
 from benchmarks.fuzz.settings import draw_settings
 from models.gmm.structures import COVARIANCE_TYPES
 
-FARTHEST = 1e10  # offsets, in spreads
+FARTHEST = 1e10  # offsets, in standard deviations
 FEWEST_ROWS, MOST_ROWS, MOST_FEATURES, MOST_COMPONENTS = 2, 200, 5, 5
-LARGEST_SCALE = 1e140  # beyond it, or below its inverse, squares of outliers may leave the range of floats
+LARGEST_SCALE = 1e140  # beyond it, or below its inverse, squares of outliers may overflow or underflow
 
 
 def draw(seed: int, number: int) -> Case:
@@ -38,7 +38,7 @@ def draw(seed: int, number: int) -> Case:
 
 
 def in_some_unit(case: Case, rng: Draws) -> Case:
-    """Return the case far from zero or of another scale, now and then."""
+    """Return the case, sometimes far from zero or on another scale."""
     a, b = 1.0, 0.0
     if rng.random() < 0.3:
         b = np.round(10 ** rng.uniform(0, np.log10(FARTHEST)))
@@ -57,7 +57,7 @@ def in_some_unit(case: Case, rng: Draws) -> Case:
 
 
 def may_refuse(case: Case) -> bool:
-    """Whether there is a reason to refuse the case: in the data, in its scale, or in a start or frozen probs."""
+    """Whether an error is allowed: because of the data, the scale, the start or frozen probs."""
     ordinary, frozen = is_ordinary(*case.unit), case.settings["frozen"] or {}
     return scarce(case) or not ordinary or case.start == "labels" or "probs" in frozen
 
@@ -68,7 +68,7 @@ def is_ordinary(a: float, b: float) -> bool:
 
 
 def spoil(case: Case, rng: Draws) -> Case:
-    """Return the case with one argument that is not legal; a refusal must name it."""
+    """Return the case with one illegal argument, which the error must name."""
     X, (n, D) = case.plain, case.plain.shape
     dense = X if isinstance(X, np.ndarray) else X.toarray()
     kinds: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
@@ -111,12 +111,12 @@ def spoil(case: Case, rng: Draws) -> Case:
 
 
 def renamed(name: str, family: str) -> str:
-    """Return what the estimator of a family calls a setting."""
+    """Return the name of a setting in the estimator of a family."""
     return "n_clusters" if family == "kmeans" and name == "n_components" else name
 
 
 def named_for(case: Case) -> Case:
-    """Return the case with the settings that its estimator has, by their names there."""
+    """Return the case with the settings that its estimator has, under the estimator's names."""
     known = ESTIMATORS[case.family]().get_params(deep=False)
     settings = {renamed(name, case.family): value for name, value in case.settings.items()}
     return replace(case, settings={name: value for name, value in settings.items() if name in known})

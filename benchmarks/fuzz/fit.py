@@ -1,4 +1,4 @@
-"""A fit of a case: the calls that make it, watched, and what its numbers may differ by for rounding alone."""
+"""A fit of a case, with the warnings of its calls and the rounding errors of its numbers."""
 
 import warnings
 from collections.abc import Callable
@@ -14,17 +14,17 @@ from benchmarks.fuzz.reference import EPS, Reference, binomial_reference, gaussi
 from models.validation import Array
 
 FEW_ITERATIONS = 2
-EXTRAPOLATION = 10.0  # Aitken's estimate of what is still to be gained is right within such a factor
+EXTRAPOLATION = 10.0  # Aitken's estimate of the gain still to come is right within this factor
 
 
 @dataclass
 class Watch:
-    """Makes calls and keeps the warnings that they give."""
+    """Makes calls and records their warnings."""
 
     warned: list[warnings.WarningMessage] = field(default_factory=list)
 
     def call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """Return what the function returns."""
+        """Call the function and return its result."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
@@ -34,7 +34,7 @@ class Watch:
 
 
 class Refused(Exception):  # noqa: N818 - an answer of the estimator
-    """The estimator refuses the case with a ValueError or a TypeError, which is the cause."""
+    """The estimator raised a ValueError or a TypeError, which is the cause of this error."""
 
 
 class Fit:
@@ -43,9 +43,9 @@ class Fit:
     Attributes
     ----------
     case : Case
-        What was fitted.
+        The case.
     estimator : estimator
-        Fitted.
+        The fitted estimator.
     """
 
     def __init__(self, case: Case, watch: Watch, **changes: Any) -> None:
@@ -54,7 +54,7 @@ class Fit:
             self.estimator = watch.call(case.estimator, **changes)
             watch.call(self.estimator.fit, case.X, sample_weight=case.weight)
         except (ValueError, TypeError) as error:
-            if isinstance(error, np.linalg.LinAlgError):  # a ValueError by descent, and an answer to nobody
+            if isinstance(error, np.linalg.LinAlgError):  # a subclass of ValueError, but no message for a user
                 raise
             raise Refused(f"refused: {type(error).__name__}: {error}") from error
 
@@ -63,7 +63,7 @@ class Fit:
         return type(self)(case or self.case, self.watch, **changes)
 
     def ask(self, method: str, *arguments: Any, **named: Any) -> Any:
-        """Return what a method of the estimator returns."""
+        """Return the result of a method of the estimator."""
         return self.watch.call(getattr(self.estimator, method), *arguments, **named)
 
     @property
@@ -114,14 +114,14 @@ class Fit:
         gaps = X[:, None] - (self.arrays["centers"] / a - b)
         of = ((gaps**2).sum(axis=2)).argmin(axis=1)
         gap = np.abs(gaps[np.arange(len(X)), of])
-        far = np.abs(X).max(axis=0) + abs(b)  # of which centres and rows keep EPS
+        far = np.abs(X).max(axis=0) + abs(b)  # centres and rows have errors of EPS times this
         squares = (gap**2).sum(axis=1)
         moved = (4 * EPS * gap * far + (4 * EPS * far) ** 2).sum(axis=1)
         return Reference(-squares[:, None], (X.shape[1] + 2) ** 2 * EPS * squares, moved)
 
     @cached_property
     def own(self) -> Reference:
-        """The reference of the rows that were fitted."""
+        """The reference for the fitted rows."""
         return self.reference(self.case)
 
     @property
@@ -131,28 +131,28 @@ class Fit:
 
     @property
     def objective(self) -> float:
-        """The objective that the estimator says; for K-means by the reference, in plain units."""
+        """The estimator's objective; for K-means that of the reference, in plain units."""
         return float(self.estimator.objective_) if self.is_mixture else self.log_likelihood
 
     @cached_property
     def rounding(self) -> float:
-        """How far an objective may be off for the rounding of its terms."""
+        """Bound on the error of an objective from the rounding of its terms."""
         prior = prior_size(self.case.estimator().prior, self.estimator.parameters_) if self.is_mixture else 0.0
         size = 0.0 if not np.isfinite(self.objective) else abs(self.objective)
         return float(self.w @ self.own.rounding + EPS * (len(self.w) * size + 16 * prior))
 
     @cached_property
     def storing(self) -> float:
-        """How far an objective may move when data and parameters are rounded to floats."""
+        """Bound on the change of an objective if data and parameters are rounded to floats."""
         return float(self.w @ self.own.storing)
 
     @cached_property
     def slack(self) -> float:
-        """How far the objective may be from that of a fit that must be the same.
+        """Bound on the difference of the objective from that of a fit that must be the same.
 
-        A fit that converged is about ``tol`` from its limit, which it extrapolates from its last gains. Of one that
-        stopped before, each iteration may enlarge rounding by the largest term of a row (its logits move by as much);
-        after more than `FEW_ITERATIONS` nothing is known.
+        A fit that converged is about ``tol`` from its limit, which it extrapolates from its last gains. In a fit that
+        stopped earlier, each iteration may enlarge rounding errors by the largest term of a row, because the logits
+        change by as much; after more than `FEW_ITERATIONS` there is no bound.
         """
         noise = self.rounding + self.storing
         if self.estimator.converged_:

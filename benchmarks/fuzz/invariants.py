@@ -1,6 +1,6 @@
-"""What must hold of every fit: a function for each invariant, in a table.
+"""The invariants of every fit, a function each.
 
-An invariant returns "" where it holds, a sentence where it does not, and None where it says nothing of the case.
+An invariant returns "" if it holds, a sentence if it does not, and None if it does not apply to the case.
 """
 
 import tempfile
@@ -20,19 +20,19 @@ STILL = 50
 
 
 def finite_parameters(fit: Fit) -> str | None:
-    """Parameters, objective and history are finite, unless the fit collapsed; only the start may be impossible."""
+    """Parameters, objective and history are finite unless the fit collapsed; only the start may be impossible."""
     if fit.collapsed:
         return None
-    found = {name: bool(np.isfinite(array).all()) for name, array in fit.arrays.items()}
-    found |= {
+    checks = {name: bool(np.isfinite(array).all()) for name, array in fit.arrays.items()}
+    checks |= {
         "objective_": bool(np.isfinite(fit.estimator.objective_)),
         "history_": finite_path(fit.estimator.history_),
     }
-    return ", ".join(f"{name} is not finite" for name, finite in found.items() if not finite)
+    return ", ".join(f"{name} is not finite" for name, finite in checks.items() if not finite)
 
 
 def finite_path(history: np.ndarray) -> bool:
-    """Whether a history is finite, but for a start that is impossible."""
+    """Whether a history is finite, except for an impossible start."""
     return bool(np.isfinite(history[1:]).all() and not np.isnan(history[0]) and history[0] < np.inf)
 
 
@@ -92,7 +92,7 @@ def independent_log_likelihood(fit: Fit) -> str | None:
     says = fit.estimator.log_likelihood_ if fit.is_mixture else -fit.estimator.inertia_
     if not fit.is_mixture:
         if not 1e-290 < fit.case.unit[0] ** 2 < 1e290:
-            return None  # no float holds an inertia
+            return None  # the inertia overflows
         says = says / fit.case.unit[0] ** 2
     gap, allowed = says - fit.log_likelihood, fit.rounding + fit.storing
     return (
@@ -130,10 +130,10 @@ def scores_agree(fit: Fit) -> str | None:
     wanted = {"score": L / total, "aic": -2 * L + 2 * p, "bic": bic, "icl": bic - 2 * (fit.w @ certain)}
     allowed = {"score": 1 / total, "aic": 2, "bic": 2, "icl": 4}
     for name, value in wanted.items():
-        found = fit.ask(name, fit.case.X, **given)
+        score = fit.ask(name, fit.case.X, **given)
         bound = allowed[name] * (fit.rounding + fit.storing) + 16 * EPS * (abs(value) + p * abs(np.log(total)))
-        if not abs(found - value) <= bound:
-            return f"{name} is {found!r}, not {value!r}"
+        if not abs(score - value) <= bound:
+            return f"{name} is {score!r}, not {value!r}"
     return ""
 
 
@@ -149,7 +149,7 @@ def same_seed_same_bits(fit: Fit) -> str | None:
 
 
 def saved_and_loaded(fit: Fit) -> str | None:
-    """A fit that goes through a file predicts and scores with the same bits."""
+    """A saved and loaded fit predicts and scores with the same bits."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.json"
         fit.watch.call(em.save, fit.estimator, path)
@@ -165,11 +165,11 @@ def saved_and_loaded(fit: Fit) -> str | None:
 
 
 def warm_start_converges(fit: Fit) -> str | None:
-    """From the parameters of a converged fit, one iteration is enough to say converged, and loses nothing.
+    """A fit from the parameters of a converged fit converges after one iteration, without loss.
 
-    It says nothing where ``tol`` is so large that a fit may end on a plateau, or less than rounding; where storing the
-    parameters as floats costs more than rounding (far from the origin); and on the ridge of a model that is not
-    identified. A run that stops because a nearly singular covariance leaves no digits says so instead.
+    It does not apply if ``tol`` is so large that a fit may end on a plateau, or smaller than rounding; if storing the
+    parameters as floats costs more than rounding (far from the origin); or on the ridge of a model that is not
+    identified. A run that stops because a covariance is singular up to rounding has another status.
     """
     if fit.collapsed or not fit.estimator.converged_ or fit.on_a_ridge:
         return None
@@ -186,7 +186,7 @@ def warm_start_converges(fit: Fit) -> str | None:
 
 
 def stops_in_time(fit: Fit) -> str | None:
-    """A run that no longer gains its last digits in `STILL` iterations has stopped, if ``tol`` is well above these.
+    """A run that gains less than its last digits in `STILL` iterations has stopped, if ``tol`` is well above these.
 
     Gains that shrink by a factor ρ leave 1 / (1 - ρ) of the last: more than ``tol`` only if ρ > 1 - 1 / (1000 STILL).
     """
@@ -199,7 +199,7 @@ def stops_in_time(fit: Fit) -> str | None:
 
 
 def failures_are_said(fit: Fit) -> str | None:
-    """No fit fails silently: a warning goes with each flag."""
+    """No fit fails silently: each flag comes with a warning."""
     categories = [warning.category for warning in fit.watch.warned]
     for flag, category in [
         (fit.collapsed, em.NoMaximumWarning),
@@ -211,7 +211,7 @@ def failures_are_said(fit: Fit) -> str | None:
 
 
 def free_correlations_are_said(fit: Fit) -> str | None:
-    """A correlation of two columns that are never observed together is not identified, and the fit says so."""
+    """The status says that a correlation of two columns that are never observed together is not identified."""
     if fit.case.family not in ("full", "tied") or fit.collapsed or fit.estimator.prior is not None:
         return None
     seen = ~np.isnan(fit.case.plain[fit.kept])

@@ -1,13 +1,13 @@
-"""Log-likelihoods of a fit, written plainly and apart from :mod:`em`, with a bound on the rounding of each.
+"""Reference log-likelihoods, without code of :mod:`em`, with bounds on their rounding errors.
 
-Gaussian rows are taken in units of the data's own spread (differences to a row of X, divided by powers of two), so that
-neither offsets nor scales cost digits. Binomials of many trials are computed with 40 digits, because log C(m, x) and
-x log p + (m - x) log(1 - p) cancel.
+Gaussian rows are centred at a row of X and divided by powers of two, so that neither offsets nor scales cost digits.
+Binomials of many trials are computed with 40 digits, because log C(m, x) and x log p + (m - x) log(1 - p) cancel.
 
 The bound is EPS times the number of roundings times the sum of absolute terms. The terms of a Gaussian are log π,
-log 2π, the logarithms of L's diagonal (Σ = L L') and the squared distance q; factor and solves enlarge the errors of
-the last two by the condition number κ of the correlation matrix (Demmel 1989), and make at most (D + 2)² roundings.
-Those of a binomial of many trials are log π, log p(x), and what the last digit of p moves, |x - m p| / (1 - p).
+log 2π, the logarithms of L's diagonal (Σ = L L') and the squared distance q. The Cholesky factor and the solves enlarge
+the errors of the last two by the condition number κ of the correlation matrix (Demmel 1989), and make at most (D + 2)²
+roundings. The terms of a binomial of many trials are log π, log p(x), and the effect of the last digit of p,
+|x - m p| / (1 - p).
 """
 
 from dataclasses import dataclass
@@ -29,16 +29,16 @@ MANY_TRIALS = 1000
 
 @dataclass(frozen=True)
 class Reference:
-    """Log densities of rows, and how far rounding may move them.
+    """Log densities of rows, with bounds on their rounding errors.
 
     Attributes
     ----------
     log_joint : ndarray, shape (n, K)
         log p(x_i, z_i = k) in nats, of the observed cells.
     rounding : ndarray, shape (n,)
-        Bound on the error of log p(x_i) by whoever computes it well.
+        Bound on the error of log p(x_i) in a numerically stable computation.
     storing : ndarray, shape (n,)
-        How far log p(x_i) moves when x and the parameters are rounded to the nearest floats.
+        Bound on the change of log p(x_i) if x and the parameters are rounded to the nearest floats.
     """
 
     log_joint: Array
@@ -47,7 +47,7 @@ class Reference:
 
     @property
     def log_prob(self) -> Array:
-        """Logarithms of p(x_i), shape (n,)."""
+        """Log p(x_i), shape (n,)."""
         return np.asarray(logsumexp(self.log_joint, axis=1))
 
 
@@ -90,7 +90,7 @@ def gaussian_reference(X: Array, parameters: GMMParameters) -> Reference:
 
 
 def origin_and_unit(X: Array) -> tuple[Array, Array]:
-    """Return a value of each column, and the power of two next to its range (1 where it is constant), each (D,)."""
+    """Return a value of each column, and the power of two next to its range (1 if it is constant), each (D,)."""
     low, high = np.fmin.reduce(X), np.fmax.reduce(X)
     spread = high - low
     return low, np.exp2(np.round(np.log2(np.where(spread > 0, spread, 1.0))))
@@ -118,7 +118,7 @@ def exact_log_binomial(x: Array, m: Array, p: Array) -> Array:
     """Return log Binomial(x | m, p) of broadcast arrays, rounded from 40 digits."""
     x, m, p = np.broadcast_arrays(x, m, p)
     coefficients: dict[tuple[float, float], Any] = {}
-    found = np.empty(x.size)
+    values = np.empty(x.size)
     with mpmath.workdps(40):
         both = {value: (mpmath.mpf(value), 1 - mpmath.mpf(value)) for value in np.unique(p).tolist()}
         logs = {value: [mpmath.log(q) if q > 0 else -mpmath.inf for q in pair] for value, pair in both.items()}
@@ -127,12 +127,12 @@ def exact_log_binomial(x: Array, m: Array, p: Array) -> Array:
                 gammas = [mpmath.loggamma(mpmath.mpf(c) + 1) for c in (b, a, b - a)]
                 coefficients[a, b] = gammas[0] - gammas[1] - gammas[2]
             parts = [times * log for times, log in zip((a, b - a), logs[q], strict=True) if times]
-            found[i] = float(coefficients[a, b] + sum(parts))
-    return found.reshape(x.shape)
+            values[i] = float(coefficients[a, b] + sum(parts))
+    return values.reshape(x.shape)
 
 
 def prior_size(prior: Any, parameters: Any) -> float:
-    """Return about the sum of absolute terms of log p(θ), with what the last digits of the parameters move."""
+    """Return approximately the sum of absolute terms of log p(θ), with the effect of the last digits of θ."""
     if prior is None:
         return 0.0
     K, D, a = (

@@ -1,9 +1,9 @@
 """Fits that must be the same: of rows in another order, of rows repeated instead of weighted, of data in other units.
 
-Two such fits are compared by what does not depend on labels. Their objectives may differ by what the stopping rule
-leaves (``tol`` each) and by rounding (`Fit.slack`). So may the log densities of their rows: near a maximum, parameters
-that cost g nats move them by Σ w (Δ log p)² of about 2 g, because the outer product of the scores is the information,
-under the model; `MISSPECIFIED` is for data that it does not describe.
+Two such fits are compared by label-free quantities. Their objectives may differ by ``tol`` each, because of the
+stopping rule, and by rounding (`Fit.slack`). The log densities of their rows differ too: near a maximum, parameters
+that lower the objective by g nats change them by Σ w (Δ log p)² of about 2 g, because under the model the outer product
+of the scores is the information. `MISSPECIFIED` is a factor for data that the model does not describe.
 """
 
 from dataclasses import replace
@@ -17,12 +17,12 @@ from benchmarks.fuzz.fit import Fit, Refused
 from models.validation import Array
 
 MISSPECIFIED = 100.0
-CONFIRMATION = 10  # iterations that one leap costs if rounding refuses it: itself, and twice three to confirm the limit
-FURTHER = 10_000  # iterations from the lower of two maxima, to tell another maximum from a run that stopped early
+CONFIRMATION = 10  # iterations that a leap rejected by rounding costs: itself, and twice three to confirm the limit
+FURTHER = 10_000  # iterations from the lower of two maxima, to distinguish it from a run that stopped early
 RIDGE = (
     1e-3  # nats that may still be gained along the ridge of a model that is not identified, so slowly as to seem none
 )
-READABLE = 1e3  # a gain of so many roundings can be told from none
+READABLE = 1e3  # a gain of at least so many roundings can be distinguished from rounding
 
 
 def permuted_rows(fit: Fit) -> str | None:
@@ -51,14 +51,14 @@ def other_units(fit: Fit) -> str | None:
             float(rng.choice([0.0, np.round(10 ** rng.uniform(0, np.log10(FARTHEST)))])),
         )
         if rng.random() < 0.2 and not set(case.traits) & set(DISCRETE):
-            unit = 1.8, 17.0  # not exact: rounding breaks ties of discrete data
+            unit = 1.8, 17.0  # not exact, so rounding breaks ties of discrete data
     else:
         unit = 1.0, 0.0
     return differences(fit, replace(case, unit=unit))
 
 
 def differences(fit: Fit, case: Case) -> str | None:
-    """Return how the fit of a case differs from one that must be the same, or nothing."""
+    """Return how a fit differs from one that must be the same, or ""."""
     try:
         other = fit.again(case)
     except Refused as refused:
@@ -79,7 +79,7 @@ def differences(fit: Fit, case: Case) -> str | None:
 
 
 def left_a_saddle(fit: Fit) -> bool:
-    """Whether a run stood still within rounding and then gained again: rounding alone chose the way that it took."""
+    """Whether a run gained nothing beyond rounding and then gained again, in a direction that rounding chose."""
     if not fit.is_mixture or fit.collapsed or not np.isfinite(fit.rounding):
         return False
     gains = np.diff(fit.estimator.history_)
@@ -88,7 +88,7 @@ def left_a_saddle(fit: Fit) -> bool:
 
 
 def shifts(fit: Fit, other: Fit) -> tuple[Array, float]:
-    """Return what the rows' log densities and the objective gain by the units of the other fit."""
+    """Return the changes of the rows' log densities and of the objective with the units of the other fit."""
     if fit.case.unit == other.case.unit or not fit.case.gaussian:
         return np.zeros(len(fit.kept)), 0.0
     rows, prior = fit.case.log_shift(other.case.unit)
@@ -96,17 +96,17 @@ def shifts(fit: Fit, other: Fit) -> tuple[Array, float]:
 
 
 def noise(fit: Fit, other: Fit) -> float:
-    """Return how far rounding may move the difference of two objectives."""
+    """Return the rounding error of the difference of two objectives."""
     return fit.rounding + fit.storing + other.rounding + other.storing
 
 
 def tol_is_readable(fit: Fit, other: Fit) -> bool:
-    """Whether gains of ``tol`` can be told from rounding; below it, rounding decides when a run stops."""
+    """Whether gains of ``tol`` can be distinguished from rounding; if not, rounding decides when a run stops."""
     return not fit.is_mixture or fit.case.settings["tol"] >= READABLE * noise(fit, other)
 
 
 def objectives_differ(fit: Fit, other: Fit) -> str:
-    """Return by how much the objectives differ, or nothing."""
+    """Return by how much the objectives differ, or ""."""
     gap, allowed = other.objective - fit.objective - shifts(fit, other)[1], fit.slack + other.slack
     allowed += RIDGE if fit.on_a_ridge else 0.0
     if abs(gap) <= allowed:
@@ -125,7 +125,7 @@ def objectives_differ(fit: Fit, other: Fit) -> str:
 
 
 def densities_differ(fit: Fit, other: Fit) -> str:
-    """Return by how much the log densities of the rows differ, or nothing."""
+    """Return by how much the log densities of the rows differ, or ""."""
     case = replace(fit.case, unit=other.case.unit)
     gaps = other.reference(case).log_prob - fit.own.log_prob - shifts(fit, other)[0]
     if not fit.is_mixture:
@@ -133,16 +133,17 @@ def densities_differ(fit: Fit, other: Fit) -> str:
         worst = int(np.argmax(np.abs(gaps) - allowed))
         wrong = fit.case.settings["tol"] == 0 and fit.estimator.converged_ and abs(gaps[worst]) > allowed[worst]
         return f"a squared distance to the nearest centre changes by {gaps[worst]:.3g}" if wrong else ""
-    found, most = float(fit.w @ gaps**2), MISSPECIFIED * (fit.slack + other.slack + (RIDGE if fit.on_a_ridge else 0.0))
-    return "" if found <= most else f"objective the same, but Σ w (Δ log p)² is {found:.3g}; allowed {most:.1g}"
+    distance = float(fit.w @ gaps**2)
+    most = MISSPECIFIED * (fit.slack + other.slack + (RIDGE if fit.on_a_ridge else 0.0))
+    return "" if distance <= most else f"objective the same, but Σ w (Δ log p)² is {distance:.3g}; allowed {most:.1g}"
 
 
 def iterations_differ(fit: Fit, other: Fit) -> str:
-    """Return how the numbers of iterations differ after a change of units, or nothing.
+    """Return how the numbers of iterations differ after a change of units, or "".
 
-    They are equal where nothing but a power of two changed and each gain can be told from rounding. An offset changes
-    the rounding, which may refuse a leap; of K-means it may leave a last step of no consequence. They say nothing where
-    ``tol`` asks for less than can be read.
+    They are equal if only a power of two changed and gains can be distinguished from rounding. An offset changes the
+    rounding, which may reject a leap, or in K-means add a last step without effect. They are not compared if ``tol`` is
+    below rounding.
     """
     if fit.case.unit == other.case.unit or not fit.estimator.converged_:
         return ""

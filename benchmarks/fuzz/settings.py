@@ -14,7 +14,7 @@ from models.validation import Array
 def draw_settings(case: Case, rng: Draws, z: np.ndarray, truth: Any) -> dict[str, Any]:
     """Return the settings of the estimator, in plain units."""
     n_init = int(rng.choice([1, 2, 3], p=[0.6, 0.2, 0.2]))
-    found: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "prior": draw_prior(case, rng, truth) if case.family != "kmeans" and rng.random() < 0.45 else None,
         "frozen": draw_frozen(rng, truth) if rng.random() < 0.15 else None,
         "n_init": n_init,
@@ -26,12 +26,12 @@ def draw_settings(case: Case, rng: Draws, z: np.ndarray, truth: Any) -> dict[str
         "random_state": int(rng.integers(2**31)),
     }
     if case.gaussian:
-        found["covariance_type"] = case.family
-    return found
+        settings["covariance_type"] = case.family
+    return settings
 
 
 def draw_init(case: Case, rng: Draws, z: np.ndarray, truth: Any) -> Any:
-    """Return a kind of start, labels or parameters."""
+    """Return the name of a start, labels or parameters."""
     kind = rng.choice(["k-means++", "kmeans", "random", "labels", "parameters"], p=[0.35, 0.1, 0.15, 0.15, 0.25])
     if case.family == "kmeans":
         return truth.means if kind == "parameters" else "k-means++"
@@ -43,9 +43,9 @@ def draw_init(case: Case, rng: Draws, z: np.ndarray, truth: Any) -> Any:
 
 
 def draw_labels(weights: Array, K: int, rng: Draws, z: np.ndarray) -> np.ndarray:
-    """Return labels, one in ten of them drawn anew; no component is empty if there are rows enough.
+    """Return labels, one in ten of them drawn anew; no component is empty if there are enough rows.
 
-    Empty components would be alike, and which of them leads is up to rounding.
+    Empty components would be equal, and rounding would decide between them.
     """
     labels = np.where(rng.random(len(z)) < 0.1, rng.integers(K, size=len(z)), z)
     heavy = rng.permutation(np.flatnonzero(weights > 0))[:K]

@@ -1,1 +1,1 @@
-"""The posterior against its rivals: ``python -m benchmarks.posterior``."""
+"""Compare posterior sampling with its rivals: ``python -m benchmarks.posterior``."""

@@ -1,14 +1,14 @@
-"""The posterior against its rivals: ``python -m benchmarks.posterior``.
+"""Compare posterior sampling with its rivals: ``python -m benchmarks.posterior``.
 
 Each measurement is a process of its own, from import to posterior: cold with empty compilation caches, then warm with
-those that the cold one left. A rival that was slow when cold is not run again: caches save it compilation, no more.
-Python's own bytecode is there both times. All have the same data, prior, start (EM's MAP), chains and draws.
+the caches of the cold run. A rival that was slow when cold is not run again, because caches save only compilation.
+Python's bytecode is cached both times. All have the same data, prior, start (EM's MAP), chains and draws.
 
-The Gaussian mixture is measured under two priors: LKJ's, with which the rival is what PyMC documents, and the conjugate
-one. ESS is the smallest bulk ESS of log-likelihood, entropy of weights and sorted weights; ESS/s divides it by all
-seconds from import to posterior. The means of these quantities must agree with ours within 4 Monte Carlo standard
-errors. At the end what is aimed at, ESS/s judged by the worse of cold and warm, and a figure of the cost of a gradient
-against n, beside that of a pass of EM.
+The Gaussian mixture is measured under two priors: LKJ, with which the rival is the model that PyMC documents, and the
+conjugate prior. ESS is the smallest bulk ESS of log-likelihood, entropy of weights and sorted weights; ESS/s divides it
+by all seconds from import to posterior. The means of these quantities must agree with ours within 4 Monte Carlo
+standard errors. The last lines compare with the targets, ESS/s by the worse of cold and warm. A figure shows the cost
+of a gradient and of a pass of EM against n.
 """
 
 import json
@@ -67,7 +67,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Target:
-    """At least so many times less wall time (nothing cached) than a rival, or more effective samples per second."""
+    """At least so many times less wall time (without caches) than a rival, or more effective samples per second."""
 
     family: str
     n: tuple[int, ...]
@@ -113,17 +113,17 @@ def main(
     console, table = new_console(), Table(title=f"{chains} chains x ({draws} + {draws})")
     for heading in ["case", "who", "cache", "seconds", "x ours", "min ESS", "ESS/s", "ours x", "gap in MCSE"]:
         table.add_column(heading, justify="left" if heading in ("case", "who", "cache") else "right")
-    found: dict[tuple[Posterior, str, str], Measured] = {}
+    measurements: dict[tuple[Posterior, str, str], Measured] = {}
     lengths = {"draws": draws, "tune": draws, "chains": chains}
     with tempfile.TemporaryDirectory() as folder:
         for measured in measure_all(cases, names, lengths, patience, Path(folder)):
-            found[measured.case, measured.who, measured.cache] = measured
-            line = line_of(measured, found[measured.case, "ours", measured.cache])
+            measurements[measured.case, measured.who, measured.cache] = measured
+            line = line_of(measured, measurements[measured.case, "ours", measured.cache])
             console.print("  ".join(line), style="dim")  # as it comes: the whole takes long
             table.add_row(*line)
     if cases:
         console.print(table)
-    for sentence in judge(found):
+    for sentence in judge(measurements):
         console.print(sentence, soft_wrap=True)
     if only in "cost":
         console.print(f"Written: {draw_costs(SIZES[:2] if quick else SIZES, out)}", soft_wrap=True)
@@ -132,7 +132,7 @@ def main(
 def measure_all(
     cases: list[Posterior], contestants: list[str], lengths: dict[str, int], patience: float, folder: Path
 ) -> Iterator[Measured]:
-    """Measure the contestants on the cases, cold and then warm, but for rivals that were slow when cold."""
+    """Measure the contestants on the cases, cold and then warm, except rivals that were slow when cold."""
     for case, (index, who) in product(cases, enumerate(contestants)):
         X = case.data()
         start = start_of(case, X)
@@ -155,15 +155,15 @@ def run(order: dict[str, Any], X: Array, start: dict[str, Any], caches: Path) ->
     result = subprocess.run(command, env=environment(caches), capture_output=True, text=True)
     if result.returncode:
         raise RuntimeError(f"measurement {order} failed: {result.stderr}")
-    with np.load(caches / "draws.npz") as found:
-        arrays = {name: found[name] for name in found.files}
+    with np.load(caches / "draws.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files}
     dims = ("chain", "draw", "component", "feature", "feature_bis")
     draws = xr.Dataset({name: (dims[: array.ndim], array) for name, array in arrays.items()})
     return float(json.loads(result.stdout.splitlines()[-1])["seconds"]), draws
 
 
 def environment(caches: Path) -> dict[str, str]:
-    """Return the environment of a process whose compilation caches are in a folder, and Python's bytecode beside it."""
+    """Return the environment of a process with its compilation caches in a folder, and Python's bytecode beside it."""
     flags = f"{os.environ.get('PYTENSOR_FLAGS', '')},base_compiledir={caches / 'pytensor'}".strip(",")
     where = {"PYTENSOR_FLAGS": flags, "NUMBA_CACHE_DIR": str(caches / "numba")}
     where |= {"PYTHONPYCACHEPREFIX": str(caches.parent / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
@@ -189,19 +189,21 @@ def line_of(measured: Measured, ours: Measured) -> list[str]:
 
 
 def agreement(ours: xr.Dataset, theirs: xr.Dataset) -> str:
-    """Return the largest distance of label-free means in Monte Carlo standard errors, marked where too large."""
+    """Return the largest distance of label-free means in Monte Carlo standard errors, marked if it is too large."""
     errors = az.mcse(ours, method="mean") ** 2 + az.mcse(theirs, method="mean") ** 2
     gaps = abs(ours.mean(("chain", "draw")) - theirs.mean(("chain", "draw"))) / errors**0.5
     gap = max(float(values.max()) for values in gaps.data_vars.values())
     return f"{gap:.1f}" if gap <= MAX_GAP else f"{gap:.1f} DISAGREE"
 
 
-def judge(found: dict[tuple[Posterior, str, str], Measured]) -> Iterator[str]:
-    """Say of each target whether it was met, on every case measured that it is about."""
+def judge(measurements: dict[tuple[Posterior, str, str], Measured]) -> Iterator[str]:
+    """Yield for each target and each of its measured cases whether the target was met."""
     for target in TARGETS:
-        for case in {case: None for case, *_ in found if case.family == target.family and case.n in target.n}:
+        for case in {case: None for case, *_ in measurements if case.family == target.family and case.n in target.n}:
             caches = ["cold"] if target.what == "less wall time" else ["cold", "warm"]
-            pairs = [(found[case, "ours", cache], found.get((case, target.rival, cache))) for cache in caches]
+            pairs = [
+                (measurements[case, "ours", cache], measurements.get((case, target.rival, cache))) for cache in caches
+            ]
             ratios = [target.ratio(ours, theirs) for ours, theirs in pairs if theirs is not None]
             if ratios:
                 word = "met" if min(ratios) >= target.least else "missed"

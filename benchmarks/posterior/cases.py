@@ -1,4 +1,4 @@
-"""The posteriors that are measured: data, the prior's family, and the start that everybody is given."""
+"""The measured posteriors: data, the prior's family, and the common start."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ CLASSES = BMMParameters(
 
 @dataclass(frozen=True)
 class Posterior:
-    """A data set, its number of components, and the prior: "LKJ", "conjugate" or, of a BMM, "beta"; n = 0 is lsat7."""
+    """A data set, its number of components, and the prior: "LKJ", "conjugate" or, for a BMM, "beta"; n = 0 is lsat7."""
 
     n: int
     K: int
@@ -59,7 +59,7 @@ QUICK = [Posterior(100, 3, "LKJ"), Posterior(100, 3, "conjugate"), Posterior(100
 
 
 def start_of(case: Posterior, X: Array) -> dict[str, Array]:
-    """Return EM's MAP under the conjugate prior, where every chain of everybody starts: EM has none under LKJ's."""
+    """Return EM's MAP under the conjugate prior, the start of all chains: EM has no MAP under the LKJ prior."""
     if case.family == "gmm":
         estimator = GaussianMixtureEM(case.K, prior=GMMPrior.weakly_informative(X, case.K), random_state=0)
     else:

@@ -1,7 +1,7 @@
 """One posterior, in a process of its own: ``python -m benchmarks.posterior.contestants order.json`` writes draws.
 
-Nothing heavy is imported before the clock starts: what is measured is import to posterior. A contestant is a function
-of the order (data, prior, start, draws) that returns the posterior draws by name; all see the same of each.
+The time is that from import to posterior, so nothing heavy is imported before the clock starts. A contestant is a
+function of the order (data, prior, start, draws), the same for all, that returns the posterior draws by name.
 """
 
 import time
@@ -32,12 +32,12 @@ def ours(order: Order) -> Draws:
 
 
 def with_pymc_defaults(order: Order) -> Draws:
-    """Sample the model that PyMC's documentation leads to by `pm.sample`, as it comes."""
+    """Sample the model of PyMC's documentation by `pm.sample` with its defaults."""
     return _by_pymc(order)
 
 
 def with_jax(order: Order) -> Draws:
-    """Sample the same by nutpie with JAX."""
+    """Sample the model of PyMC's documentation by nutpie with JAX."""
     return _by_pymc(order, nuts_sampler="nutpie", backend="jax")
 
 

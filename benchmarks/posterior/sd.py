@@ -28,13 +28,13 @@ CLASSES = BMMParameters(np.array([0.4, 0.6]), np.array([[0.2, 0.3, 0.15, 0.25, 0
 
 def compare(name: str, fit: Any, X: np.ndarray, model: Any, draws: int) -> bool:
     """Print a row for each parameter and return whether all agree."""
-    found = fit.uncertainty(X)
+    uncertainty = fit.uncertainty(X)
     tree = sample(model, fit.parameters_.arrays(), draws=draws, tune=500, chains=2, seed=0)
     posterior = tree["posterior"].to_dataset()
     ess = min(float(az.ess(posterior, method="sd")[v].min()) for v in posterior.data_vars)
     print(f"{name}, n = {N}: smallest effective sample size of a standard deviation {ess:.0f}")
     passed = True
-    for row in found.table:
+    for row in uncertainty.table:
         array, place = row["parameter"].rstrip("]").split("[")
         sd = float(posterior[array].to_numpy()[(..., *map(int, place.split(", ")))].std())
         ratio = row["standard_error"] / sd
