@@ -40,12 +40,12 @@ def test_bootstraps_of_few_rows_in_chunks_are_those_of_the_rows_in_memory(family
 
 def test_bootstraps_of_many_rows_are_spread_as_those_of_all(small_sketch, monkeypatch):
     monkeypatch.setattr("em.uncertainty.bootstrap.MOST_RESAMPLED", 1000)
-    found = FIT.uncertainty(CHUNKS, kind="bootstrap", n_bootstrap=200, random_state=0)
+    uncertainty = FIT.uncertainty(CHUNKS, kind="bootstrap", n_bootstrap=200, random_state=0)
     wanted = FIT.uncertainty(X)
     # 200 replicates: 1 / sqrt(400) of a standard error; 1,000 rows in two components: as much again, of variances
-    np.testing.assert_allclose(found.standard_errors, wanted.standard_errors, rtol=0.3)
-    np.testing.assert_allclose(found.replicates.mean(axis=0), FIT.uncertainty(X).estimates, atol=0.01)
-    assert "of 2,000 samples at random" in found.status
+    np.testing.assert_allclose(uncertainty.standard_errors, wanted.standard_errors, rtol=0.3)
+    np.testing.assert_allclose(uncertainty.replicates.mean(axis=0), FIT.uncertainty(X).estimates, atol=0.01)
+    assert "of 2,000 samples at random" in uncertainty.status
     with pytest.raises(ValueError, match="kind must be 'louis' or 'bootstrap' where X is in chunks"):
         FIT.uncertainty(CHUNKS, kind="parametric bootstrap")
 
@@ -70,14 +70,14 @@ def test_latent_classes_of_chunks_are_those_of_the_rows_in_memory(covered, monke
     if covered == "some":
         monkeypatch.setattr("em.samples.sketch.MOST_SKETCHED", 8)
         monkeypatch.setattr("em.samples.sketch.FEWEST_SKETCHED", 8)
-    found = latent_classes(fit, da.from_array(rows, chunks=(250, -1)), weights)
+    report = latent_classes(fit, da.from_array(rows, chunks=(250, -1)), weights)
     wanted = latent_classes(fit, rows, weights)
     same = ["entropy_r_squared", "relative_entropy", "modal_sizes", "degrees_of_freedom"]
     for name in [*same, "g_squared", "x_squared"] if covered == "all" else same:
-        assert getattr(found, name) == pytest.approx(getattr(wanted, name), rel=1e-10), name
-    errors = ([row["standard_error"] for row in of_one.table] for of_one in (found, wanted))
+        assert getattr(report, name) == pytest.approx(getattr(wanted, name), rel=1e-10), name
+    errors = ([row["standard_error"] for row in of_one.table] for of_one in (report, wanted))
     np.testing.assert_allclose(*errors, rtol=1e-8)
-    assert np.isnan(found.g_squared) == (covered == "some")
+    assert np.isnan(report.g_squared) == (covered == "some")
 
 
 def notes(ax):

@@ -20,10 +20,10 @@ TRAPPED = BMMParameters(TRUTH.weights, PROBS)
 
 def test_a_start_on_the_boundary_reaches_the_optimum_of_a_start_inside():
     inside = BernoulliMixtureEM(2, init=TRUTH, tol=1e-10).fit(X)
-    found = BernoulliMixtureEM(2, init=TRAPPED, tol=1e-10).fit(X)
-    assert found.log_likelihood_ == pytest.approx(inside.log_likelihood_, abs=1e-8)
-    assert (np.diff(found.history_) >= -1e-9).all()  # the way out never loses either
-    assert found.n_iter_ == len(found.history_) - 1
+    fit = BernoulliMixtureEM(2, init=TRAPPED, tol=1e-10).fit(X)
+    assert fit.log_likelihood_ == pytest.approx(inside.log_likelihood_, abs=1e-8)
+    assert (np.diff(fit.history_) >= -1e-9).all()  # the way out never loses either
+    assert fit.n_iter_ == len(fit.history_) - 1
 
 
 def test_every_run_that_ended_at_a_false_boundary_goes_on():

@@ -79,10 +79,10 @@ def test_m_step_is_the_mode_of_q_plus_log_prior(family, seed, K, D):
     X, _, rng = family.problem(seed, K, D, 40)
     responsibilities = rng.dirichlet(np.ones(K), size=40)
     prior = family.prior(K, D)
-    found = family.m_step(X, responsibilities, prior)
+    estimate = family.m_step(X, responsibilities, prior)
 
     function = on_unconstrained_vectors(family, q_plus_log_prior(family, X, responsibilities, prior), K, D)
-    at = np.concatenate([np.log(found.weights), family.to_vector(found)])
+    at = np.concatenate([np.log(estimate.weights), family.to_vector(estimate)])
     # |f| is a few hundred and its derivatives at most about 1e4 (40 samples, scales of order 1), so with h = 1e-3 the
     # differences are right to 1e-12 * 1e4 / 30 + 1.5 * 2e-16 * 1e3 / 1e-3 = 6e-10. A wrong denominator is of order 1.
     assert np.abs(numerical_gradient(function, at, 1e-3)).max() < 1e-8
@@ -101,9 +101,9 @@ def test_m_step_reads_a_prior_that_differs_between_components_and_features():
     for family in (row for row in FAMILIES if row.name in priors):
         X, _, _ = family.problem(0, 2, 2, 40)
         prior = priors[family.name]
-        found = family.m_step(X, responsibilities, prior)
+        estimate = family.m_step(X, responsibilities, prior)
         function = on_unconstrained_vectors(family, q_plus_log_prior(family, X, responsibilities, prior), 2, 2)
-        at = np.concatenate([np.log(found.weights), family.to_vector(found)])
+        at = np.concatenate([np.log(estimate.weights), family.to_vector(estimate)])
         assert np.abs(numerical_gradient(function, at, 1e-3)).max() < 1e-8  # as above
 
 
@@ -112,10 +112,10 @@ def test_binomial_trials_may_differ_between_samples():
     trials = rng.randint(1, TRIALS, size=(30, 2))
     X = rng.binomial(trials, 0.4)
     responsibilities = rng.dirichlet(np.ones(2), size=30)
-    found = bmm.m_step(X, responsibilities, n_trials=trials)
+    estimate = bmm.m_step(X, responsibilities, n_trials=trials)
     for k in range(2):
         share = responsibilities[:, k]
-        np.testing.assert_allclose(found.probs[k], share @ X / (share @ trials), rtol=1e-13)
+        np.testing.assert_allclose(estimate.probs[k], share @ X / (share @ trials), rtol=1e-13)
 
 
 def test_binomial_with_one_trial_is_bernoulli():
@@ -136,10 +136,10 @@ def test_m_step_of_an_emptied_gaussian_component_is_refused():
 def test_map_m_step_of_an_emptied_gaussian_component_is_the_prior_mode():
     X = np.random.RandomState(0).normal(size=(10, 1))
     prior = GMMPrior(2.0, [5.0], 0.1, 3.0, [[2.0]])
-    found = gmm.m_step(X, np.eye(2)[np.zeros(10, dtype=int)], prior)
-    np.testing.assert_allclose(found.weights, [11 / 12, 1 / 12], rtol=1e-15)
-    np.testing.assert_allclose(found.means[1], [5.0], rtol=1e-15)
-    np.testing.assert_allclose(found.covariances[1], [[2.0 / (3.0 + 1 + 2)]], rtol=1e-15)
+    estimate = gmm.m_step(X, np.eye(2)[np.zeros(10, dtype=int)], prior)
+    np.testing.assert_allclose(estimate.weights, [11 / 12, 1 / 12], rtol=1e-15)
+    np.testing.assert_allclose(estimate.means[1], [5.0], rtol=1e-15)
+    np.testing.assert_allclose(estimate.covariances[1], [[2.0 / (3.0 + 1 + 2)]], rtol=1e-15)
 
 
 @pytest.mark.parametrize(

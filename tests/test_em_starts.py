@@ -58,17 +58,17 @@ def test_a_single_view_would_not_do():
 
 @pytest.fixture
 def runs(monkeypatch):
-    """Every run that an estimator makes, in order: its limit of iterations and what it found."""
-    found = []
+    """Every run that an estimator makes, in order: its limit of iterations and the result."""
+    recorded = []
 
     def spy(*args, max_iter, **kwargs):
         runs = run_em(*args, max_iter=max_iter, **kwargs)
-        found.extend((max_iter, run) for run in runs)
+        recorded.extend((max_iter, run) for run in runs)
         return runs
 
     run_em = em.starts.restarts.run_em
     monkeypatch.setattr(em.starts.restarts, "run_em", spy)
-    return found
+    return recorded
 
 
 @pytest.mark.parametrize("init", STARTS)
@@ -266,8 +266,8 @@ def test_what_starts_find_in_a_race_is_what_each_finds_alone(seed):
     standard = there._standardised(samples)
     alone = run_em(there._problem(standard), there._starts(standard), tol=1e-8, max_iter=10_000)
     below = max(run.objective for run in alone) - np.array([run.objective for run in alone])
-    found = estimator.fit(X).starts_
-    n_left = len(alone) - sum(row["times_found"] for row in found)  # out of reach, or when the best was known
-    for row in found:
+    optima = estimator.fit(X).starts_
+    n_left = len(alone) - sum(row["times_found"] for row in optima)  # out of reach, or when the best was known
+    for row in optima:
         n_alone = (abs(below - row["nats_below_best"]) < MET).sum()
         assert n_alone - n_left <= row["times_found"] <= n_alone

@@ -58,7 +58,7 @@ class OneByOne:
 
 def labels_one_by_one(X, K, a, log_predictive_of, means_of):
     """Return everything by naive enumeration, p(X, z) being a product of predictive probabilities."""
-    n, found = len(X), []
+    n, labellings = len(X), []
     for z in product(range(K), repeat=n):
         counts, log_joint = np.zeros(K), 0.0
         log_prob, state = log_predictive_of(z)
@@ -66,17 +66,17 @@ def labels_one_by_one(X, K, a, log_predictive_of, means_of):
             log_joint += np.log((a[k] + counts[k]) / (a.sum() + i)) + log_prob[i]
             counts[k] += 1
         weights = {"weights": (a + counts) / (a.sum() + n)}
-        found.append((log_joint, np.array(z), weights | means_of(state)))
-    log_joints = np.array([row[0] for row in found])
+        labellings.append((log_joint, np.array(z), weights | means_of(state)))
+    log_joints = np.array([row[0] for row in labellings])
     log_evidence = logsumexp(log_joints)
     p = np.exp(log_joints - log_evidence)
-    labels = np.array([row[1] for row in found])
+    labels = np.array([row[1] for row in labellings])
     return {
         "log_evidence": log_evidence,
         "co_clustering": np.einsum("z,zij->ij", p, labels[:, :, None] == labels[:, None, :]),
         "n_occupied": np.bincount([len(set(z)) for z in labels], p, K + 1),
         "responsibilities": np.einsum("z,zik->ik", p, labels[:, :, None] == np.arange(K)),
-        "means": {name: np.tensordot(p, [row[2][name] for row in found], 1) for name in found[0][2]},
+        "means": {name: np.tensordot(p, [row[2][name] for row in labellings], 1) for name in labellings[0][2]},
     }
 
 

@@ -28,9 +28,9 @@ def random_gmm(K, D, rng, kind):
     return GMMParameters(rng.dirichlet(np.ones(K)), rng.normal(size=(K, D)), covariances, kind)
 
 
-def assert_same_sums(found, wanted, size):
+def assert_same_sums(sums, wanted, size):
     """Every sum agrees to 1e-12 of the sum of its terms' absolute values; ``size`` bounds that of one term."""
-    (log_likelihood, statistics), (expected_log_likelihood, expected) = found, wanted
+    (log_likelihood, statistics), (expected_log_likelihood, expected) = sums, wanted
     assert abs(log_likelihood - expected_log_likelihood) <= 1e-12 * abs(expected_log_likelihood)
     total = expected.counts.sum()
     for name in set(vars(expected)) - {"covariance_type", "centers"}:
@@ -115,9 +115,9 @@ def test_passes_agree_where_probs_are_0_or_1(same_trials, impossible):
     passes = [count_pass(X, trials, parameters, weights, lean=True)]
     if same_trials:
         passes.append(count_pass(csr_array(X), trials, parameters, weights))
-    for found in passes:
-        assert np.isneginf([found[0], wanted[0]]).all() == impossible
-        assert_same_sums((0.0, found[1]) if impossible else found, (0.0, wanted[1]) if impossible else wanted, 4)
+    for one in passes:
+        assert np.isneginf([one[0], wanted[0]]).all() == impossible
+        assert_same_sums((0.0, one[1]) if impossible else one, (0.0, wanted[1]) if impossible else wanted, 4)
 
 
 def test_an_emptied_component_takes_no_share():
@@ -185,13 +185,13 @@ def test_a_narrow_component_among_others_has_the_sums_of_the_definition(kind):
     rows = GaussianRows(X, NaturalForm(kind, X.shape[-1]), rng.randint(0, 3, size=320).astype(float))
     expected, exact = rows.centred(theta)
     (log_likelihood,), arrays = rows.expect({name: array[None] for name, array in theta.arrays().items()}, np.arange(1))
-    found = GaussianStatistics(kind, **{name: array[0] for name, array in arrays.items()})
+    of_run = GaussianStatistics(kind, **{name: array[0] for name, array in arrays.items()})
     assert log_likelihood == pytest.approx(expected, rel=1e-13)
-    for name, array in found.about(theta.means).arrays().items():
+    for name, array in of_run.about(theta.means).arrays().items():
         np.testing.assert_allclose(array, getattr(exact, name), rtol=1e-10, atol=1e-10 * np.abs(array).max())
     if kind != "tied":  # the moments of the narrow one have digits of their own
-        np.testing.assert_allclose(found.second[1], exact.second[1], rtol=1e-12)
-        np.testing.assert_array_equal(found.centers, [[0, 0], theta.means[1], [0, 0]])
+        np.testing.assert_allclose(of_run.second[1], exact.second[1], rtol=1e-12)
+        np.testing.assert_array_equal(of_run.centers, [[0, 0], theta.means[1], [0, 0]])
 
 
 @pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
@@ -203,8 +203,8 @@ def test_runs_with_rows_and_weights_of_their_own_are_runs_alone(kind):
     log_likelihood, statistics = GaussianRows(X, NaturalForm(kind, X.shape[-1]), weights).expect(theta, np.arange(3))
     for r, parameters in enumerate(mixtures):
         wanted = gaussian_pass(X[r], parameters, weights[r])
-        found = GaussianStatistics(kind, **{name: array[r] for name, array in statistics.items()})
-        assert_same_sums((log_likelihood[r], found), wanted, 20)
+        of_run = GaussianStatistics(kind, **{name: array[r] for name, array in statistics.items()})
+        assert_same_sums((log_likelihood[r], of_run), wanted, 20)
 
 
 def test_a_pass_writes_to_the_memory_of_the_one_before():

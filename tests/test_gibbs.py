@@ -41,17 +41,17 @@ def assert_within_errors(of_chains, exact, name):
 def test_each_chain_takes_the_e_step_of_em(kind):
     rng = np.random.default_rng(0)
     X, chains = rng.normal(size=(7, 2)), [random_gmm(3, 2, rng, kind) for _ in range(4)]
-    found = GaussianConjugate(X, gaussian_prior(kind)).log_joint(stacked(chains))
+    joint = GaussianConjugate(X, gaussian_prior(kind)).log_joint(stacked(chains))
     expected = [gmm.log_joint(X, parameters) for parameters in chains]
-    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)  # condition of the covariances under 1e4
+    np.testing.assert_allclose(joint, expected, rtol=1e-10, atol=1e-10)  # condition of the covariances under 1e4
 
 
 @pytest.mark.parametrize("trials", [1, [3, 5]], ids=str)
 def test_each_chain_takes_the_e_step_of_em_on_counts(trials):
     rng = np.random.default_rng(0)
     X, chains = rng.binomial(trials, 0.5, size=(7, 2)), [random_bmm(3, 2, rng) for _ in range(4)]
-    found = conjugate_mixture(X, BMMPrior(), n_trials=trials).log_joint(stacked(chains))
-    np.testing.assert_allclose(found, [bmm.log_joint(X, each, trials) for each in chains], rtol=1e-12)
+    joint = conjugate_mixture(X, BMMPrior(), n_trials=trials).log_joint(stacked(chains))
+    np.testing.assert_allclose(joint, [bmm.log_joint(X, each, trials) for each in chains], rtol=1e-12)
 
 
 def test_labels_are_drawn_with_their_responsibilities():
@@ -81,7 +81,7 @@ def test_draws_of_one_component_follow_its_closed_form_posterior(kind):
     """The marginals are Student's t and inverse gamma; with one component every sweep is an independent draw."""
     rng = np.random.default_rng(1)
     X, prior, D = rng.normal(size=(9, 2)), gaussian_prior(kind), 2
-    found = gibbs(X, 1, prior, draws=20, tune=0, chains=200, random_state=2)
+    sampled = gibbs(X, 1, prior, draws=20, tune=0, chains=200, random_state=2)
     n, kappa0 = len(X), prior.mean_precision
     kappa, m = kappa0 + n, (kappa0 * prior.mean + X.sum(axis=0)) / (kappa0 + n)
     gap = X.mean(axis=0) - prior.mean
@@ -92,9 +92,9 @@ def test_draws_of_one_component_follow_its_closed_form_posterior(kind):
         nu, psi = prior.degrees_of_freedom + n, prior.scale + np.diag(A)
     else:
         nu, psi = prior.degrees_of_freedom + D * n, np.full(D, prior.scale + np.trace(A))
-    variances = np.diagonal(full_matrices(kind, found["covariances"], 1, D)[..., 0, :, :], axis1=-2, axis2=-1)
+    variances = np.diagonal(full_matrices(kind, sampled["covariances"], 1, D)[..., 0, :, :], axis1=-2, axis2=-1)
     for d in range(D):
-        means = found["means"][..., 0, d].ravel()
+        means = sampled["means"][..., 0, d].ravel()
         assert kstest(means, t(nu, m[d], np.sqrt(psi[d] / (kappa * nu))).cdf).pvalue > LEAST_P_VALUE
         assert kstest(variances[..., d].ravel(), invgamma(nu / 2, scale=psi[d] / 2).cdf).pvalue > LEAST_P_VALUE
 
@@ -118,15 +118,15 @@ def problem(case):
 def test_averages_over_chains_equal_the_exact_posterior(case):
     X, prior, sizes, points = problem(case)
     chains, draws, K = 300, 30, 2
-    found = gibbs(X, K, prior, **sizes, draws=draws, tune=40, chains=chains, random_state=4)
-    exact, z = exact_posterior(X, K, prior, **sizes), found["z"]
+    sampled = gibbs(X, K, prior, **sizes, draws=draws, tune=40, chains=chains, random_state=4)
+    exact, z = exact_posterior(X, K, prior, **sizes), sampled["z"]
     together = (z[..., :, None] == z[..., None, :]).mean(axis=1)
     assert_within_errors(together, exact.co_clustering, "co-clustering")
     occupied = np.stack([(z == k).any(axis=-1) for k in range(K)], axis=-1).sum(axis=-1)
     assert_within_errors((occupied == 1).mean(axis=1), exact.n_occupied[1], "number of occupied components")
     for name in exact.means:
-        assert_within_errors(found[name].mean(axis=1), exact.means[name], name)
-    flat = {name: found[name].reshape(-1, *found[name].shape[2:]) for name in exact.means}
+        assert_within_errors(sampled[name].mean(axis=1), exact.means[name], name)
+    flat = {name: sampled[name].reshape(-1, *sampled[name].shape[2:]) for name in exact.means}
     density = (
         np.exp(conjugate_mixture(points, prior, **sizes).log_joint(flat))
         .sum(axis=-1)
@@ -205,13 +205,13 @@ def test_joint_distribution_of_counts_is_left_as_it_was():
 def test_log_likelihood_and_labels_belong_to_their_draw():
     rng = np.random.default_rng(7)
     X, prior = np.concatenate([rng.normal(size=(10, 2)), rng.normal(size=(10, 2)) + 30]), gaussian_prior("tied")
-    found = gibbs(X, 2, prior, draws=3, tune=1, chains=2, random_state=0)
+    sampled = gibbs(X, 2, prior, draws=3, tune=1, chains=2, random_state=0)
     for c in range(2):
         for s in range(3):
-            arrays = {name: found[name][c, s] for name in ("weights", "means", "covariances")}
+            arrays = {name: sampled[name][c, s] for name in ("weights", "means", "covariances")}
             r, log_likelihood = gmm.e_step(X, GMMParameters(**arrays, covariance_type="tied"))
-            assert found["log_likelihood"][c, s] == pytest.approx(log_likelihood, rel=1e-12)
-            np.testing.assert_array_equal(found["z"][c, s], r.argmax(axis=1))
+            assert sampled["log_likelihood"][c, s] == pytest.approx(log_likelihood, rel=1e-12)
+            np.testing.assert_array_equal(sampled["z"][c, s], r.argmax(axis=1))
 
 
 def test_the_same_seed_gives_the_same_draws_and_chains_start_apart():
@@ -227,34 +227,34 @@ def test_given_labels_are_where_a_chain_starts():
     X = np.array([[0.0], [0.1], [90.0], [90.1]])
     starts = np.array([[0, 0, 1, 1], [1, 1, 0, 0]])
     prior = GMMPrior(1.0, [45.0], 0.01, 3.0, [[1.0]])
-    found = gibbs(X, 2, prior, draws=1, tune=0, chains=2, starts=starts, random_state=0)
-    np.testing.assert_array_equal(found["z"][:, 0], starts)
+    sampled = gibbs(X, 2, prior, draws=1, tune=0, chains=2, starts=starts, random_state=0)
+    np.testing.assert_array_equal(sampled["z"][:, 0], starts)
 
 
 def test_a_missing_count_is_left_out():
     X = np.array([[1.0, np.nan], [0.0, 1.0], [1.0, 0.0]])
-    found = gibbs(X, 1, BMMPrior(1.0, 1.0, 1.0), draws=20, tune=0, chains=200, random_state=0)
-    assert kstest(found["probs"][..., 0, 1].ravel(), beta(2, 2).cdf).pvalue > LEAST_P_VALUE
+    sampled = gibbs(X, 1, BMMPrior(1.0, 1.0, 1.0), draws=20, tune=0, chains=200, random_state=0)
+    assert kstest(sampled["probs"][..., 0, 1].ravel(), beta(2, 2).cdf).pvalue > LEAST_P_VALUE
 
 
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)
 def test_datatree_has_the_names_and_dims_of_pymc(kind):
     prior = gaussian_prior(kind)
-    found = gibbs(np.random.default_rng(0).normal(size=(6, 2)), 3, prior, draws=4, tune=0, chains=2, random_state=0)
-    tree = as_datatree(found, prior)
+    sampled = gibbs(np.random.default_rng(0).normal(size=(6, 2)), 3, prior, draws=4, tune=0, chains=2, random_state=0)
+    tree = as_datatree(sampled, prior)
     posterior = tree["posterior"].to_dataset()
     assert posterior["weights"].dims == ("chain", "draw", "component")
     assert posterior["means"].dims == ("chain", "draw", "component", "feature")
     assert posterior["covariances"].dims == ("chain", "draw", *quantities(kind)[2].dims)
     assert posterior["z"].dims == ("chain", "draw", "obs")
     assert "log_likelihood" not in posterior
-    np.testing.assert_array_equal(tree["sample_stats"]["log_likelihood"], found["log_likelihood"])
+    np.testing.assert_array_equal(tree["sample_stats"]["log_likelihood"], sampled["log_likelihood"])
     np.testing.assert_array_equal(posterior["component"], [0, 1, 2])
     with pytest.raises(
         ValueError, match=r"under the prior, a BMMPrior: .* weights, probs, z, log_likelihood, got weights, means"
     ):
-        as_datatree(found, BMMPrior())
-    without_weights = {name: array for name, array in found.items() if name != "weights"}
+        as_datatree(sampled, BMMPrior())
+    without_weights = {name: array for name, array in sampled.items() if name != "weights"}
     with pytest.raises(ValueError, match="weights, means, covariances, z, log_likelihood, got means, covariances, z"):
         as_datatree(without_weights, prior)
     with pytest.raises(ValueError, match=r"draws must be what em\.gibbs\.gibbs returned under .*, got DataTree"):

@@ -144,10 +144,10 @@ def test_m_step_is_no_worse_than_the_current_means_where_the_objective_has_two_m
     modes = []
     for start in (0.0, 10.0):
         statistics = em_gmm.sufficient_statistics(rows, ones, np.array([[start]]), "diag")
-        found = em_gmm.mode(statistics, prior)
-        modes.append(float(found.means[0, 0]))
+        estimate = em_gmm.mode(statistics, prior)
+        modes.append(float(estimate.means[0, 0]))
         for variance in np.geomspace(1e-3, 1e3, 30):
-            assert objective(*found.arrays().values()) >= objective([1.0], [[start]], [[variance]])
+            assert objective(*estimate.arrays().values()) >= objective([1.0], [[start]], [[variance]])
     assert modes[0] < 1 < 9 < modes[1]
 
 
@@ -190,14 +190,14 @@ def test_find_map_reaches_the_mode_over_declared_matrices_that_em_refuses():
             ftol=1e-15,
             return_inferencedata=True,
         )
-    found = {name: tree["posterior"][name].to_numpy()[0, 0] for name in start}
+    mode = {name: tree["posterior"][name].to_numpy()[0, 0] for name in start}
     objective = objective_of(X, prior)
-    best, h = objective(found["weights"], found["means"], found["covariances"]), 2e-4
+    best, h = objective(mode["weights"], mode["means"], mode["covariances"]), 2e-4
     for _ in range(10):
         means, root = rng.normal(size=(1, 2)), rng.normal(size=(2, 2))
         ends = [
             objective(
-                found["weights"], found["means"] + sign * h * means, found["covariances"] + sign * h * (root + root.T)
+                mode["weights"], mode["means"] + sign * h * means, mode["covariances"] + sign * h * (root + root.T)
             )
             for sign in (1, -1)
         ]

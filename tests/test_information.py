@@ -119,16 +119,19 @@ def test_gaussian_information_is_the_curvature_with_weights_and_missing_cells(ki
     X = gmm.simulate(parameters, 9, 0)[0]
     X[:2, 0], X[2:4, -1], X[4] = np.nan, np.nan, np.nan
     w = np.tile(WEIGHT_OF_ROWS, 3)
-    found = gmm_information(X, parameters, prior, w)
+    information = gmm_information(X, parameters, prior, w)
 
     def objective(values):
-        moved = GMMParameters(**arrays_at(found, parameters, values), covariance_type=kind)
+        moved = GMMParameters(**arrays_at(information, parameters, values), covariance_type=kind)
         log_prior = 0.0 if prior is None else prior.log_prob(moved)
         parts = moved.weights, moved.means, moved.covariance_matrices
         return np.append(gaussian_log_likelihood(X, *parts, w), log_prior)
 
-    at = found.entries.values[found.free]
-    assert scaled_gap(found.matrix, minus_hessian(objective, at, 3e-4 * np.maximum(np.abs(at), 0.1))) < TO_DIFFERENCES
+    at = information.entries.values[information.free]
+    assert (
+        scaled_gap(information.matrix, minus_hessian(objective, at, 3e-4 * np.maximum(np.abs(at), 0.1)))
+        < TO_DIFFERENCES
+    )
 
 
 @pytest.mark.parametrize("with_prior", [False, True])
@@ -140,16 +143,16 @@ def test_count_information_is_the_curvature_with_weights_and_missing_cells(n_tri
     X = bmm.simulate(parameters, 9, n_trials, 0)[0].astype(float)
     X[:2, 0], X[2:4, 1], X[4] = np.nan, np.nan, np.nan
     w = np.tile(WEIGHT_OF_ROWS, 3)
-    found = bmm_information(X, parameters, prior, n_trials, w)
+    information = bmm_information(X, parameters, prior, n_trials, w)
 
     def objective(values):
-        moved = BMMParameters(**arrays_at(found, parameters, values))
+        moved = BMMParameters(**arrays_at(information, parameters, values))
         cells = np.where(np.isnan(X)[:, None], 0.0, binom.logpmf(np.nan_to_num(X)[:, None], n_trials, moved.probs))
         log_likelihood = w @ logsumexp(np.log(moved.weights) + cells.sum(axis=2), axis=1)
         return log_likelihood + (0.0 if prior is None else prior.log_prob(moved))
 
-    at = found.entries.values[found.free]
-    assert scaled_gap(found.matrix, minus_hessian(objective, at, 3e-4 * at)) < TO_DIFFERENCES
+    at = information.entries.values[information.free]
+    assert scaled_gap(information.matrix, minus_hessian(objective, at, 3e-4 * at)) < TO_DIFFERENCES
 
 
 def pymc_case(name):
@@ -166,30 +169,30 @@ def pymc_case(name):
 @pytest.mark.parametrize("name", ["full", "spherical", "binomial"])
 def test_information_is_minus_the_hessian_of_the_pymc_model(name):
     """Of one matrix, one number and one probability for each component; the differences above hold all structures."""
-    model, found, parameters = pymc_case(name)
+    model, information, parameters = pymc_case(name)
     declared = remove_value_transforms(model)
     log_density = get_jaxified_graph(declared.value_vars, [declared.logp(jacobian=False)])
 
     def objective(values):
-        arrays = arrays_at(found, parameters, values)
+        arrays = arrays_at(information, parameters, values)
         return log_density(*(arrays[variable.name] for variable in declared.value_vars))[0]
 
-    at = found.entries.values[found.free]
+    at = information.entries.values[information.free]
     curvature = jax.jit(lambda along: jax.jvp(jax.grad(objective), (at,), (along,))[1])
     hessian = np.array([curvature(unit) for unit in np.eye(len(at))])
-    assert scaled_gap(found.matrix, -hessian) < TO_PYMC
+    assert scaled_gap(information.matrix, -hessian) < TO_PYMC
 
 
 def test_one_gaussian_has_the_textbook_errors():
     """Of μ_d: sqrt(Σ_dd / n); of Σ_ab: sqrt((Σ_aa Σ_bb + Σ_ab²) / n) at the maximum."""
     X = np.random.RandomState(0).normal(size=(40, 3)) @ np.array([[1, 0, 0], [0.5, 1, 0], [0, 2, 9.0]])
     covariance = np.cov(X, rowvar=False, bias=True)
-    found = gmm_information(X, GMMParameters([1.0], X.mean(axis=0)[None], covariance[None]))
+    information = gmm_information(X, GMMParameters([1.0], X.mean(axis=0)[None], covariance[None]))
     variances = np.diag(covariance)
     spread = (np.outer(variances, variances) + covariance**2)[np.triu_indices(3)]
     expected = np.sqrt(np.concatenate([variances, spread]) / 40)
-    np.testing.assert_allclose(found.standard_errors[1:], expected, rtol=1e-12)
-    assert found.notes[0] == "always 1"
+    np.testing.assert_allclose(information.standard_errors[1:], expected, rtol=1e-12)
+    assert information.notes[0] == "always 1"
 
 
 def test_well_separated_components_have_the_errors_of_known_labels():
@@ -233,12 +236,12 @@ def test_the_coins_have_no_errors_and_their_ridge_is_named():
     X = np.array([[1]] * 54 + [[0]] * 46)
     with pytest.warns(NotIdentifiableWarning):
         fit = BernoulliMixtureEM(2, random_state=0).fit(X)
-    found = bmm_information(X, fit.parameters_)
-    assert "rank 1 of 3 free parameters: different parameters give the same distribution" in found.sentence
-    assert "free direction, largest parts:" in found.sentence
-    assert np.isnan(found.standard_errors).all()
-    assert set(found.notes) == {"not identified"}
-    along = np.array([found.free_direction.get(name, 0.0) for name in found.entries.names])
+    information = bmm_information(X, fit.parameters_)
+    assert "rank 1 of 3 free parameters: different parameters give the same distribution" in information.sentence
+    assert "free direction, largest parts:" in information.sentence
+    assert np.isnan(information.standard_errors).all()
+    assert set(information.notes) == {"not identified"}
+    along = np.array([information.free_direction.get(name, 0.0) for name in information.entries.names])
     (a, b), (p, q) = fit.weights_, fit.probs_[:, 0]
     slope_of_response = np.array([p - q, 0, a, b])  # of π p + (1 - π) q, all that one flip tells
     assert abs(slope_of_response @ along) < 1e-6
@@ -253,18 +256,18 @@ def test_a_ridge_that_bends_is_found_where_em_stopped_upon_it():
 
 def test_a_prior_on_the_weights_identifies_the_weights_alone():
     X, prior = np.array([[1]] * 54 + [[0]] * 46), BMMPrior(3.0, 1.0, 1.0)
-    found = bmm_information(X, BMMParameters([0.5, 0.5], [[0.54], [0.54]]), prior)
-    assert found.notes == ("", "", "not identified", "not identified")
+    information = bmm_information(X, BMMParameters([0.5, 0.5], [[0.54], [0.54]]), prior)
+    assert information.notes == ("", "", "not identified", "not identified")
     # with equal probs the data say nothing of π: the curvature of 2 log π + 2 log(1 - π) at 1/2 is 16
-    np.testing.assert_allclose(found.standard_errors[:2], 1 / 4, rtol=1e-9)
+    np.testing.assert_allclose(information.standard_errors[:2], 1 / 4, rtol=1e-9)
 
 
 def test_a_saddle_is_no_maximum():
     X = gmm.simulate(random_gmm(2, 2, np.random.RandomState(0)), 200, 0)[0]
     mean, covariance = X.mean(axis=0), np.cov(X, rowvar=False, bias=True)
-    found = gmm_information(X, GMMParameters([0.5, 0.5], [mean, mean], [covariance, covariance]))
-    assert "the estimate is no maximum" in found.sentence
-    assert np.isnan(found.standard_errors).all()
+    information = gmm_information(X, GMMParameters([0.5, 0.5], [mean, mean], [covariance, covariance]))
+    assert "the estimate is no maximum" in information.sentence
+    assert np.isnan(information.standard_errors).all()
 
 
 def test_probs_on_the_boundary_are_held_and_the_others_right():
@@ -272,12 +275,12 @@ def test_probs_on_the_boundary_are_held_and_the_others_right():
     X = bmm.simulate(interior_bmm(2, 3, rng), 200, 1, 0)[0]
     X = np.hstack([X, np.zeros((200, 1))])
     fit = BernoulliMixtureEM(2, n_init=2, random_state=0).fit(X)
-    found = bmm_information(X, fit.parameters_)
-    assert [note for name, note in zip(found.entries.names, found.notes, strict=True) if ", 3]" in name] == [
-        "on the boundary"
-    ] * 2
+    information = bmm_information(X, fit.parameters_)
+    assert [
+        note for name, note in zip(information.entries.names, information.notes, strict=True) if ", 3]" in name
+    ] == ["on the boundary"] * 2
     without = bmm_information(X[:, :3], BMMParameters(fit.weights_, fit.probs_[:, :3]))
-    np.testing.assert_allclose(found.matrix, without.matrix, rtol=1e-12)
+    np.testing.assert_allclose(information.matrix, without.matrix, rtol=1e-12)
 
 
 def test_an_empty_component_leaves_the_others_right():
@@ -286,11 +289,11 @@ def test_an_empty_component_leaves_the_others_right():
     X = bmm.simulate(pair, 500, 1, 0)[0]
     pair = BernoulliMixtureEM(2, init=pair).fit(X).parameters_
     triple = BMMParameters([*pair.weights, 0.0], np.vstack([pair.probs, np.full((1, 5), 0.5)]))
-    found, expected = bmm_information(X, triple), bmm_information(X, pair)
-    np.testing.assert_allclose(found.standard_errors[:2], expected.standard_errors[:2], rtol=1e-9)
-    np.testing.assert_allclose(found.standard_errors[3:13], expected.standard_errors[2:], rtol=1e-9)
-    assert set(found.notes[13:]) == {"its component is empty"}
-    assert np.isnan(found.standard_errors[[2, *range(13, 18)]]).all()
+    information, expected = bmm_information(X, triple), bmm_information(X, pair)
+    np.testing.assert_allclose(information.standard_errors[:2], expected.standard_errors[:2], rtol=1e-9)
+    np.testing.assert_allclose(information.standard_errors[3:13], expected.standard_errors[2:], rtol=1e-9)
+    assert set(information.notes[13:]) == {"its component is empty"}
+    assert np.isnan(information.standard_errors[[2, *range(13, 18)]]).all()
 
 
 def test_what_is_frozen_is_known():
@@ -346,7 +349,7 @@ def test_information_beyond_floats_is_said_and_no_error():
     X = np.random.RandomState(0).poisson([[3.0, 5.0]], (50, 2))
     with left_to_the_status():
         fit = PoissonMixtureEM(2, prior=PMMPrior(rate=1e300), random_state=0).fit(X)
-    found = fit.uncertainty(X)
-    assert "fits no float" in found.status
-    assert "beyond floats" in found.notes
-    assert np.isnan(found.standard_errors).all()
+    information = fit.uncertainty(X)
+    assert "fits no float" in information.status
+    assert "beyond floats" in information.notes
+    assert np.isnan(information.standard_errors).all()

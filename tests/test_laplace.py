@@ -66,28 +66,28 @@ def test_of_a_single_prob_it_is_nearly_the_beta_posterior():
     for n, tolerance in ((50, 0.1), (5000, 0.01)):  # in standard deviations: of the order of 1 / sqrt(n)
         X = np.repeat([[1.0], [0.0]], [int(0.3 * n), n - int(0.3 * n)], axis=0)
         posterior = beta(2 + X.sum(), 2 + n - X.sum())
-        found = BernoulliMixtureEM(1, prior=BMMPrior()).fit(X).laplace(X, level=0.9)
-        assert abs(found.mean[1] - posterior.mean()) < tolerance * posterior.std()
-        assert found.sd[1] == pytest.approx(posterior.std(), rel=tolerance)
+        approximation = BernoulliMixtureEM(1, prior=BMMPrior()).fit(X).laplace(X, level=0.9)
+        assert abs(approximation.mean[1] - posterior.mean()) < tolerance * posterior.std()
+        assert approximation.sd[1] == pytest.approx(posterior.std(), rel=tolerance)
         np.testing.assert_allclose(
-            [found.low[1], found.high[1]], posterior.ppf([0.05, 0.95]), atol=tolerance * posterior.std()
+            [approximation.low[1], approximation.high[1]], posterior.ppf([0.05, 0.95]), atol=tolerance * posterior.std()
         )
-        assert (found.mean[0], found.sd[0]) == (1, 0)  # the weight of a single component
+        assert (approximation.mean[0], approximation.sd[0]) == (1, 0)  # the weight of a single component
 
 
 def test_draws_are_mixtures_of_the_tables_moments():
     fit, X, _ = benchmark.clouds(400)
-    found = fit.laplace(X)
-    draws = found.draw(20_000, random_state=0)
+    approximation = fit.laplace(X)
+    draws = approximation.draw(20_000, random_state=0)
     GMMParameters(*(draws[name][0] for name in ("weights", "means", "covariances")))  # checked
     assert (np.linalg.eigvalsh(draws["covariances"]) > 0).all()
     np.testing.assert_allclose(draws["weights"].sum(axis=1), 1, rtol=1e-12)
     values = np.hstack(
         [draws["weights"], draws["means"].reshape(-1, 4), draws["covariances"].reshape(-1, 8)[:, [0, 1, 3, 4, 5, 7]]]
     )
-    np.testing.assert_allclose((values.mean(axis=0) - found.mean) / found.sd, 0, atol=0.04)
-    np.testing.assert_allclose(values.std(axis=0), found.sd, rtol=0.05)
-    inside = ((values > found.low) & (values < found.high)).mean(axis=0)
+    np.testing.assert_allclose((values.mean(axis=0) - approximation.mean) / approximation.sd, 0, atol=0.04)
+    np.testing.assert_allclose(values.std(axis=0), approximation.sd, rtol=0.05)
+    inside = ((values > approximation.low) & (values < approximation.high)).mean(axis=0)
     np.testing.assert_allclose(inside, 0.95, atol=0.015)
 
 
@@ -113,10 +113,10 @@ def test_frozen_arrays_stay_what_they_are():
     fit = GaussianMixtureEM(
         2, prior=GMMPrior.weakly_informative(X, 2), frozen={"weights": weights}, random_state=0
     ).fit(X)
-    found = fit.laplace(X)
-    assert found.sd[:2].tolist() == [0, 0]
-    assert (found.draw(5, 0)["weights"] == weights).all()
-    assert (found.sd[2:] > 0).all()
+    approximation = fit.laplace(X)
+    assert approximation.sd[:2].tolist() == [0, 0]
+    assert (approximation.draw(5, 0)["weights"] == weights).all()
+    assert (approximation.sd[2:] > 0).all()
 
 
 def test_where_there_is_no_normal_posterior_it_says_why():
@@ -138,8 +138,8 @@ def test_of_a_thousand_rows_it_is_near_draws_from_the_posterior(prepared):
     draws = gibbs(
         X, 2, fit.prior, starts=np.tile(fit.predict(X), (16, 1)), draws=400, tune=50, chains=16, random_state=0
     )
-    found = fit.laplace(X)
-    for entry, mean, sd in zip(fit._entries(len(X)).entries, found.mean, found.sd, strict=True):
+    approximation = fit.laplace(X)
+    for entry, mean, sd in zip(fit._entries(len(X)).entries, approximation.mean, approximation.sd, strict=True):
         values = draws[entry.array][(..., *entry.place)]
         assert abs(mean - values.mean()) < 0.3 * sd, entry.name  # measured by the benchmark: 0.18 and 0.05
         assert values.std() == pytest.approx(sd, rel=0.15), entry.name

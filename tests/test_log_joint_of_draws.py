@@ -26,9 +26,9 @@ def test_gaussian_log_joint_of_draws_is_that_of_em_for_each_draw(kind, missing):
     if missing:
         rows[[0, 3, 3], [1, 0, 1]] = np.nan
     stacked = {name: np.stack([p.arrays()[name] for p in points]) for name in points[0].arrays()}
-    found = log_joint(rows, "gmm", covariance_type=kind).given(stacked)(slice(0, 7))
+    joint = log_joint(rows, "gmm", covariance_type=kind).given(stacked)(slice(0, 7))
     assert repr(log_joint(rows, "gmm", covariance_type=kind)) == "LogJoint(n_samples=7)"
-    for p, of_draw in zip(points, found, strict=True):
+    for p, of_draw in zip(points, joint, strict=True):
         np.testing.assert_allclose(of_draw.T, em_gmm.log_joint(rows, p), rtol=1e-9)
 
 
@@ -41,8 +41,8 @@ def test_binomial_log_joint_of_draws_is_that_of_em_for_each_draw(missing):
     if missing:
         rows[2, 1] = np.nan
     stacked = {name: np.stack([p.arrays()[name] for p in points]) for name in points[0].arrays()}
-    found = log_joint(rows, "bmm", n_trials=trials).given(stacked)(slice(0, 6))
-    for p, of_draw in zip(points, found, strict=True):
+    joint = log_joint(rows, "bmm", n_trials=trials).given(stacked)(slice(0, 6))
+    for p, of_draw in zip(points, joint, strict=True):
         np.testing.assert_allclose(of_draw.T, em_bmm.log_joint(rows, p, trials), rtol=1e-10)
 
 
@@ -66,9 +66,9 @@ def test_draws_of_another_covariance_structure_are_refused():
 def test_variances_that_look_like_a_matrix_are_no_tied_one(variances):
     draws = {"weights": np.full((3, 2), 0.5), "means": np.zeros((3, 2, 2)), "covariances": variances}
     rows = np.sqrt(variances[0])
-    found = log_joint(rows, "gmm", covariance_type="diag").given(draws)(slice(0, 2))
+    joint = log_joint(rows, "gmm", covariance_type="diag").given(draws)(slice(0, 2))
     wanted = np.log(0.5) + norm.logpdf(rows, 0, np.sqrt(variances[0])[:, None]).sum(axis=2)
-    np.testing.assert_allclose(found[0], wanted, rtol=1e-12)
+    np.testing.assert_allclose(joint[0], wanted, rtol=1e-12)
 
 
 def test_what_draws_call_parameters_but_is_none_is_refused():

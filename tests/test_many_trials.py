@@ -23,16 +23,16 @@ def exact(x, m, p):
 def test_densities_are_those_of_sixty_digits(m, p):
     sd = np.sqrt(m * p * (1 - p))
     for x in {0, 1, m, int(m * p), int(max(0, m * p - sd)), int(min(m, m * p + 2 * sd)), m // 3}:
-        found = float(bmm.component_log_prob([[x]], BMMParameters([1.0], [[p]]), m)[0, 0])
+        log_prob = float(bmm.component_log_prob([[x]], BMMParameters([1.0], [[p]]), m)[0, 0])
         # p is a float: a rounding of p moves the mean by m p EPS, which the slope (x - m p) / (m p q) m p multiplies
         rounding = 1e-12 * (1 + abs(exact(x, m, p))) + 1e-16 * abs(x - m * p) / (1 - p)
-        assert abs(found - exact(x, m, p)) <= rounding
+        assert abs(log_prob - exact(x, m, p)) <= rounding
 
 
 def test_published_modes():
     for m, value, digits in [(10**9, -10.5670133, 7), (10**12, -14.0209, 4), (10**15, -17.47, 2)]:
-        found = bmm.component_log_prob([[4 * m // 10]], BMMParameters([1.0], [[0.4]]), m)[0, 0]
-        assert round(found, digits) == value
+        log_prob = bmm.component_log_prob([[4 * m // 10]], BMMParameters([1.0], [[0.4]]), m)[0, 0]
+        assert round(log_prob, digits) == value
 
 
 def test_both_forms_are_the_same_number():
@@ -63,8 +63,8 @@ def test_fits_and_scores_agree_dense_and_sparse(trials):
 
 def test_impossible_counts_of_many_trials_are_impossible():
     parameters = BMMParameters([1.0], [[0.0, 1.0]])
-    found = bmm.component_log_prob([[0, 5000], [1, 5000], [0, 4999]], parameters, 5000)
-    assert found.ravel().tolist() == [0, -np.inf, -np.inf]
+    log_prob = bmm.component_log_prob([[0, 5000], [1, 5000], [0, 4999]], parameters, 5000)
+    assert log_prob.ravel().tolist() == [0, -np.inf, -np.inf]
 
 
 def test_a_mixture_of_so_many_trials_is_fitted_and_its_values_are_never_listed():

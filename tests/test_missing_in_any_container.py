@@ -134,9 +134,9 @@ def same_fit(estimator, data, X):
     """Fit to both, and hold every method of the two fits against each other."""
     if (key := (repr(estimator), X.tobytes())) not in EXPECTED:
         EXPECTED[key] = answers(estimator, X)[1]
-    fit, found = answers(estimator, data)
+    fit, answered = answers(estimator, data)
     for name, value in EXPECTED[key].items():
-        np.testing.assert_array_equal(found[name], value, err_msg=name)
+        np.testing.assert_array_equal(answered[name], value, err_msg=name)
     return fit
 
 
@@ -196,10 +196,10 @@ def test_gibbs_and_comparisons_take_a_frame_as_its_numbers(form):
     data = BOOLEANS[form](BITS)
     draws, expected = (gibbs(X, 2, BMMPrior(), draws=3, tune=3, chains=1, random_state=0) for X in (data, BITS))
     np.testing.assert_array_equal(draws["probs"], expected["probs"])
-    found = prepare(data, "bmm", 2)
-    np.testing.assert_array_equal(found.X, BITS)
+    comparison = prepare(data, "bmm", 2)
+    np.testing.assert_array_equal(comparison.X, BITS)
     named = form not in ("lists", "masked")
-    assert found.feature_names == (tuple(NAMES) if named else ("feature 0", "feature 1", "feature 2"))
+    assert comparison.feature_names == (tuple(NAMES) if named else ("feature 0", "feature 1", "feature 2"))
 
 
 @pytest.mark.parametrize("form", FRAMES)

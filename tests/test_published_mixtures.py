@@ -52,14 +52,14 @@ def test_hair_and_eyes_of_students(K, p, published):
 )
 def test_carcinoma_is_that_of_polca(K, published, g_squared, x_squared, df):
     fit = CategoricalMixtureEM(K, n_init=20, random_state=0).fit(RATINGS, sample_weight=SEEN)
-    found = latent_classes(fit, RATINGS, sample_weight=SEEN)
+    report = latent_classes(fit, RATINGS, sample_weight=SEEN)
     assert fit.log_likelihood_ == pytest.approx(published, abs=1e-4)
-    assert found.g_squared == pytest.approx(g_squared, abs=1e-4)
-    assert found.x_squared == pytest.approx(x_squared, abs=1e-3)
-    assert found.degrees_of_freedom == df
+    assert report.g_squared == pytest.approx(g_squared, abs=1e-4)
+    assert report.x_squared == pytest.approx(x_squared, abs=1e-3)
+    assert report.degrees_of_freedom == df
     if K == 3:  # sizes and modal sizes as poLCA prints them
-        np.testing.assert_allclose(np.sort(found.sizes), [0.1817, 0.3736, 0.4447], atol=5e-5)
-        np.testing.assert_allclose(np.sort(found.modal_sizes), [0.1949, 0.3729, 0.4322], atol=5e-5)
+        np.testing.assert_allclose(np.sort(report.sizes), [0.1817, 0.3736, 0.4447], atol=5e-5)
+        np.testing.assert_allclose(np.sort(report.modal_sizes), [0.1949, 0.3729, 0.4322], atol=5e-5)
 
 
 @pytest.mark.parametrize("prior", ["ML", "MAP"])
@@ -89,20 +89,20 @@ def test_two_levels_everywhere_are_the_bernoulli_mixture(prior):
 def test_statistics_of_latent_classes_are_their_definitions():
     X, count = STUDENTS[["hair", "eye", "sex"]], STUDENTS["count"].to_numpy()
     fit = CategoricalMixtureEM(2, random_state=0).fit(X, sample_weight=count)
-    found = latent_classes(fit, X, sample_weight=count)
+    report = latent_classes(fit, X, sample_weight=count)
     expected = 592 * np.exp(fit.score_samples(X))  # all 32 patterns are in the data
     assert expected.sum() == pytest.approx(592)
-    assert found.x_squared == pytest.approx(((count - expected) ** 2 / expected).sum())
-    assert found.g_squared == pytest.approx(2 * (count * np.log(count / expected)).sum())
-    assert found.degrees_of_freedom == 31 - 15
+    assert report.x_squared == pytest.approx(((count - expected) ** 2 / expected).sum())
+    assert report.g_squared == pytest.approx(2 * (count * np.log(count / expected)).sum())
+    assert report.degrees_of_freedom == 31 - 15
     r, weights = fit.predict_proba(X), fit.weights_
     conditional = -(count @ (r * np.log(np.maximum(r, 1e-300))).sum(axis=1)) / 592
-    assert found.entropy_r_squared == pytest.approx(1 + conditional / (weights @ np.log(weights)))
-    assert found.relative_entropy == pytest.approx(1 - conditional / np.log(2))
-    by_level = {(row["item"], row["level"], row["class"]): row for row in found.table}
-    assert len(by_level) == len(found.table) == 2 * 10
+    assert report.entropy_r_squared == pytest.approx(1 + conditional / (weights @ np.log(weights)))
+    assert report.relative_entropy == pytest.approx(1 - conditional / np.log(2))
+    by_level = {(row["item"], row["level"], row["class"]): row for row in report.table}
+    assert len(by_level) == len(report.table) == 2 * 10
     error = fit.uncertainty(X, sample_weight=count)["probs[1, eye Blue]"]["standard_error"]
     assert by_level["eye", "Blue", 1]["standard_error"] == error
-    assert "G² 31.8489 (p = 0.0105), X² 31.5982 (p = 0.0113), 16 df" in repr(found)
+    assert "G² 31.8489 (p = 0.0105), X² 31.5982 (p = 0.0113), 16 df" in repr(report)
     holed = X.astype(object).mask(np.eye(32, 3, dtype=bool))
     assert np.isnan(latent_classes(fit, holed, sample_weight=count).g_squared)

@@ -97,11 +97,11 @@ def test_clusters_without_spread_are_not_split(rows):
 @pytest.mark.parametrize("K", [3, 6, 10])
 def test_several_restarts_end_no_higher_than_without_splits_and_merges(monkeypatch, K):
     iris = reference_data.iris()
-    found = [KMeans(K, n_init=3, random_state=seed).fit(iris).inertia_ for seed in range(10)]
+    inertias = [KMeans(K, n_init=3, random_state=seed).fit(iris).inertia_ for seed in range(10)]
     monkeypatch.setattr("em.kmeans.split_and_merge", lambda samples, best, run, same: best)
     without = [KMeans(K, n_init=3, random_state=seed).fit(iris).inertia_ for seed in range(10)]
-    assert (np.array(found) <= np.array(without) * (1 + 1e-9)).all()
-    assert K == 3 or np.mean(found) < np.mean(without)
+    assert (np.array(inertias) <= np.array(without) * (1 + 1e-9)).all()
+    assert K == 3 or np.mean(inertias) < np.mean(without)
 
 
 def test_the_answer_does_not_depend_on_the_order_of_the_rows():
@@ -120,9 +120,9 @@ def test_only_ratios_of_weights_count(scale):
 
 
 def test_of_two_empty_clusters_none_is_put_nowhere():
-    found = proposals(X, None, np.array([[90.0, 90.0], [99.0, 99.0], [5.0, 5.0]]))
-    assert found
-    assert np.isfinite(found).all()
+    proposed = proposals(X, None, np.array([[90.0, 90.0], [99.0, 99.0], [5.0, 5.0]]))
+    assert proposed
+    assert np.isfinite(proposed).all()
 
 
 def test_sparse_rows_need_no_distance_to_every_cluster_at_once():

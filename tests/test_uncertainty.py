@@ -40,8 +40,8 @@ def test_replicates_without_variance_in_some_direction_leave_the_others_alone():
 
 def test_intervals_are_normal_on_the_scale_of_each_parameter(clouds):
     X, fit = clouds
-    found, z = fit.uncertainty(X, level=0.9), norm.ppf(0.95)
-    for row in found.table:
+    uncertainty, z = fit.uncertainty(X, level=0.9), norm.ppf(0.95)
+    for row in uncertainty.table:
         value, error, low, high = (row[name] for name in ("estimate", "standard_error", "low", "high"))
         name = row["parameter"]
         if name.startswith("weights"):
@@ -56,17 +56,19 @@ def test_intervals_are_normal_on_the_scale_of_each_parameter(clouds):
 
 def test_the_last_weight_follows_from_the_others(clouds):
     X, fit = clouds
-    found = fit.uncertainty(X)
-    np.testing.assert_allclose(found.covariance[0] + found.covariance[1], 0, atol=1e-12 * found.covariance[0, 0])
-    np.testing.assert_allclose(found.low[0], 1 - found.high[1], rtol=1e-12)
+    uncertainty = fit.uncertainty(X)
+    np.testing.assert_allclose(
+        uncertainty.covariance[0] + uncertainty.covariance[1], 0, atol=1e-12 * uncertainty.covariance[0, 0]
+    )
+    np.testing.assert_allclose(uncertainty.low[0], 1 - uncertainty.high[1], rtol=1e-12)
 
 
 def test_map_is_called_laplace_and_counts_the_pseudo_samples():
     """One prob with mode p has the error sqrt(p (1 - p) / (n + b + c - 2))."""
     X = np.array([[1]] * 30 + [[0]] * 70)
-    found = BernoulliMixtureEM(1, prior=BMMPrior(2.0, 11.0, 16.0)).fit(X).uncertainty(X)
-    assert found.kind == "Laplace approximation (Louis)"
-    assert found["probs[0, 0]"]["standard_error"] == pytest.approx(np.sqrt(0.32 * 0.68 / 125), rel=1e-12)
+    uncertainty = BernoulliMixtureEM(1, prior=BMMPrior(2.0, 11.0, 16.0)).fit(X).uncertainty(X)
+    assert uncertainty.kind == "Laplace approximation (Louis)"
+    assert uncertainty["probs[0, 0]"]["standard_error"] == pytest.approx(np.sqrt(0.32 * 0.68 / 125), rel=1e-12)
 
 
 def test_the_table_says_which_kind_it_is(counts):
@@ -84,12 +86,12 @@ def test_bootstraps_find_the_errors_that_louis_finds(kind):
     truth = GMMParameters([0.4, 0.6], [[0.0], [9.0]], [1.0, 2.0], "spherical")
     X = gmm.simulate(truth, 200, 0)[0]
     fit = GaussianMixtureEM(2, covariance_type="spherical", init=truth).fit(X)
-    found = fit.uncertainty(X, kind=kind, n_bootstrap=200, random_state=0)
-    assert found.kind == kind
-    ratios = found.standard_errors / fit.uncertainty(X).standard_errors
+    uncertainty = fit.uncertainty(X, kind=kind, n_bootstrap=200, random_state=0)
+    assert uncertainty.kind == kind
+    ratios = uncertainty.standard_errors / fit.uncertainty(X).standard_errors
     assert (np.abs(np.log(ratios)) < 0.3).all()
-    np.testing.assert_allclose(found.low, np.quantile(found.replicates, 0.025, axis=0))
-    np.testing.assert_allclose(found.standard_errors, found.replicates.std(axis=0, ddof=1), rtol=1e-12)
+    np.testing.assert_allclose(uncertainty.low, np.quantile(uncertainty.replicates, 0.025, axis=0))
+    np.testing.assert_allclose(uncertainty.standard_errors, uncertainty.replicates.std(axis=0, ddof=1), rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", BOOTSTRAPS)
@@ -118,9 +120,9 @@ def test_trials_go_with_their_rows(kind):
     pair = BMMParameters([0.4, 0.6], [[0.1, 0.2], [0.9, 0.7]])
     X = bmm.simulate(pair, 200, trials, 0)[0]
     fit = BinomialMixtureEM(2, n_trials=trials, init=pair).fit(X)
-    found = fit.uncertainty(X, kind=kind, n_bootstrap=20, random_state=0)
+    uncertainty = fit.uncertainty(X, kind=kind, n_bootstrap=20, random_state=0)
     errors = fit.uncertainty(X).standard_errors
-    assert (np.abs(found.replicates - fit._entries(200).values) < 6 * errors).all()
+    assert (np.abs(uncertainty.replicates - fit._entries(200).values) < 6 * errors).all()
 
 
 def test_labels_are_matched_to_the_estimate():
@@ -135,21 +137,21 @@ def test_a_prob_on_the_boundary_has_a_note_and_no_interval(kind):
     X = np.hstack([bmm.simulate(PAIR, 300, 1, 0)[0], np.zeros((300, 1))])
     start = BMMParameters(PAIR.weights, np.hstack([PAIR.probs, [[0.1], [0.1]]]))
     fit = BernoulliMixtureEM(2, init=start).fit(X)
-    found = fit.uncertainty(X, kind=kind, n_bootstrap=5, random_state=0)
-    held = [name.endswith(", 5]") for name in found.names]
-    assert [note == "on the boundary" for note in found.notes] == held
-    np.testing.assert_array_equal(np.isnan(found.standard_errors), held)
-    np.testing.assert_array_equal(np.isnan(found.low), held)
+    uncertainty = fit.uncertainty(X, kind=kind, n_bootstrap=5, random_state=0)
+    held = [name.endswith(", 5]") for name in uncertainty.names]
+    assert [note == "on the boundary" for note in uncertainty.notes] == held
+    np.testing.assert_array_equal(np.isnan(uncertainty.standard_errors), held)
+    np.testing.assert_array_equal(np.isnan(uncertainty.low), held)
 
 
 def test_the_coins_are_told_that_nothing_can_be_said():
     X = np.array([[1]] * 54 + [[0]] * 46)
     with pytest.warns(NotIdentifiableWarning):
         fit = BernoulliMixtureEM(2, random_state=0).fit(X)
-    found = fit.uncertainty(X)
-    assert np.isnan(found.standard_errors).all()
-    assert "rank 1 of 3 free parameters" in found.status
-    assert "not identified" in repr(found)
+    uncertainty = fit.uncertainty(X)
+    assert np.isnan(uncertainty.standard_errors).all()
+    assert "rank 1 of 3 free parameters" in uncertainty.status
+    assert "not identified" in repr(uncertainty)
 
 
 @pytest.mark.parametrize(
