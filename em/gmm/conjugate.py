@@ -16,15 +16,16 @@ from em.gmm.passes import GaussianRows
 from em.gmm.posterior import GaussianPosterior, conjugate_posterior
 from em.gmm.statistics import GaussianStatistics, sufficient_statistics
 from em.samples import mean_and_deviation
+from em.steps.conjugate import ConjugateData
 from em.steps.dirichlet import mean_log_weights
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import full_matrices, quantities
-from models.parameters import Labels, Quantity, labels_of_features
-from models.validation import Array, data_matrix
+from models.parameters import Quantity
+from models.validation import Array
 
 
 @dataclass(frozen=True)
-class GaussianConjugate:
+class GaussianConjugate(ConjugateData):
     """Gaussian samples X (n, D), or (chains, n, D) if each chain has its own, and their conjugate prior."""
 
     X: Array
@@ -48,14 +49,6 @@ class GaussianConjugate:
     def example(self) -> tuple[Array, dict[str, Any]]:
         """Return a row and options with which `em.families.conjugate_mixture` makes a mixture that reads new rows."""
         return np.zeros((1, self.X.shape[-1])), {}
-
-    def encode(self, X: Any) -> Array:
-        """Return the user's X as a matrix of numbers."""
-        return data_matrix(X, missing=True)
-
-    def labels(self, names: Sequence[str] | None) -> Labels:
-        """Return the labels of each dim in tables, given the names of the features."""
-        return labels_of_features(names)
 
     def parameters(self, arrays: Mapping[str, Array]) -> GMMParameters:
         """Return the parameters that have these arrays."""

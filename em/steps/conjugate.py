@@ -99,8 +99,20 @@ class ConjugatePosterior:
         return dirichlet_divergence(self.concentration, prior.concentration) + energy + float(normalisers.sum())
 
 
+class ConjugateData:
+    """How a user's rows become numbers, and the names in their tables; a family of labelled cells overrides both."""
+
+    def encode(self, X: Any) -> Array:
+        """Return the user's X as a matrix of numbers, such as the codes of labels."""
+        return data_matrix(X, missing=True)
+
+    def labels(self, names: Sequence[str] | None) -> Labels:
+        """Return the labels of each dim in tables, given the names of the features."""
+        return labels_of_features(names)
+
+
 @dataclass(frozen=True)
-class ConjugateMixture:
+class ConjugateMixture(ConjugateData):
     """A family's data with their conjugate prior, as Gibbs sampling, mean field and exact enumeration take them.
 
     Attributes
@@ -177,14 +189,6 @@ class ConjugateMixture:
     def check_fits(self, n_components: int) -> None:
         """Raise a ValueError unless the prior fits K components and these features."""
         self.steps.check_prior(self.prior, n_components, self.X.shape[-1])
-
-    def encode(self, X: Any) -> Array:
-        """Return the user's X as a matrix of numbers, such as the codes of labels."""
-        return data_matrix(X, missing=True)
-
-    def labels(self, names: Sequence[str] | None) -> Labels:
-        """Return the labels of each dim in tables, given the names of the features."""
-        return labels_of_features(names)
 
     def parameters(self, arrays: dict[str, Array]) -> Parameters:
         """Return the parameters that have these arrays."""
