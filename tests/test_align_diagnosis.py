@@ -33,30 +33,30 @@ def posterior(shift=0.0, seed=0):
 
 
 def test_mixed_chains_pass_and_switched_labels_do_not_matter():
-    found = diagnose(align(posterior(), reference=REFERENCE), log_joint=log_joint(X, "gmm"))
-    assert found.status == "the chains have mixed"
-    assert found.second_modes == ()
-    assert [q.name for q in found.label_free if q.name[:8] != "together"] == [
+    diagnosis = diagnose(align(posterior(), reference=REFERENCE), log_joint=log_joint(X, "gmm"))
+    assert diagnosis.status == "the chains have mixed"
+    assert diagnosis.second_modes == ()
+    assert [q.name for q in diagnosis.label_free if q.name[:8] != "together"] == [
         "log_likelihood",
         "entropy_of_weights",
         "sorted_weights[0]",
         "sorted_weights[1]",
     ]
-    assert "aligned by rule pivot:" in repr(found)
-    assert len(found.table) == len(found.label_free) + len(found.parameters)
+    assert "aligned by rule pivot:" in repr(diagnosis)
+    assert len(diagnosis.table) == len(diagnosis.label_free) + len(diagnosis.parameters)
 
 
 def test_before_alignment_parameters_are_not_judged():
-    found = diagnose(posterior(), log_joint=log_joint(X, "gmm"))
-    assert found.parameters == ()
-    assert "not aligned" in found.status
+    diagnosis = diagnose(posterior(), log_joint=log_joint(X, "gmm"))
+    assert diagnosis.parameters == ()
+    assert "not aligned" in diagnosis.status
 
 
 def test_chains_in_different_places_are_seen_without_labels_and_no_alignment_is_blamed():
     elsewhere = np.zeros((CHAINS, DRAWS))
     elsewhere[3] = 2.0
-    found = diagnose(align(posterior(elsewhere), reference=REFERENCE), log_joint=log_joint(X, "gmm"))
-    assert found.status.startswith("the chains have not mixed, and label switching is not the reason (R-hat of ")
+    diagnosis = diagnose(align(posterior(elsewhere), reference=REFERENCE), log_joint=log_joint(X, "gmm"))
+    assert diagnosis.status.startswith("the chains have not mixed, and label switching is not the reason (R-hat of ")
 
 
 def test_labels_left_mixed_in_one_chain_are_blamed_on_the_alignment():
@@ -65,20 +65,20 @@ def test_labels_left_mixed_in_one_chain_are_blamed_on_the_alignment():
     order[3] = [1, 0]
     swapped = permute(aligned["posterior"].to_dataset(), xr.DataArray(order, dims=(*SAMPLE, "component")))
     aligned["posterior"] = xr.DataTree(swapped)
-    found = diagnose(aligned, log_joint=log_joint(X, "gmm"))
-    assert found.status.startswith("label-free quantities have mixed, aligned parameters have not (R-hat of means")
+    diagnosis = diagnose(aligned, log_joint=log_joint(X, "gmm"))
+    assert diagnosis.status.startswith("label-free quantities have mixed, aligned parameters have not (R-hat of means")
 
 
 def test_a_second_mode_that_is_no_relabelling_is_reported_with_its_share():
     """Each chain visits it as often as the others, so that R-hat has nothing to say."""
     shift = np.where(np.arange(DRAWS) % 25 == 0, -4.0, 0.0) * np.ones((CHAINS, 1))
-    found = diagnose(align(posterior(shift), reference=REFERENCE), log_joint=log_joint(X, "gmm"))
-    (parameter,) = [q for q in found.parameters if q.second_mode]
+    diagnosis = diagnose(align(posterior(shift), reference=REFERENCE), log_joint=log_joint(X, "gmm"))
+    (parameter,) = [q for q in diagnosis.parameters if q.second_mode]
     assert parameter.name == "means[0, 0]"
     assert parameter.second_mode.share == pytest.approx(0.04, abs=0.002)
     assert parameter.second_mode.at == pytest.approx(-4.0, abs=0.5)
     assert parameter.mixed
-    assert "a second mode that relabelling does not explain" in found.status
+    assert "a second mode that relabelling does not explain" in diagnosis.status
 
 
 @pytest.mark.parametrize("size", [400, 4000])
@@ -124,9 +124,9 @@ def test_label_free_quantities_do_not_see_labels_and_are_those_of_em():
 def test_log_likelihood_is_taken_from_its_group_where_no_density_is_given():
     pointwise = np.random.default_rng(0).normal(size=(CHAINS, DRAWS, 5))
     groups = {"posterior": posterior(), "log_likelihood": xr.Dataset({"x": ((*SAMPLE, "obs"), pointwise)})}
-    found = diagnose(xr.DataTree.from_dict(groups))
-    assert found.label_free[0].name == "log_likelihood"
-    assert found.label_free[0].mean == pytest.approx(pointwise.sum(axis=2).mean())
+    diagnosis = diagnose(xr.DataTree.from_dict(groups))
+    assert diagnosis.label_free[0].name == "log_likelihood"
+    assert diagnosis.label_free[0].mean == pytest.approx(pointwise.sum(axis=2).mean())
 
 
 def test_of_very_many_entries_the_worst_are_shown_and_the_rest_counted():

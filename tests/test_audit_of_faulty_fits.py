@@ -179,18 +179,18 @@ def fitted_bayesian_of_whole_numbers():
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_known_fault_is_named(name):
     fit, Y, options, lines, word = FAULTS[name]()
-    found = audit(fit, Y, n_init=3, **options)
-    assert found.verdict != "right"
-    said = [found[line] for line in lines]
-    assert {line.verdict for line in said} <= {"wrong", "warning"}, str(found)
-    assert any(word in line.finding for line in said), str(found)
+    audited = audit(fit, Y, n_init=3, **options)
+    assert audited.verdict != "right"
+    said = [audited[line] for line in lines]
+    assert {line.verdict for line in said} <= {"wrong", "warning"}, str(audited)
+    assert any(word in line.finding for line in said), str(audited)
     assert any(line.remedy for line in said)
 
 
 @pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
 def test_a_fit_that_maximises_the_likelihood_is_right(kind):
-    found = audit(right(2, kind), X, n_init=3)
-    assert found.verdict == "right", str(found)
+    audited = audit(right(2, kind), X, n_init=3)
+    assert audited.verdict == "right", str(audited)
 
 
 def test_the_inverse_of_a_nearly_singular_covariance_is_as_exact_as_floats_allow():
@@ -203,9 +203,9 @@ def test_the_inverse_of_a_nearly_singular_covariance_is_as_exact_as_floats_allow
 
 
 def test_what_the_audit_says_to_do_is_done_and_then_all_is_right():
-    found = audit(fitted(X, 3), X)
-    (call,) = {line.remedy.split("go on: ")[1] for line in found.faults if "go on: " in line.remedy}
-    again = eval(call, {"GaussianMixture": GaussianMixture, "audit": found, "X": X})
+    audited = audit(fitted(X, 3), X)
+    (call,) = {line.remedy.split("go on: ")[1] for line in audited.faults if "go on: " in line.remedy}
+    again = eval(call, {"GaussianMixture": GaussianMixture, "audit": audited, "X": X})
     assert audit(again, X).verdict == "right"
     Y = WHOLE.astype(float)
     assert audit(fitted(Y, **PRECISE), Y).verdict == "right"
@@ -215,19 +215,19 @@ def test_a_collapse_that_our_restarts_avoid_has_one_remedy():
     Y = np.vstack([B, B[:1] + 1e-3, B[:1]])
     at_two_rows = {"means_init": [B[0], B.mean(axis=0) - 1, B.mean(axis=0) + 1]}
     at_two_rows["precisions_init"] = [np.eye(2) * 1e5, np.eye(2), np.eye(2)]
-    found = audit(fitted(Y, 3, **at_two_rows), Y, n_init=5)
-    (remedy,) = {line.remedy for line in found.faults}
+    audited = audit(fitted(Y, 3, **at_two_rows), Y, n_init=5)
+    (remedy,) = {line.remedy for line in audited.faults}
     again = eval(
-        remedy.removeprefix("start at the best: "), {"GaussianMixture": GaussianMixture, "audit": found, "X": Y}
+        remedy.removeprefix("start at the best: "), {"GaussianMixture": GaussianMixture, "audit": audited, "X": Y}
     )
     assert audit(again, Y, n_init=5).verdict == "right"
 
 
 def test_a_variational_fit_is_held_to_its_own_objective():
-    found = audit(bayesian(tol=1e-9, max_iter=2000, n_init=3), X)
-    assert found.verdict == "right", str(found)
-    assert found["regularisation"].verdict == found["criteria"].verdict == "not applicable"
-    assert "variational bound" in found["regularisation"].finding
+    audited = audit(bayesian(tol=1e-9, max_iter=2000, n_init=3), X)
+    assert audited.verdict == "right", str(audited)
+    assert audited["regularisation"].verdict == audited["criteria"].verdict == "not applicable"
+    assert "variational bound" in audited["regularisation"].finding
 
 
 class OfTheLikeliest(GaussianMixture):

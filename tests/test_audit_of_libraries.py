@@ -32,8 +32,8 @@ def stepmix(measurement, weights, own, fit, Y, **more):
 
 def test_stepmix_of_binary_items_is_read():
     fit = em.BernoulliMixtureEM(2, random_state=0, tol=1e-10).fit(Y)
-    found = audit(stepmix("binary", fit.weights_, {"pis": fit.probs_}, fit, Y), Y, n_init=3)
-    assert found.verdict == "right", str(found)
+    audited = audit(stepmix("binary", fit.weights_, {"pis": fit.probs_}, fit, Y), Y, n_init=3)
+    assert audited.verdict == "right", str(audited)
     smoothed = 0.9 * fit.probs_ + 0.05
     assert (
         audit(stepmix("binary", fit.weights_, {"pis": smoothed}, fit, Y), Y, n_init=3)["stationary"].verdict == "wrong"
@@ -49,8 +49,8 @@ def test_stepmix_of_items_with_levels_is_read_without_its_padding():
     padded = np.zeros((2, 9))
     padded[:, [0, 1, 2, 3, 4, 6, 7]] = fit.probs_
     own = {"pis": padded, "max_n_outcomes": 3, "total_outcomes": 7}
-    found = audit(stepmix("categorical", fit.weights_, own, fit, Z), Z, n_init=3)
-    assert found["stationary"].verdict == found["scores"].verdict == "right", str(found)
+    audited = audit(stepmix("categorical", fit.weights_, own, fit, Z), Z, n_init=3)
+    assert audited["stationary"].verdict == audited["scores"].verdict == "right", str(audited)
 
 
 def test_stepmix_with_unit_variances_is_a_gaussian_mixture_with_these_held():
@@ -102,9 +102,9 @@ def test_a_single_state_of_a_gmmhmm_is_a_mixture():
 def test_mclust_has_features_first():
     fit = right()
     own = {"pro": fit.weights_, "mean": fit.means_.T, "variance": {"sigma": np.moveaxis(fit.covariances_, 0, -1)}}
-    found = audit({**own, "loglik": fit.score(X) * len(X)}, X, n_init=3)
-    assert found.verdict == "right"
-    assert "loglik" in found["log-likelihood"].finding
+    audited = audit({**own, "loglik": fit.score(X) * len(X)}, X, n_init=3)
+    assert audited.verdict == "right"
+    assert "loglik" in audited["log-likelihood"].finding
 
 
 def test_the_command_audits_a_saved_fit_and_plain_arrays(tmp_path):

@@ -34,45 +34,45 @@ def data():
 
 
 @pytest.fixture(scope="module")
-def found(data):
+def components(data):
     return compare_components(data, "gmm", [1, 2, 3], sampler="gibbs", evidence=False, draws=500, tune=300)
 
 
-def test_every_criterion_finds_the_true_number(found):
-    assert [found.best(criterion) for criterion in ("bic", "icl", "chib")] == [2, 2, 2]
-    one, two, three = (row["elpd"] for row in found.table)
+def test_every_criterion_finds_the_true_number(components):
+    assert [components.best(criterion) for criterion in ("bic", "icl", "chib")] == [2, 2, 2]
+    one, two, three = (row["elpd"] for row in components.table)
     assert two > one + 20
     assert abs(three - two) < 4  # a component more does little harm
 
 
-def test_no_pareto_k_is_bad_on_well_specified_data(found):
-    assert [row["n_bad_k"] for row in found.table[:2]] == [0, 0]
+def test_no_pareto_k_is_bad_on_well_specified_data(components):
+    assert [row["n_bad_k"] for row in components.table[:2]] == [0, 0]
 
 
-def test_cross_validation_charges_about_one_nat_per_parameter(found):
-    assert found.table[1]["p_loo"] == pytest.approx(11, rel=0.35)
-    assert found.table[1]["elpd"] == pytest.approx(found.table[1]["log_likelihood"] - 11, abs=5)
+def test_cross_validation_charges_about_one_nat_per_parameter(components):
+    assert components.table[1]["p_loo"] == pytest.approx(11, rel=0.35)
+    assert components.table[1]["elpd"] == pytest.approx(components.table[1]["log_likelihood"] - 11, abs=5)
 
 
-def test_em_columns_are_those_of_em(data, found):
+def test_em_columns_are_those_of_em(data, components):
     fit = GaussianMixtureEM(2, n_init=10, random_state=0).fit(data)
-    assert found.table[1]["bic"] == pytest.approx(fit.bic(data))
-    assert found.table[1]["icl"] == pytest.approx(fit.icl(data))
+    assert components.table[1]["bic"] == pytest.approx(fit.bic(data))
+    assert components.table[1]["icl"] == pytest.approx(fit.icl(data))
 
 
-def test_differences_are_measured_row_by_row(found):
-    best = max(found.table, key=lambda row: row["elpd"])
+def test_differences_are_measured_row_by_row(components):
+    best = max(components.table, key=lambda row: row["elpd"])
     assert (best["elpd_difference"], best["elpd_difference_se"]) == (0, 0)
-    first, gaps = found.table[0], found.pointwise[0] - found.pointwise[found.table.index(best)]
+    first, gaps = components.table[0], components.pointwise[0] - components.pointwise[components.table.index(best)]
     assert first["elpd_difference"] == pytest.approx(gaps.sum())
     assert first["elpd_difference_se"] == pytest.approx(np.sqrt(len(gaps) * gaps.var()))
 
 
-def test_the_table_and_the_figure_show_every_column(found):
-    printed = repr(found)
+def test_the_table_and_the_figure_show_every_column(components):
+    printed = repr(components)
     assert all(word in printed for word in ("BIC", "elpd", "Chib", "k > .7"))
     assert "k > .7: samples whose elpd is rough" in printed
-    figure = found.plot()
+    figure = components.plot()
     figure.canvas.draw()
     assert len(figure.axes) == 3
     assert all(ax.get_legend().get_window_extent().y1 <= ax.get_window_extent().y0 for ax in figure.axes)  # hides none
@@ -90,9 +90,9 @@ def test_pointwise_values_are_the_mixture_density_with_labels_summed_out(data):
 def test_two_classes_of_answers_are_found():
     truth = BMMParameters([0.5, 0.5], [[0.15] * 5, [0.85] * 5])
     X, _ = simulate_counts(truth, 150, random_state=0)
-    found = compare_components(X, "bmm", [1, 2], sampler="gibbs", evidence=False, draws=300, tune=100)
-    assert [found.best(criterion) for criterion in ("bic", "elpd", "chib")] == [2, 2, 2]
-    assert [row["n_bad_k"] for row in found.table] == [0, 0]
+    components = compare_components(X, "bmm", [1, 2], sampler="gibbs", evidence=False, draws=300, tune=100)
+    assert [components.best(criterion) for criterion in ("bic", "elpd", "chib")] == [2, 2, 2]
+    assert [row["n_bad_k"] for row in components.table] == [0, 0]
 
 
 def test_nuts_starts_inside_where_map_lies_on_the_edge(monkeypatch):
@@ -167,11 +167,11 @@ def test_a_map_that_collapses_is_refused_before_any_draw():
         compare_components(X, "gmm", [2], prior, covariance_type="diag", evidence=False)
 
 
-def test_chains_that_have_not_mixed_are_named(found):
-    assert max(row["rhat"] for row in found.table[:2]) <= MAX_RHAT
-    apart = [row | {"rhat": rhat} for row, rhat in zip(found.table, [1.0, 1.2, np.nan], strict=True)]
-    assert "R-hat above 1.01 or unknown at K = 2, 3" in repr(replace(found, table=apart))
-    assert "R-hat above" not in repr(replace(found, table=found.table[:2]))
+def test_chains_that_have_not_mixed_are_named(components):
+    assert max(row["rhat"] for row in components.table[:2]) <= MAX_RHAT
+    apart = [row | {"rhat": rhat} for row, rhat in zip(components.table, [1.0, 1.2, np.nan], strict=True)]
+    assert "R-hat above 1.01 or unknown at K = 2, 3" in repr(replace(components, table=apart))
+    assert "R-hat above" not in repr(replace(components, table=components.table[:2]))
 
 
 def test_a_prior_without_a_map_is_welcome_where_none_is_needed():
@@ -226,9 +226,9 @@ def test_bad_input_is_named_before_any_work(data):
         n_occupied([[0, 1, 2]], 2)
 
 
-def test_a_criterion_that_is_none_is_refused_with_those_that_are(found):
+def test_a_criterion_that_is_none_is_refused_with_those_that_are(components):
     with pytest.raises(ValueError, match="criterion must be one of bic, icl, elpd, log_evidence, chib, got 'aic'"):
-        found.best("aic")
+        components.best("aic")
 
 
 def test_occupied_components_have_their_exact_posterior():
@@ -242,13 +242,13 @@ def test_occupied_components_have_their_exact_posterior():
 
 
 def test_a_sparse_prior_empties_components_and_a_strong_one_levels_them(data):
-    found = sweep(data[:, :1], "gmm", 3, [0.01, 10_000.0], draws=100, tune=200, n_init=3)
-    assert found.n_mean_field.tolist() == [2, 3]
-    assert found.n_occupied[0, 2:].sum() > 0.95
-    assert found.n_occupied[0, 2] > 0.5
-    np.testing.assert_allclose(found.weights[1], 1 / 3, atol=0.02)  # sd of a weight is 0.002
-    np.testing.assert_allclose(found.mean_field_weights[0, :2], [0.6, 0.4], atol=0.15)  # four sd of the share
-    assert len(found.plot().axes) == 3
-    assert "10000" in repr(found)
-    assert "R-hat above 1.01 or unknown at 0.01, 10000" in repr(replace(found, rhat=np.array([1.3, np.nan])))
-    assert "R-hat above" not in repr(replace(found, rhat=np.array([1.0, 1.01])))
+    components = sweep(data[:, :1], "gmm", 3, [0.01, 10_000.0], draws=100, tune=200, n_init=3)
+    assert components.n_mean_field.tolist() == [2, 3]
+    assert components.n_occupied[0, 2:].sum() > 0.95
+    assert components.n_occupied[0, 2] > 0.5
+    np.testing.assert_allclose(components.weights[1], 1 / 3, atol=0.02)  # sd of a weight is 0.002
+    np.testing.assert_allclose(components.mean_field_weights[0, :2], [0.6, 0.4], atol=0.15)  # four sd of the share
+    assert len(components.plot().axes) == 3
+    assert "10000" in repr(components)
+    assert "R-hat above 1.01 or unknown at 0.01, 10000" in repr(replace(components, rhat=np.array([1.3, np.nan])))
+    assert "R-hat above" not in repr(replace(components, rhat=np.array([1.0, 1.01])))

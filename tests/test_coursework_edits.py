@@ -96,10 +96,10 @@ def misnamed(X, weights, rates):
     ids=["a shape", "an index", "a name"],
 )
 def test_an_edit_after_which_nothing_is_raised_names_a_mistake_beside_the_error(check, family, function, named):
-    found = check(function, family=family, time_limit=ROOMY)
-    (mistake,) = found.mistakes
+    outcome = check(function, family=family, time_limit=ROOMY)
+    (mistake,) = outcome.mistakes
     assert mistake.startswith(named)
-    assert "Error: " in found.hint
+    assert "Error: " in outcome.hint
 
 
 def along_the_samples(X, weights, probs):
@@ -130,17 +130,17 @@ def squares_of_sums(X, r):
 )
 def test_an_edit_of_the_source_that_makes_it_right_names_a_mistake(check, family, function, named):
     options = {"covariance_type": "spherical"} if function is squares_of_sums else {}
-    found = check(function, family=family, time_limit=ROOMY, **options)
-    assert not found.right
-    assert bool(found.mistakes) == bool(named)
-    assert all(mistake.startswith(named) and mistake not in repr(found) for mistake in found.mistakes)
+    outcome = check(function, family=family, time_limit=ROOMY, **options)
+    assert not outcome.right
+    assert bool(outcome.mistakes) == bool(named)
+    assert all(mistake.startswith(named) and mistake not in repr(outcome) for mistake in outcome.mistakes)
 
 
 @pytest.mark.parametrize(("name", "check", "options", "function"), EDITED, ids=lambda x: getattr(x, "__name__", ""))
 def test_an_edit_of_what_a_function_is_made_of_names_its_mistake(name, check, options, function):
-    found = check(function, time_limit=ROOMY, **options)
-    (mistake,) = found.mistakes
-    assert mistake.startswith(name) or f"With {name}" in " ".join(found.explain().split())
+    outcome = check(function, time_limit=ROOMY, **options)
+    (mistake,) = outcome.mistakes
+    assert mistake.startswith(name) or f"With {name}" in " ".join(outcome.explain().split())
 
 
 def kept_in_a_file(X, weights, means, covariances):

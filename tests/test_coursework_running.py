@@ -112,12 +112,12 @@ def test_code_that_misbehaves_does_no_harm(body, capsys):
         print("noise", file=sys.stderr)
 
     start = time.perf_counter()
-    found = check_e_step(endless, time_limit=0.4)
-    assert not found.right
+    outcome = check_e_step(endless, time_limit=0.4)
+    assert not outcome.right
     assert time.perf_counter() - start < 5
-    (sentence,) = found.located
+    (sentence,) = outcome.located
     assert {"exit": "SystemExit", "print": "returned None"}.get(body, "no answer within") in sentence
-    assert ("time_limit" in found.hint) == (body not in ("exit", "print"))
+    assert ("time_limit" in outcome.hint) == (body not in ("exit", "print"))
     assert "noise" not in "".join(capsys.readouterr())
     assert not signal.getitimer(signal.ITIMER_REAL)[0]
 
@@ -149,9 +149,9 @@ def test_input_that_is_changed_is_noted_and_the_callers_arrays_stay():
         X -= X.mean(axis=0)
         return weights, means, covariances
 
-    found = check_m_step(in_place)
-    assert found.right
-    assert any("in place" in note for note in found.notes)
+    outcome = check_m_step(in_place)
+    assert outcome.right
+    assert any("in place" in note for note in outcome.notes)
 
 
 def test_waiting_counts_a_part_of_the_time_on_the_wall_and_computing_counts_whole(monkeypatch):

@@ -74,7 +74,7 @@ def made(quick):
 
 
 @pytest.fixture(scope="module")
-def found(made):
+def comparison(made):
     return made.result
 
 
@@ -89,18 +89,18 @@ def test_a_label_is_drawn_letter_by_letter(name):
     assert not ESCAPES.search(drawn)
 
 
-def test_every_figure_is_written_whatever_the_names(found, tmp_path):
+def test_every_figure_is_written_whatever_the_names(comparison, tmp_path):
     title, names = "$x_{$", ["[bold]b[/]\n\x1b[31m$", "x" * 3000]
-    replace(found, title=title, feature_names=tuple(names)).save(tmp_path)
+    replace(comparison, title=title, feature_names=tuple(names)).save(tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == NUMBERS | FIGURES
     written = json.loads((tmp_path / "comparison.json").read_text())
     assert (written["title"], written["feature_names"]) == (title, names)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_the_report_shows_names_as_they_are(found, name):
+def test_the_report_shows_names_as_they_are(comparison, name):
     told = io.StringIO()
-    replace(found, title=name, explanation=f"because of {name}").print(Console(file=told, width=10_000))
+    replace(comparison, title=name, explanation=f"because of {name}").print(Console(file=told, width=10_000))
     assert f"{plain(name)}: 60 samples" in told.getvalue()
     assert f"because of {plain(name)}" in told.getvalue()
     assert not ESCAPES.search(told.getvalue())
@@ -117,7 +117,7 @@ def test_sentences_errors_and_bars_show_names_as_they_are(name, capsys):
     assert not ESCAPES.search(error)
     shown = io.StringIO()
     bars = Bars(name, Console(file=shown, width=200, force_terminal=True, color_system=None))
-    with bars.step("EM", None):
+    with bars.step("EM"):
         pass
     assert plain(name)[:40] in shown.getvalue() or name == "x" * 3000
     assert "\x1b[31m" not in shown.getvalue()
@@ -140,8 +140,8 @@ def test_a_command_with_hostile_columns_and_file_ends_with_its_verdict(made, tmp
     assert "Read [red]$x_{$.csv: 60 rows" in page
 
 
-def test_numbers_under_the_marginals_do_not_run_together(found):
-    figure = comparisons.comparison.report.plots.posterior_figure(found)
+def test_numbers_under_the_marginals_do_not_run_together(comparison):
+    figure = comparisons.comparison.report.plots.posterior_figure(comparison)
     figure.draw_without_rendering()
     for ax in figure.axes:
         low, high = ax.get_xlim()
@@ -187,11 +187,11 @@ def test_a_selection_shows_settings_as_they_are():
     assert len(repr(selection).splitlines()) == 4
 
 
-def test_numbers_of_numpy_and_none_that_is_finite_are_written(found, tmp_path, monkeypatch):
+def test_numbers_of_numpy_and_none_that_is_finite_are_written(comparison, tmp_path, monkeypatch):
     monkeypatch.setattr(comparisons.comparison.report.plots, "FIGURES", {})
-    settings = replace(found.settings, random_state=np.int64(7), advi=np.bool_(False))
-    seconds = found.seconds | {"EM": np.float64("nan")}
-    replace(found, settings=settings, seconds=seconds).save(tmp_path)
+    settings = replace(comparison.settings, random_state=np.int64(7), advi=np.bool_(False))
+    seconds = comparison.seconds | {"EM": np.float64("nan")}
+    replace(comparison, settings=settings, seconds=seconds).save(tmp_path)
     written = json.loads((tmp_path / "comparison.json").read_text())
     of_settings = written["settings"]
     assert (of_settings["random_state"], of_settings["advi"], written["seconds"]["EM"]) == (7, False, None)

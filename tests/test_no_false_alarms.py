@@ -94,9 +94,9 @@ def test_draws_are_aligned_to_the_map_where_the_prior_says_the_weights():
 def test_levels_that_no_sample_has_are_no_crash():
     rng = np.random.RandomState(0)
     X = np.where(rng.random((150, 1)) < 0.4, rng.choice(3, (150, 5), p=[0.7, 0.2, 0.1]), rng.choice(3, (150, 5)))
-    found = compare(X, "cmm", 2, levels=(5, 3, 3, 4, 3), draws=500, tune=100, chains=2)
-    assert found.posterior["posterior"]["probs"].shape[-1] == 18
-    assert all(row["mean_field"] is not None for row in found.spreads)
+    comparison = compare(X, "cmm", 2, levels=(5, 3, 3, 4, 3), draws=500, tune=100, chains=2)
+    assert comparison.posterior["posterior"]["probs"].shape[-1] == 18
+    assert all(row["mean_field"] is not None for row in comparison.spreads)
 
 
 def in_a_lesser_maximum(problem):
@@ -111,10 +111,10 @@ def in_a_lesser_maximum(problem):
 
 def test_restarts_that_missed_the_maximum_are_too_few_and_em_is_not_wrong(monkeypatch):
     monkeypatch.setattr(comparisons.comparison.steps, "fit", in_a_lesser_maximum)
-    found = compare(clouds([0, 0], [5, 5], [11, 11]), "gmm", 2, draws=500, tune=200, chains=2)
-    assert found.verdict == "inconclusive", found.explanation
-    assert "from a draw EM finds a maximum" in found.explanation
-    assert "n_init=40 (--restarts 40)" in found.explanation
+    comparison = compare(clouds([0, 0], [5, 5], [11, 11]), "gmm", 2, draws=500, tune=200, chains=2)
+    assert comparison.verdict == "inconclusive", comparison.explanation
+    assert "from a draw EM finds a maximum" in comparison.explanation
+    assert "n_init=40 (--restarts 40)" in comparison.explanation
 
 
 def with_a_lesser_map(problem):
@@ -132,18 +132,18 @@ def test_restarts_that_missed_the_map_are_too_few_where_the_likelihood_runs_away
     monkeypatch.setattr(comparisons.comparison.steps, "find_map_checks", lambda *_: [])  # they take 12 s each
     X = clouds([0, 0], [5, 5], [11, 11])
     X = np.column_stack([X, np.isin(np.arange(len(X)), [3, 70, 120])])
-    found = compare(X, "gmm", 2, draws=500, tune=200, chains=2, n_init=3)
-    assert found.verdict == "inconclusive", found.explanation
-    assert found.explanation.startswith("the restarts are too few to tell: from a draw EM finds a maximum ")
+    comparison = compare(X, "gmm", 2, draws=500, tune=200, chains=2, n_init=3)
+    assert comparison.verdict == "inconclusive", comparison.explanation
+    assert comparison.explanation.startswith("the restarts are too few to tell: from a draw EM finds a maximum ")
 
 
 def test_a_likelihood_that_runs_away_from_a_draw_has_no_maximum():
     """But for one cell the second column is constant; the restarts' split of the first column is a lesser maximum."""
     X = np.stack([np.random.default_rng(8).normal(size=150) + np.repeat([0, 7], 75), np.zeros(150)], axis=1)
     X[3, 1] = 1
-    found = compare(X, "gmm", 2, covariance_type="tied", draws=500, tune=200, chains=2)
-    assert found.verdict == "no maximum", found.explanation
-    assert found.explanation.startswith("from the likeliest draw ")
+    comparison = compare(X, "gmm", 2, covariance_type="tied", draws=500, tune=200, chains=2)
+    assert comparison.verdict == "no maximum", comparison.explanation
+    assert comparison.explanation.startswith("from the likeliest draw ")
 
 
 @pytest.mark.parametrize("at", ["mle", "map"])

@@ -93,8 +93,8 @@ def test_responsibilities_of_aligned_draws_know_the_planted_labels():
 def test_replicates_have_the_moments_of_the_mixture():
     parameters, n, R = random_gmm(2, 2, np.random.default_rng(1)), 50, 400
     X, _ = simulate(parameters, n, random_state=0)
-    found = predictive_check(X, fixed(parameters), "gmm", n_replicates=R, random_state=0)
-    of = dict(zip(found.names, found.replicated.T, strict=True))
+    check = predictive_check(X, fixed(parameters), "gmm", n_replicates=R, random_state=0)
+    of = dict(zip(check.names, check.replicated.T, strict=True))
     mean = parameters.weights @ parameters.means
     gaps = parameters.means - mean
     second = parameters.covariances + gaps[:, :, None] * gaps[:, None]
@@ -104,7 +104,7 @@ def test_replicates_have_the_moments_of_the_mixture():
         assert abs(of[f"mean[{d}]"].mean() - mean[d]) < 4 * error
         error = of[f"variance[{d}]"].std() / np.sqrt(R)
         assert abs(of[f"variance[{d}]"].mean() - covariance[d, d] * (1 - 1 / n)) < 4 * error
-    assert found.suspects == ()
+    assert check.suspects == ()
 
 
 def test_p_values_of_true_parameters_are_uniform_and_ties_count_half():
@@ -152,19 +152,19 @@ def test_pairs_that_go_together_contradict_a_single_component():
     for K, surprising in [(1, True), (2, False)]:
         prior = BMMPrior(1.0, 1.0, 1.0)
         draws = as_datatree(gibbs(X, K, prior, draws=100, chains=2, random_state=0), prior)
-        found = predictive_check(X, draws, "bmm", n_replicates=300, random_state=0)
-        assert ("both[0, 1]" in found.suspects) == surprising
-        assert "mean[0]" not in found.suspects
-    assert "statistics" in repr(found)
+        check = predictive_check(X, draws, "bmm", n_replicates=300, random_state=0)
+        assert ("both[0, 1]" in check.suspects) == surprising
+        assert "mean[0]" not in check.suspects
+    assert "statistics" in repr(check)
 
 
 def test_missing_cells_are_missing_in_replicates():
     parameters = random_gmm(2, 2, np.random.default_rng(1))
     X, _ = simulate(parameters, 50, random_state=0)
     X[::3, 0] = np.nan
-    found = predictive_check(X, fixed(parameters), "gmm", n_replicates=50, random_state=0)
-    assert np.isfinite(found.replicated).all()
-    assert found.observed[0] == pytest.approx(np.nanmean(X[:, 0]))
+    check = predictive_check(X, fixed(parameters), "gmm", n_replicates=50, random_state=0)
+    assert np.isfinite(check.replicated).all()
+    assert check.observed[0] == pytest.approx(np.nanmean(X[:, 0]))
 
 
 def test_the_figure_shows_every_statistic():

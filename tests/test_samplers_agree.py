@@ -31,30 +31,30 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module", params=PROBLEMS)
-def found(request):
+def samplers(request):
     """Draws of the samplers and what enumeration says."""
     at = PROBLEMS[request.param]
     draws = {who: label_free_draws(SAMPLERS[who](at, seed=0, **settings), at) for who, settings in SETTINGS.items()}
     return SimpleNamespace(draws=draws, exact=exact_means(at))
 
 
-def test_every_posterior_mean_is_that_of_enumeration(found):
-    for who, draws in found.draws.items():
-        gap, where = largest_gap(draws, found.exact)
+def test_every_posterior_mean_is_that_of_enumeration(samplers):
+    for who, draws in samplers.draws.items():
+        gap, where = largest_gap(draws, samplers.exact)
         assert gap <= MOST_ERRORS, (who, where)
 
 
-def test_samplers_agree_on_the_log_likelihood_which_enumeration_does_not_know(found):
-    of_each = {who: draws[["log_likelihood"]] for who, draws in found.draws.items()}
+def test_samplers_agree_on_the_log_likelihood_which_enumeration_does_not_know(samplers):
+    of_each = {who: draws[["log_likelihood"]] for who, draws in samplers.draws.items()}
     for one, other in combinations(of_each, 2):
         gap, _ = largest_gap(of_each[one], of_each[other].mean(SAMPLE), az.mcse(of_each[other], method="mean"))
         assert gap <= MOST_ERRORS, (one, other)
 
 
-def test_a_bias_of_a_quarter_of_a_standard_deviation_would_be_seen(found):
-    for who, draws in found.draws.items():
-        compared = draws[list(found.exact)]
-        gap, _ = largest_gap(compared + 0.25 * compared.std(SAMPLE), found.exact)
+def test_a_bias_of_a_quarter_of_a_standard_deviation_would_be_seen(samplers):
+    for who, draws in samplers.draws.items():
+        compared = draws[list(samplers.exact)]
+        gap, _ = largest_gap(compared + 0.25 * compared.std(SAMPLE), samplers.exact)
         assert gap > MOST_ERRORS, who
 
 
@@ -66,6 +66,6 @@ def test_runs_of_different_lengths_are_aligned_by_one_map_and_keep_their_draws()
         rates = reference["rates"][order] + 0.1 * rng.normal(size=order.shape)
         runs.append((xr.Dataset({"rates": ((*SAMPLE, "component"), rates)}), rates, order))
     aligned = aligned_by_one_map([run for run, *_ in runs], reference)
-    for (found, orders), (_, rates, order) in zip(aligned, runs, strict=True):
-        np.testing.assert_array_equal(found["rates"], np.sort(rates, axis=2))
+    for (samplers, orders), (_, rates, order) in zip(aligned, runs, strict=True):
+        np.testing.assert_array_equal(samplers["rates"], np.sort(rates, axis=2))
         np.testing.assert_array_equal(orders, np.argsort(order, axis=2))

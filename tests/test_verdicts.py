@@ -70,21 +70,23 @@ def test_exposures_are_in_no_log_gamma_function():
 def test_two_items_do_not_identify_two_classes_and_their_margins_agree():
     rng = np.random.RandomState(0)
     X = np.where(rng.random((50, 1)) < 0.5, rng.choice(3, (50, 2), p=[0.7, 0.2, 0.1]), rng.choice(3, (50, 2)))
-    found = compare(X.astype(float), "cmm", 2, draws=500, tune=250, chains=2)
-    assert found.verdict == "not identified", found.explanation
-    (margins,) = [check for check in found.checks if check.name == "identified quantity sum_k weights_k probs_k agrees"]
+    comparison = compare(X.astype(float), "cmm", 2, draws=500, tune=250, chains=2)
+    assert comparison.verdict == "not identified", comparison.explanation
+    (margins,) = [
+        check for check in comparison.checks if check.name == "identified quantity sum_k weights_k probs_k agrees"
+    ]
     assert margins.passed
 
 
 def test_a_likelihood_that_runs_away_has_no_maximum_but_a_map():
     dataset = load("collapsing")
-    found = compare(dataset.X, "gmm", 2, draws=250, tune=250)
-    assert found.mle.n_collapsed_ == 10
-    names = {check.name: check.passed for check in found.checks}
+    comparison = compare(dataset.X, "gmm", 2, draws=250, tune=250)
+    assert comparison.mle.n_collapsed_ == 10
+    names = {check.name: check.passed for check in comparison.checks}
     assert "MLE is stationary" not in names
     assert names["find_MAP = MAP-EM"]
-    assert found.verdict == "no maximum", found.explanation
-    assert all(np.isfinite(array).all() for array in found.mle.parameters_.arrays().values())
+    assert comparison.verdict == "no maximum", comparison.explanation
+    assert all(np.isfinite(array).all() for array in comparison.mle.parameters_.arrays().values())
 
 
 def before_find_map(X, **settings):
@@ -283,16 +285,16 @@ def test_exit_codes(verdict, declared, code):
 @pytest.mark.parametrize(("family", "data"), [("gmm", "waiting"), ("bmm", "lsat7")])
 def test_a_single_component_agrees_in_closed_form(family, data):
     X = load("faithful").X[:, 1:] if data == "waiting" else load(data).X
-    found = compare(X, family, 1, draws=600, tune=100)
-    assert found.verdict == "agree", found.explanation
+    comparison = compare(X, family, 1, draws=600, tune=100)
+    assert comparison.verdict == "agree", comparison.explanation
 
 
 def test_a_map_on_the_boundary_is_no_crash():
     X = np.array([[1, 0, 1], [1, 0, 0], [1, 1, 1], [1, 0, 1]] * 20)
     prior = BMMPrior(concentration=2.0, successes=1.0, failures=1.0)
-    found = compare(X, "bmm", 1, prior=prior, draws=250, tune=100)
-    assert found.verdict in ("agree", "disagree")
-    assert np.isfinite([check.value for check in found.checks]).all()
+    comparison = compare(X, "bmm", 1, prior=prior, draws=250, tune=100)
+    assert comparison.verdict in ("agree", "disagree")
+    assert np.isfinite([check.value for check in comparison.checks]).all()
 
 
 @pytest.mark.parametrize(
@@ -326,27 +328,27 @@ def test_columns_never_seen_together_are_not_identified_and_their_ridge_is_drawn
     monkeypatch.setattr(GaussianMixtureEM, "fit", fit_and_say)
     monkeypatch.setattr(comparisons.posterior, "sample", draws_around)
     monkeypatch.setattr(comparisons.comparison.steps, "find_map_checks", lambda *args: [])
-    found = compare(X, "gmm", 2, draws=250, tune=100, n_init=2)
-    assert found.verdict == "not identified", found.explanation
-    assert "columns 0 and 1 are never observed together. Only identified and MAP" in found.explanation
-    assert found.reference is found.map.parameters_
-    assert all(row["mle"] is None for row in found.estimates)
-    (check,) = [check for check in found.checks if check.name.startswith("identified quantity")]
+    comparison = compare(X, "gmm", 2, draws=250, tune=100, n_init=2)
+    assert comparison.verdict == "not identified", comparison.explanation
+    assert "columns 0 and 1 are never observed together. Only identified and MAP" in comparison.explanation
+    assert comparison.reference is comparison.map.parameters_
+    assert all(row["mle"] is None for row in comparison.estimates)
+    (check,) = [check for check in comparison.checks if check.name.startswith("identified quantity")]
     assert check.name == "identified quantity sum_k weights_k means_k agrees"
     assert check.passed is None
-    answers = plots._answers_from_anywhere(found)
-    monkeypatch.setattr(plots, "_answers_from_anywhere", lambda comparison: answers)  # found once: they take seconds
-    found.save(tmp_path)
+    answers = plots._answers_from_anywhere(comparison)
+    monkeypatch.setattr(plots, "_answers_from_anywhere", lambda _: answers)  # computed once, since it takes seconds
+    comparison.save(tmp_path)
     assert (tmp_path / "ridge.png").exists()
-    found.print()
+    comparison.print()
     assert "Verdict: not identified" in capsys.readouterr().out
     of_entry = [[answer.covariances[k, 0, 1] for answer in answers] for k in (0, 1)]
     assert 20 < len(answers) <= 40
     assert np.ptp(of_entry, axis=1).min() > 0.5  # other correlations, the same likelihood
-    likelihoods = [found.family.e_step(X, answer)[1] for answer in answers]
-    np.testing.assert_allclose(likelihoods, found.mle.log_likelihood_, atol=1e-3)
-    found.mle.identifiability_ = replace(said, free_direction={names[1]: 1.0})
-    left, _ = plots.ridge_figure(found).axes
+    likelihoods = [comparison.family.e_step(X, answer)[1] for answer in answers]
+    np.testing.assert_allclose(likelihoods, comparison.mle.log_likelihood_, atol=1e-3)
+    comparison.mle.identifiability_ = replace(said, free_direction={names[1]: 1.0})
+    left, _ = plots.ridge_figure(comparison).axes
     assert (left.get_xlabel(), left.get_ylabel()) == (names[1], "density")
 
 
