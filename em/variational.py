@@ -33,7 +33,7 @@ Corduneanu & Bishop (2001), Variational Bayesian model selection for mixture dis
 Watanabe & Watanabe (2006), Variational Bayesian stochastic complexity of mixture models, NIPS 18.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -45,16 +45,19 @@ from em.bound import check_responsibilities, normalise
 from em.chunked import is_chunked
 from em.chunked.predictions import lazily
 from em.chunked.samples import ChunkedSamples, chunked_samples
-from em.engine import best_of, run_em
+from em.engine import Run, best_of, run_em
 from em.engine.problem import Arrays, Problem
 from em.families import conjugate_mixture, mixture_of_chunks, without_samples
 from em.gibbs import one_hot, start_labels
 from em.samples import Samples, kept_samples, weighted
+from em.samples.parts import is_clear
 from em.status import NotConvergedWarning, tell
 from em.steps.conjugate import mean_field_problem
 from em.sums import Sums
 from models.shown import one_line, shown
 from models.validation import Array, check_sample_weight, count_at_least_one, number_above, random_source
+
+SAME = 1e-9  # relative difference of objectives up to which two runs have the same optimum
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +192,7 @@ def variational(
     for name, value in {"n_init": n_init, "max_iter": max_iter}.items():
         count_at_least_one(name, value)
     number_above("tol", tol, 0, inclusive=True)
-    data = (_of_chunks if is_chunked(X) else _in_memory)(X, prior, sample_weight, size)
+    data = (_of_chunks if is_chunked(X) else _in_memory)(X, prior, sample_weight, K, size)
     data.mixture.check_fits(K)
     start_rows, weights = data.start_rows, data.weights
     if init is None:
@@ -202,10 +205,14 @@ def variational(
     else:
         starts = [_check_init(init, len(data.counted), K)[data.counted]]
     problem = mean_field_problem(start_rows, K, weights)
-    problem = problem if data.all_chunks is None else over_chunks(problem, data.mixture, data.all_chunks)
-    runs = run_em(problem, [start_rows.posterior(weighted(r, weights)) for r in starts], tol=tol, max_iter=max_iter)
+    posteriors = [start_rows.posterior(weighted(r, weights)) for r in starts]
+    runs = _race(problem, posteriors, tol=tol, max_iter=max_iter)
+    if data.all_rows is not None:
+        shortlist = _shortlisted(start_rows, weights, runs)
+        problem = data.all_rows(problem)
+        runs = _race(problem, shortlist, tol=tol, max_iter=max_iter)
     best = best_of(runs, problem)
-    status = f"{best.status}; best of {len(runs)} restart(s)"
+    status = f"{best.status}; best of {len(starts)} restart(s)"
     if not best.converged:
         tell(status, NotConvergedWarning)
     run = best.objective, best.history, best.converged, status
@@ -219,29 +226,65 @@ class _Data(NamedTuple):
     """The data of a fit."""
 
     mixture: Any  # all rows; none for chunks
-    start_rows: Any  # the rows from which starts are computed: all that take part, or a sketch of the chunks
-    weights: Array | None  # how often each start row counts
+    start_rows: Any  # the rows on which restarts begin: all that take part, or those of a sketch
+    weights: Array | None  # how often each start row counts; the sum is the number of all samples
     counted: np.ndarray | None  # which rows in memory take part; None for chunks
-    all_chunks: ChunkedSamples | None  # all rows in chunks, if the sketch does not hold them all
+    all_rows: Callable[[Problem[Any]], Problem[Any]] | None  # from the start rows' problem to that of all rows
 
 
-def _in_memory(X: ArrayLike, prior: Any, sample_weight: ArrayLike | None, size: dict[str, Any]) -> _Data:
+def _in_memory(X: ArrayLike, prior: Any, sample_weight: ArrayLike | None, K: int, size: dict[str, Any]) -> _Data:
     mixture = conjugate_mixture(X, prior, **size)
     weights = check_sample_weight(sample_weight, len(mixture.X))
-    counted = kept_samples(mixture.encode(X), weights, None).kept
-    return _Data(mixture, mixture.part(counted), None if weights is None else weights[counted], counted, None)
+    samples = kept_samples(mixture.encode(X), weights, None)
+    rows = mixture.part(samples.kept)
+    if samples.fits_sketch or rows.sizes_differ:
+        return _Data(mixture, rows, samples.weights, samples.kept, None)
+    start_rows, scaled = _scaled_start_rows(mixture, samples)
+    same = samples.start_rows.total == samples.total
+    all_rows = None if same else lambda problem: mean_field_problem(rows, K, samples.weights)
+    return _Data(mixture, start_rows, scaled, samples.kept, all_rows)
 
 
-def _of_chunks(X: Any, prior: Any, sample_weight: Any, size: dict[str, Any]) -> _Data:
+def _of_chunks(X: Any, prior: Any, sample_weight: Any, K: int, size: dict[str, Any]) -> _Data:
     mixture = mixture_of_chunks(X, prior, **size)
     samples = chunked_samples(mixture, X, sample_weight)
     samples.sum_of(partial(_check_cells, mixture=mixture))
     rows = samples.distinct(hashed=True)
     if rows.in_memory:
         return _Data(mixture, mixture.for_rows(rows.X), rows.weights, None, None)
-    start_rows = samples.start_rows
-    weights = start_rows.frequencies * (samples.total / start_rows.total)
-    return _Data(mixture, mixture.for_rows(start_rows.X), weights, None, samples)
+    start_rows, scaled = _scaled_start_rows(mixture, samples)
+    return _Data(mixture, start_rows, scaled, None, partial(over_chunks, mixture=mixture, samples=samples))
+
+
+def _scaled_start_rows(mixture: Any, samples: Samples) -> tuple[Any, Array]:
+    """Return the start rows of samples, and their weights, scaled so that their sum is the number of all samples."""
+    rows = samples.start_rows
+    return mixture.for_rows(rows.X), rows.frequencies * (samples.total / rows.total)
+
+
+def _race(problem: Problem[Any], starts: Sequence[Any], *, tol: float, max_iter: int) -> list[Run[Any]]:
+    """Run coordinate ascent from every start; runs that cannot become the best leave before they end."""
+    return run_em(problem, starts, tol=tol, max_iter=max_iter, races=[0] * len(starts))
+
+
+def _shortlisted(rows: Any, weights: Array | None, runs: list[Run[Any]]) -> list[Any]:
+    """Return the q of those runs on start rows that may be the best on all rows, the best first.
+
+    A run is left out if its terms log Σ_k exp ρ_ik are clearly below those of the best run, on average over the rows,
+    or if it has the objective of another run.
+    """
+    best = max(runs, key=lambda run: run.objective)
+    highest, going_on = _log_sums(rows, best), [best]
+    for run in runs:
+        new = not np.isclose(run.objective, [other.objective for other in going_on], rtol=SAME, atol=0).any()
+        if new and not is_clear(highest - _log_sums(rows, run), weights):
+            going_on.append(run)
+    return [run.parameters for run in going_on]
+
+
+def _log_sums(rows: Any, run: Run[Any]) -> Array:
+    """Return log Σ_k exp ρ_ik of each row under a run's q, shape (m,)."""
+    return normalise(rows.expected_log_joint(run.parameters))[1]
 
 
 def _check_cells(part: Samples, mixture: Any) -> int:

@@ -177,7 +177,7 @@ def test_evidence_gibbs_and_mean_field_agree(negbin):
 
 
 def test_the_comparison_agrees(negbin, X):
-    found = compare(X, "negbin", 2, draws=250, tune=250, n_init=2, random_state=1)
+    found = compare(X, "negbin", 2, draws=500, tune=250, n_init=2, random_state=1)
     assert found.verdict == "agree", found.explanation
 
 

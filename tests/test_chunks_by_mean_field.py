@@ -12,6 +12,7 @@ from em.families import conjugate_mixture, mixture_of_chunks
 from em.plots import plot
 from em.steps.conjugate import mean_field_problem
 from em.variational import over_chunks
+from models.bmm import BMMPrior
 from models.cmm import CMMPrior
 from models.gmm import GMMPrior
 from models.pmm import PMMPrior
@@ -74,16 +75,34 @@ def test_an_e_step_of_all_restarts_adds_up_over_chunks(family):
             np.testing.assert_allclose(mixture.updated(mine).arrays()[name], array, rtol=1e-10, err_msg=name)
 
 
-def test_many_rows_lead_to_the_same_posterior(monkeypatch):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_many_rows_start_from_one_sketch_and_lead_to_the_same_posterior(monkeypatch, weighted):
     monkeypatch.setattr("em.samples.sketch.MOST_SKETCHED", 100)
     rng = np.random.RandomState(0)
     X = np.concatenate([rng.normal(size=(200, 2)), rng.normal([6, 6], 1, size=(300, 2))])
-    estimator = VariationalMixture(2, prior=GMMPrior.weakly_informative(X, 2), n_init=2, random_state=0, tol=1e-10)
-    memory = VariationalMixture(**estimator.get_params()).fit(X)
-    parts = estimator.fit(da.from_array(X, chunks=(60, -1)))
-    # both are within ``tol`` nats of the limit, where the bound is flat: numbers are within about sqrt(tol)
-    assert parts.lower_bound_ == pytest.approx(memory.lower_bound_, abs=1e-9)
-    np.testing.assert_allclose(np.sort(parts.means_, axis=0), np.sort(memory.means_, axis=0), atol=1e-4)
+    w = rng.randint(3, size=500).astype(float) if weighted else None
+    estimator = VariationalMixture(4, prior=GMMPrior.weakly_informative(X, 4), random_state=0)
+    memory, parts, reverse = (VariationalMixture(**estimator.get_params()) for _ in range(3))
+    memory.fit(X, sample_weight=w)
+    parts.fit(da.from_array(X, chunks=(60, -1)), sample_weight=w)
+    reverse.fit(X[::-1], sample_weight=None if w is None else w[::-1])
+    for other in (parts, reverse):
+        assert other.lower_bound_ == pytest.approx(memory.lower_bound_, rel=1e-12)
+        np.testing.assert_allclose(other.means_, memory.means_, atol=1e-9)
+    init = memory.predict_proba(X)
+    at_once = VariationalMixture(4, prior=estimator.prior, init=init).fit(X, sample_weight=w)
+    assert memory.lower_bound_ == pytest.approx(at_once.lower_bound_, abs=1e-6)  # it is of all rows, not of the sketch
+
+
+def test_rows_of_different_sizes_are_fitted_at_once_however_many_there_are(monkeypatch):
+    monkeypatch.setattr("em.samples.sketch.MOST_SKETCHED", 10)
+    rng = np.random.RandomState(1)
+    trials = rng.randint(1, 9, size=(60, 2))
+    X = rng.binomial(trials, 0.4)
+    few = VariationalMixture(2, prior=BMMPrior(), n_init=2, random_state=0).fit(X, n_trials=trials)
+    monkeypatch.undo()
+    all_rows = VariationalMixture(2, prior=BMMPrior(), n_init=2, random_state=0).fit(X, n_trials=trials)
+    assert few.lower_bound_ == all_rows.lower_bound_
 
 
 def test_a_fit_of_chunks_is_saved_without_its_rows(tmp_path):

@@ -17,7 +17,7 @@ def app():
 
 
 def test_a_case_gets_its_line_its_verdict_and_its_files(app, tmp_path):
-    arguments = ["--only", "coins-ten-flips", "--draws", "250", "--tune", "250", "--out", str(tmp_path)]
+    arguments = ["--only", "coins-ten-flips", "--draws", "500", "--tune", "250", "--out", str(tmp_path)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     (line,) = [line for line in result.output.splitlines() if line.strip()]

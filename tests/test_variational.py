@@ -13,6 +13,7 @@ from sklearn.mixture import BayesianGaussianMixture
 
 from comparisons.evidence.exact import exact_posterior
 from em import NotConvergedWarning
+from em.engine import run_em
 from em.families import conjugate_mixture
 from em.gibbs import one_hot
 from em.gmm.posterior import GaussianPosterior
@@ -230,6 +231,26 @@ def test_components_are_best_emptied_below_a_concentration_of_three_and_restarts
     best = variational(X, 5, prior, n_init=5, random_state=0)
     assert best.elbo > two.elbo - 1e-6
     assert ((best.responsibilities.sum(axis=0) < 0.5).sum() == 3) == emptied
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_restarts_that_leave_their_race_would_not_have_won(case, monkeypatch):
+    X, prior, sizes = problem(case, n=120)
+    statuses = list[str]()
+
+    def kept(*arguments, **settings):
+        runs = run_em(*arguments, **settings)
+        statuses.extend(run.status for run in runs)
+        return runs
+
+    def to_the_end(*arguments, races, **settings):
+        return run_em(*arguments, **settings)
+
+    monkeypatch.setattr("em.variational.run_em", kept)
+    raced = variational(X, 4, prior, **sizes, random_state=3)
+    assert any("out of reach" in status for status in statuses)
+    monkeypatch.setattr("em.variational.run_em", to_the_end)
+    assert raced.elbo == pytest.approx(variational(X, 4, prior, **sizes, random_state=3).elbo, abs=1e-6)
 
 
 def test_repeated_rows_and_missing_counts_change_nothing_but_what_they_should():

@@ -35,7 +35,7 @@ class Loop[P: Parameters]:
     def __post_init__(self) -> None:
         problem, R = self.problem, len(self.starts)
         self.races = Races(problem, np.arange(R) if self.of_races is None else np.asarray(self.of_races), self.reach)
-        self.racing = problem.whitened is not None and bool(np.bincount(self.races.of_run).max() > 1)
+        self.racing = bool(np.bincount(self.races.of_run).max() > 1)
         self.ended: list[Run[P] | None] = [None] * R
         self.ids = np.arange(R)
         arrays = [start.arrays() for start in self.starts]

@@ -36,6 +36,8 @@ class GaussianConjugate(ConjugateData):
         """Return several mixtures, with data of the same shape, as one with a leading axis."""
         return cls(np.stack([mixture.X for mixture in mixtures]), mixtures[0].prior)
 
+    sizes_differ = False  # a Gaussian cell has no size
+
     def for_rows(self, X: Array) -> "GaussianConjugate":
         """Return the mixture of other rows (n, D) under the same prior; a missing cell raises a ValueError."""
         from em.gmm import conjugate_mixture

@@ -165,6 +165,11 @@ class ConjugateMixture(ConjugateData):
             sizes = common_sizes(self.rows.size, self.steps.cells.size_name)
         return replace(self, rows=self.steps.rows(X, sizes))
 
+    @property
+    def sizes_differ(self) -> bool:
+        """Whether the size of a column's cells differs between rows."""
+        return _differ(self.rows.size)
+
     def part(self, rows: Any) -> "ConjugateMixture":
         """Return the mixture of some of its rows, selected by a slice or booleans (n,)."""
         return replace(self, rows=self.rows[rows])
@@ -293,7 +298,12 @@ def common_sizes(sizes: Array, name: str) -> Array:
     ValueError
         If the sizes differ between rows.
     """
-    largest = sizes.max(axis=0)
-    if ((sizes > 0) & (sizes != largest)).any():
+    if _differ(sizes):
         raise ValueError(f"{name} must be given for new rows, since it differed between the rows of X")
+    largest = sizes.max(axis=0)
     return np.where(largest > 0, largest, 1.0)
+
+
+def _differ(sizes: Array) -> bool:
+    """Whether the cells of a column that are not missing differ in size."""
+    return bool(((sizes > 0) & (sizes != sizes.max(axis=0))).any())
