@@ -156,7 +156,8 @@ def variational(
     ----------
     X : array_like, or a Dask array or DataFrame, shape (n, D)
         Samples. A missing count (NaN) is legal; a missing Gaussian cell is not. Rows that are all missing are left out.
-        For chunks, all restarts share passes and start from a sketch of the rows (:mod:`em.chunked.summary`).
+        With more than 65,536 distinct rows, restarts run on a sample of them (:mod:`em.samples.sketch`), and those that
+        may be the best go on with all rows. So a fit is the same in memory and in chunks, in any order of the rows.
     n_components : int
         Number of components K, or the largest number if the concentration is below 1.
     prior : MixturePrior
@@ -192,7 +193,10 @@ def variational(
     for name, value in {"n_init": n_init, "max_iter": max_iter}.items():
         count_at_least_one(name, value)
     number_above("tol", tol, 0, inclusive=True)
-    data = (_of_chunks if is_chunked(X) else _in_memory)(X, prior, sample_weight, K, size)
+    if is_chunked(X):
+        data = _of_chunks(X, prior, sample_weight, size)
+    else:
+        data = _in_memory(X, prior, sample_weight, size, K, may_sketch=init is None)
     data.mixture.check_fits(K)
     start_rows, weights = data.start_rows, data.weights
     if init is None:
@@ -208,9 +212,9 @@ def variational(
     posteriors = [start_rows.posterior(weighted(r, weights)) for r in starts]
     runs = _race(problem, posteriors, tol=tol, max_iter=max_iter)
     if data.all_rows is not None:
-        shortlist = _shortlisted(start_rows, weights, runs)
-        problem = data.all_rows(problem)
-        runs = _race(problem, shortlist, tol=tol, max_iter=max_iter)
+        assert weights is not None
+        going_on, problem = _shortlisted(start_rows, weights, runs), data.all_rows(problem)
+        runs = _race(problem, going_on, tol=tol, max_iter=max_iter)
     best = best_of(runs, problem)
     status = f"{best.status}; best of {len(starts)} restart(s)"
     if not best.converged:
@@ -232,12 +236,14 @@ class _Data(NamedTuple):
     all_rows: Callable[[Problem[Any]], Problem[Any]] | None  # from the start rows' problem to that of all rows
 
 
-def _in_memory(X: ArrayLike, prior: Any, sample_weight: ArrayLike | None, K: int, size: dict[str, Any]) -> _Data:
+def _in_memory(
+    X: ArrayLike, prior: Any, sample_weight: ArrayLike | None, size: dict[str, Any], K: int, *, may_sketch: bool
+) -> _Data:
     mixture = conjugate_mixture(X, prior, **size)
     weights = check_sample_weight(sample_weight, len(mixture.X))
     samples = kept_samples(mixture.encode(X), weights, None)
     rows = mixture.part(samples.kept)
-    if samples.fits_sketch or rows.sizes_differ:
+    if samples.fits_sketch or rows.sizes_differ or not may_sketch:
         return _Data(mixture, rows, samples.weights, samples.kept, None)
     start_rows, scaled = _scaled_start_rows(mixture, samples)
     same = samples.start_rows.total == samples.total
@@ -245,7 +251,7 @@ def _in_memory(X: ArrayLike, prior: Any, sample_weight: ArrayLike | None, K: int
     return _Data(mixture, start_rows, scaled, samples.kept, all_rows)
 
 
-def _of_chunks(X: Any, prior: Any, sample_weight: Any, K: int, size: dict[str, Any]) -> _Data:
+def _of_chunks(X: Any, prior: Any, sample_weight: Any, size: dict[str, Any]) -> _Data:
     mixture = mixture_of_chunks(X, prior, **size)
     samples = chunked_samples(mixture, X, sample_weight)
     samples.sum_of(partial(_check_cells, mixture=mixture))
@@ -267,17 +273,18 @@ def _race(problem: Problem[Any], starts: Sequence[Any], *, tol: float, max_iter:
     return run_em(problem, starts, tol=tol, max_iter=max_iter, races=[0] * len(starts))
 
 
-def _shortlisted(rows: Any, weights: Array | None, runs: list[Run[Any]]) -> list[Any]:
+def _shortlisted(rows: Any, weights: Array, runs: list[Run[Any]]) -> list[Any]:
     """Return the q of those runs on start rows that may be the best on all rows, the best first.
 
     A run is left out if its terms log Σ_k exp ρ_ik are clearly below those of the best run, on average over the rows,
     or if it has the objective of another run.
     """
+    own = weights * (len(weights) / weights.sum())  # the start rows' own number, of which a standard error is made
     best = max(runs, key=lambda run: run.objective)
     highest, going_on = _log_sums(rows, best), [best]
     for run in runs:
         new = not np.isclose(run.objective, [other.objective for other in going_on], rtol=SAME, atol=0).any()
-        if new and not is_clear(highest - _log_sums(rows, run), weights):
+        if new and not is_clear(highest - _log_sums(rows, run), own):
             going_on.append(run)
     return [run.parameters for run in going_on]
 

@@ -81,16 +81,16 @@ def test_many_rows_start_from_one_sketch_and_lead_to_the_same_posterior(monkeypa
     rng = np.random.RandomState(0)
     X = np.concatenate([rng.normal(size=(200, 2)), rng.normal([6, 6], 1, size=(300, 2))])
     w = rng.randint(3, size=500).astype(float) if weighted else None
-    estimator = VariationalMixture(4, prior=GMMPrior.weakly_informative(X, 4), random_state=0)
+    estimator = VariationalMixture(3, prior=GMMPrior.weakly_informative(X, 3), n_init=3, random_state=0)
     memory, parts, reverse = (VariationalMixture(**estimator.get_params()) for _ in range(3))
     memory.fit(X, sample_weight=w)
-    parts.fit(da.from_array(X, chunks=(60, -1)), sample_weight=w)
+    parts.fit(da.from_array(X, chunks=(250, -1)), sample_weight=w)
     reverse.fit(X[::-1], sample_weight=None if w is None else w[::-1])
     for other in (parts, reverse):
         assert other.lower_bound_ == pytest.approx(memory.lower_bound_, rel=1e-12)
         np.testing.assert_allclose(other.means_, memory.means_, atol=1e-9)
     init = memory.predict_proba(X)
-    at_once = VariationalMixture(4, prior=estimator.prior, init=init).fit(X, sample_weight=w)
+    at_once = VariationalMixture(3, prior=estimator.prior, init=init).fit(X, sample_weight=w)
     assert memory.lower_bound_ == pytest.approx(at_once.lower_bound_, abs=1e-6)  # it is of all rows, not of the sketch
 
 
