@@ -11,7 +11,7 @@ from em.chunked.samples import chunked_samples
 from em.families import conjugate_mixture, mixture_of_chunks
 from em.plots import plot
 from em.steps.conjugate import mean_field_problem
-from em.variational import over_chunks
+from em.variational.rows import over_chunks
 from models.bmm import BMMPrior
 from models.cmm import CMMPrior
 from models.gmm import GMMPrior

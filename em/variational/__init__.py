@@ -33,10 +33,9 @@ Corduneanu & Bishop (2001), Variational Bayesian model selection for mixture dis
 Watanabe & Watanabe (2006), Variational Bayesian stochastic complexity of mixture models, NIPS 18.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -44,18 +43,17 @@ from numpy.typing import ArrayLike
 from em.bound import check_responsibilities, normalise
 from em.chunked import is_chunked
 from em.chunked.predictions import lazily
-from em.chunked.samples import ChunkedSamples, chunked_samples
 from em.engine import Run, best_of, run_em
-from em.engine.problem import Arrays, Problem
-from em.families import conjugate_mixture, mixture_of_chunks, without_samples
+from em.engine.problem import Problem
+from em.families import without_samples
 from em.gibbs import one_hot, start_labels
-from em.samples import Samples, kept_samples, weighted
+from em.samples import weighted
 from em.samples.parts import is_clear
 from em.status import NotConvergedWarning, tell
 from em.steps.conjugate import mean_field_problem
-from em.sums import Sums
+from em.variational.rows import rows_in_memory, rows_of_chunks
 from models.shown import one_line, shown
-from models.validation import Array, check_sample_weight, count_at_least_one, number_above, random_source
+from models.validation import Array, count_at_least_one, number_above, random_source
 
 SAME = 1e-9  # relative difference of objectives up to which two runs have the same optimum
 
@@ -194,9 +192,9 @@ def variational(
         count_at_least_one(name, value)
     number_above("tol", tol, 0, inclusive=True)
     if is_chunked(X):
-        data = _of_chunks(X, prior, sample_weight, size)
+        data = rows_of_chunks(X, prior, sample_weight, size)
     else:
-        data = _in_memory(X, prior, sample_weight, size, K, may_sketch=init is None)
+        data = rows_in_memory(X, prior, sample_weight, size, K, may_sketch=init is None)
     data.mixture.check_fits(K)
     start_rows, weights = data.start_rows, data.weights
     if init is None:
@@ -226,48 +224,6 @@ def variational(
     return replace(q, responsibilities=normalise(data.mixture.expected_log_joint(best.parameters))[0])
 
 
-class _Data(NamedTuple):
-    """The data of a fit."""
-
-    mixture: Any  # all rows; none for chunks
-    start_rows: Any  # the rows on which restarts begin: all that take part, or those of a sketch
-    weights: Array | None  # how often each start row counts; the sum is the number of all samples
-    counted: np.ndarray | None  # which rows in memory take part; None for chunks
-    all_rows: Callable[[Problem[Any]], Problem[Any]] | None  # from the start rows' problem to that of all rows
-
-
-def _in_memory(
-    X: ArrayLike, prior: Any, sample_weight: ArrayLike | None, size: dict[str, Any], K: int, *, may_sketch: bool
-) -> _Data:
-    mixture = conjugate_mixture(X, prior, **size)
-    weights = check_sample_weight(sample_weight, len(mixture.X))
-    samples = kept_samples(mixture.encode(X), weights, None)
-    rows = mixture.part(samples.kept)
-    if samples.fits_sketch or rows.sizes_differ or not may_sketch:
-        return _Data(mixture, rows, samples.weights, samples.kept, None)
-    start_rows, scaled = _scaled_start_rows(mixture, samples)
-    same = samples.start_rows.total == samples.total
-    all_rows = None if same else lambda problem: mean_field_problem(rows, K, samples.weights)
-    return _Data(mixture, start_rows, scaled, samples.kept, all_rows)
-
-
-def _of_chunks(X: Any, prior: Any, sample_weight: Any, size: dict[str, Any]) -> _Data:
-    mixture = mixture_of_chunks(X, prior, **size)
-    samples = chunked_samples(mixture, X, sample_weight)
-    samples.sum_of(partial(_check_cells, mixture=mixture))
-    rows = samples.distinct(hashed=True)
-    if rows.in_memory:
-        return _Data(mixture, mixture.for_rows(rows.X), rows.weights, None, None)
-    start_rows, scaled = _scaled_start_rows(mixture, samples)
-    return _Data(mixture, start_rows, scaled, None, partial(over_chunks, mixture=mixture, samples=samples))
-
-
-def _scaled_start_rows(mixture: Any, samples: Samples) -> tuple[Any, Array]:
-    """Return the start rows of samples, and their weights, scaled so that their sum is the number of all samples."""
-    rows = samples.start_rows
-    return mixture.for_rows(rows.X), rows.frequencies * (samples.total / rows.total)
-
-
 def _race(problem: Problem[Any], starts: Sequence[Any], *, tol: float, max_iter: int) -> list[Run[Any]]:
     """Run coordinate ascent from every start; runs that cannot become the best leave before they end."""
     return run_em(problem, starts, tol=tol, max_iter=max_iter, races=[0] * len(starts))
@@ -292,42 +248,6 @@ def _shortlisted(rows: Any, weights: Array, runs: list[Run[Any]]) -> list[Any]:
 def _log_sums(rows: Any, run: Run[Any]) -> Array:
     """Return log Σ_k exp ρ_ik of each row under a run's q, shape (m,)."""
     return normalise(rows.expected_log_joint(run.parameters))[1]
-
-
-def _check_cells(part: Samples, mixture: Any) -> int:
-    """Raise a ValueError if a cell of a chunk is not legal; return 0, which adds up over chunks."""
-    mixture.for_rows(part.X)
-    return 0
-
-
-def over_chunks[Q](problem: Problem[Q], mixture: Any, samples: ChunkedSamples) -> Problem[Q]:
-    """Return a mean-field problem whose E-step sums over all chunks, for all restarts in one pass.
-
-    Parameters
-    ----------
-    problem : Problem
-        The problem of the start rows, weighted to the number of all samples
-        (:func:`em.engine.problem.one_by_one`).
-    mixture : ConjugateMixture or GaussianConjugate
-        Takes the rows of a chunk (:func:`em.families.mixture_of_chunks`).
-    samples : ChunkedSamples
-        All rows.
-    """
-
-    def expect(arrays: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
-        several = [problem.build({name: array[r] for name, array in arrays.items()}) for r in range(len(runs))]
-        total: Sums = samples.sum_of(partial(_expected, mixture=mixture, several=several))
-        statistics = np.empty(len(several), dtype=object)
-        log_likelihoods, statistics[:] = zip(*(of_one.parts for of_one in total.parts), strict=True)
-        return np.array(log_likelihoods), {"statistics": statistics}
-
-    return replace(problem, expect=expect)
-
-
-def _expected(part: Samples, mixture: Any, several: Sequence[Any]) -> Sums:
-    """Return for each q the part of some rows of Σ_i log Σ_k exp ρ_ik and of the statistics."""
-    expect = mixture.for_rows(part.X).expectation(part.weights)
-    return Sums(tuple(Sums(expect(q)) for q in several))
 
 
 def _check_init(init: ArrayLike, n: int, K: int) -> Array:
