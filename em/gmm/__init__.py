@@ -219,9 +219,7 @@ def _each(divisors: Array, moments: Array) -> Array:
     return divisors.reshape(*divisors.shape, *(1,) * (moments.ndim - divisors.ndim))
 
 
-def why_emptied(
-    counts: Array, prior: GMMPrior | GMMIndependentPrior | None, frozen: Collection[str] = frozenset()
-) -> str:
+def why_emptied(counts: Array, prior: GMMPrior | GMMIndependentPrior | None, frozen: Collection[str]) -> str:
     """Return a sentence that names a component without samples if it needs some for a covariance, else ""."""
     needs_samples = prior is None or not prior.avoids_collapse
     if needs_samples and (counts <= 0).any() and not {"means", "covariances"} <= set(frozen):

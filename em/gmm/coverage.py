@@ -25,8 +25,8 @@ from models.gmm.structures import declared_covariances
 from models.parameters import NO_LABELS, Labels
 from models.validation import Array
 
-UNSEEN = 1e-8  # samples
-MOST_NAMED = 3
+UNSEEN = 1e-8  # expected samples, below which features count as never observed together
+MOST_NAMED = 3  # reasons and parameters in the sentence
 
 
 def coverage(samples: Samples, parameters: GMMParameters) -> Array:

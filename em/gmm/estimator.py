@@ -134,7 +134,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         check_range(samples)
         if "covariances" in (self.frozen or {}):
             covariance_support(kind).check("covariances", self._frozen(D)["covariances"])
-        elif self._may_collapse and "means" not in (self.frozen or {}):
+        elif "means" not in (self.frozen or {}) and (self.prior is None or not self.prior.avoids_collapse):
             refuse_constant_columns(samples, kind, self._bounded)
 
     @property
@@ -148,11 +148,6 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         if isinstance(self.prior, GMMIndependentPrior):
             return f'prior=GMMIndependentPrior.weakly_informative(X, {K}, {kind!r}, scales="inverse-gamma")'
         return f"prior=GMMPrior.weakly_informative(X, {K}, {kind!r})"
-
-    @property
-    def _may_collapse(self) -> bool:
-        """Whether the objective grows without bound where a covariance becomes singular."""
-        return self.prior is None or not self.prior.avoids_collapse
 
     def _shapes(self, K: int, D: int) -> dict[str, tuple[int, ...]]:
         kind = check_covariance_type(self.covariance_type)

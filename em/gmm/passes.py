@@ -22,7 +22,7 @@ from models.gmm import GMMParameters
 from models.validation import Array
 
 MOST_NUMBERS_KEPT = 2**22  # in the statistics of all rows; if there are more, each pass computes them again by chunk
-FEW_STATISTICS = 100  # of a row: with more, the product takes nearly all the time, and a faster exp would not show
+FEW_STATISTICS = 100  # of a row; with more, the matrix product takes nearly all the time
 MOST_NUMBERS_OF_THREAD = 2**20  # in an array that a thread keeps to write to
 
 type Weights = Array | None

@@ -41,7 +41,7 @@ from models.validation import Array, check_sample_weight
 class Steps[P: Parameters](Stated[P]):
     """The formulas of a family (:class:`em.steps.stated.Stated`), and the steps that follow from them."""
 
-    # What follows -----------------------------------------------------------------------------------------------------
+    # What follows from the formulas -----------------------------------------------------------------------------------
 
     def rows(self, X: Any, size: Any = 1, names: Sequence[str] | None = None, *, lean: bool = False) -> Rows:
         """Return checked rows with their statistics.

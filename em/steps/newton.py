@@ -20,8 +20,9 @@ from models.parameters import Parameters
 from models.scales import SCALES, Scale
 from models.validation import Array
 
-MOST_STEPS, MOST_HALVINGS, FARTHEST = 100, 30, 2.0
-SMALL = 1e-13  # a step on the real line that ends the iterations; a relative loss that may be rounding
+MOST_STEPS, MOST_HALVINGS = 100, 30
+LARGEST_STEP, SMALLEST_STEP = 2.0, 1e-13  # on the real line
+ROUNDING = 1e-13  # of the objective, relative
 
 
 class NewtonSteps[P: Parameters](Steps[P]):
@@ -55,7 +56,7 @@ class NewtonSteps[P: Parameters](Steps[P]):
         value = self._value(chi, theta)
         for _ in range(MOST_STEPS if free else 0):
             theta, value, step = self._stepped(chi, theta, value, free)
-            if np.abs(step).max(initial=0.0) < SMALL:
+            if np.abs(step).max(initial=0.0) < SMALLEST_STEP:
                 break
         nothing = np.all([np.broadcast_to(part == 0, value.shape) for part in chi], axis=0)
         return {name: np.where(nothing & (name in free), np.nan, array) for name, array in theta.items()}
@@ -69,7 +70,7 @@ class NewtonSteps[P: Parameters](Steps[P]):
             own = {name: self._added(name, theta[name], of_one) for name, of_one in zip(free, step, strict=True)}
             stepped = {**theta, **own}
             after = self._value(chi, stepped)
-            worse = np.isfinite(value) & ~(after >= value - SMALL * np.abs(value))
+            worse = np.isfinite(value) & ~(after >= value - ROUNDING * np.abs(value))
             if not worse.any():
                 break
             step = np.where(worse, step / 2, step)
@@ -93,7 +94,7 @@ class NewtonSteps[P: Parameters](Steps[P]):
         values, vectors = np.linalg.eigh(np.where(usable, matrix, np.eye(len(free))))
         sizes = np.maximum(np.abs(values), np.finfo(np.float64).tiny)[..., None]
         step = vectors @ (vectors.mT @ np.where(usable, slope, 0.0) / sizes)
-        return np.clip(np.moveaxis(step[..., 0], -1, 0), -FARTHEST, FARTHEST)
+        return np.clip(np.moveaxis(step[..., 0], -1, 0), -LARGEST_STEP, LARGEST_STEP)
 
     def _slopes(self, chi: Parts, theta: Theta) -> tuple[Array, Array]:
         """Return gradient (q, ..., K, p) and Hessian (q, q, ..., K, p) of Σ_j χ_j · η_j."""

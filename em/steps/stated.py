@@ -40,7 +40,7 @@ class Stated[P: Parameters](ABC):
     options: Mapping[str, Any] = MappingProxyType({})
     lengths: Mapping[str, int] = MappingProxyType({})
 
-    # Data: what a family states ---------------------------------------------------------------------------------------
+    # Data -------------------------------------------------------------------------------------------------------------
 
     @property
     def parameters_type(self) -> type[Any]:
@@ -77,7 +77,7 @@ class Stated[P: Parameters](ABC):
         of_cells = self.log_base_of_cells
         return np.concatenate([log_base_of_rows(of_cells, X[rows], size[rows]) for rows in row_slices(X)])
 
-    # Density: what a family states ------------------------------------------------------------------------------------
+    # Density ----------------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def natural(self, theta: Theta) -> Parts:
@@ -124,7 +124,7 @@ class Stated[P: Parameters](ABC):
         """Return which components (..., K) shrink onto a point, so that the likelihood is unbounded; here, none."""
         return np.zeros(theta["weights"].shape, dtype=bool)
 
-    # Conjugate prior: what a family states ----------------------------------------------------------------------------
+    # Conjugate prior --------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:

@@ -109,9 +109,9 @@ def from_information(information: Information, kind: str, level: float) -> Uncer
     """
     entries, errors = information.entries, information.standard_errors
     low, high = normal_intervals(entries, entries.values, errors, level)
-    intervals = entries.names, entries.values, errors, low, high, information.notes
-    of_all = information.covariance, None, information.sentence, information.share_observed
-    return Uncertainty(kind, level, *intervals, *of_all, information.gradient)
+    rows = entries.names, entries.values, errors, low, high, information.notes
+    covariance, status = information.covariance, information.sentence
+    return Uncertainty(kind, level, *rows, covariance, None, status, information.share_observed, information.gradient)
 
 
 def normal_intervals(entries: Entries, values: Array, errors: Array, level: float) -> Array:
@@ -144,5 +144,5 @@ def from_replicates(entries: Entries, replicates: Array, status: str, kind: str,
     low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)
     held = np.array([note != "" for note in entries.notes])
     covariance[held], covariance[:, held], low[held], high[held] = (np.nan,) * 4
-    intervals = entries.names, entries.values, np.sqrt(np.diagonal(covariance)), low, high, entries.notes
-    return Uncertainty(kind, level, *intervals, covariance, replicates, status)
+    rows = entries.names, entries.values, np.sqrt(np.diagonal(covariance)), low, high, entries.notes
+    return Uncertainty(kind, level, *rows, covariance, replicates, status)

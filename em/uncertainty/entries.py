@@ -15,7 +15,7 @@ from models.parameters import NO_LABELS, Labels, Parameters
 from models.supports import Covariance
 from models.validation import Array
 
-EMPTIED = 1e-8  # samples
+EMPTIED = 1e-8  # samples, below which a component is empty
 EMPTY = "its component is empty"
 
 
