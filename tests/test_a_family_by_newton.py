@@ -98,9 +98,9 @@ def test_both_models_and_em_are_one_mixture_by_enumeration(gammas, cells):
 
 def test_the_comparison_agrees_where_cells_are_missing(gammas, X, tmp_path):
     holes = np.where(np.random.RandomState(1).uniform(size=X.shape) < 0.15, np.nan, X)
-    found = compare(holes, "gammas", 2, draws=500, tune=500, n_init=2, random_state=1)
-    assert found.verdict == "agree", found.explanation
-    found.save(tmp_path)
+    comparison = compare(holes, "gammas", 2, draws=500, tune=500, n_init=2, random_state=1)
+    assert comparison.verdict == "agree", comparison.explanation
+    comparison.save(tmp_path)
     assert (tmp_path / "data.png").exists()
 
 

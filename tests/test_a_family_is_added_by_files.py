@@ -110,9 +110,9 @@ def test_standard_errors_are_those_of_the_numerical_hessian(negbin, fit, X):
         [sum(s * t * minus_log_likelihood(at + s * a + t * b) for s in (1, -1) for t in (1, -1)) / 4e-8 for a in steps]
         for b in steps
     ]
-    found = fit.uncertainty(X)
+    uncertainty = fit.uncertainty(X)
     errors = np.sqrt(np.diag(np.linalg.inv(hessian)))
-    np.testing.assert_allclose(found.standard_errors, [errors[0], *errors], rtol=1e-3)
+    np.testing.assert_allclose(uncertainty.standard_errors, [errors[0], *errors], rtol=1e-3)
 
 
 def test_a_saved_fit_is_loaded(fit, X, tmp_path):
@@ -177,8 +177,8 @@ def test_evidence_gibbs_and_mean_field_agree(negbin):
 
 
 def test_the_comparison_agrees(negbin, X):
-    found = compare(X, "negbin", 2, draws=500, tune=250, n_init=2, random_state=1)
-    assert found.verdict == "agree", found.explanation
+    comparison = compare(X, "negbin", 2, draws=500, tune=250, n_init=2, random_state=1)
+    assert comparison.verdict == "agree", comparison.explanation
 
 
 def test_a_sum_of_probs_that_is_not_the_mean_is_not_judged(negbin):
@@ -186,10 +186,10 @@ def test_a_sum_of_probs_that_is_not_the_mean_is_not_judged(negbin):
     rng = np.random.RandomState(6)
     probs = np.array([[0.5, 0.7], [0.6, 0.6]])
     X = rng.geometric(probs[rng.choice(2, size=300, p=[0.4, 0.6])]) - 1.0
-    found = compare(X, "negbin", 2, draws=250, tune=250, n_init=3, random_state=6)
-    (sum_of_probs,) = (check for check in found.checks if "sum_k weights_k probs_k" in check.name)
+    comparison = compare(X, "negbin", 2, draws=250, tune=250, n_init=3, random_state=6)
+    (sum_of_probs,) = (check for check in comparison.checks if "sum_k weights_k probs_k" in check.name)
     assert sum_of_probs.passed is None
-    assert found.verdict in ("agree", "inconclusive")
+    assert comparison.verdict in ("agree", "inconclusive")
 
 
 def test_its_command_line_names_it(negbin):
@@ -219,8 +219,8 @@ def test_waiting_times_follow_the_same_recipe(waiting):
     assert_bayes_agrees(X[:4], prior, gamma_evidence)
     with pytest.raises(ValueError, match=r"X must hold positive numbers, got .* X\[0, 0\] = -1"):
         em.WaitingMixtureEM(1).fit([[-1.0], [2.0]])
-    found = compare(X, "waiting", 2, draws=500, tune=500, n_init=2, random_state=1)
-    assert found.verdict == "agree", found.explanation
+    comparison = compare(X, "waiting", 2, draws=500, tune=500, n_init=2, random_state=1)
+    assert comparison.verdict == "agree", comparison.explanation
 
 
 def test_cells_of_other_sizes_are_sums_of_waiting_times(waiting):
@@ -233,10 +233,10 @@ def test_cells_of_other_sizes_are_sums_of_waiting_times(waiting):
     np.testing.assert_allclose(alone.rates_[0], (shapes * seen).sum(axis=0) / np.nansum(X, axis=0))
     by_hand = gamma.logpdf(X[seen], shapes[seen], scale=1 / np.broadcast_to(alone.rates_, X.shape)[seen]).sum()
     assert alone.log_likelihood_ == pytest.approx(by_hand)
-    found = compare(
+    comparison = compare(
         X, "waiting", 2, package.WaitingPrior(), shape=shapes, draws=500, tune=500, n_init=2, random_state=1
     )
-    assert found.verdict == "agree", found.explanation
+    assert comparison.verdict == "agree", comparison.explanation
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e-4, 1e4])

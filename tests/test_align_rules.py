@@ -133,10 +133,10 @@ def test_iterations_reach_the_least_loss_of_all_labellings_on_overlapping_sets(r
     for seed in SETS:
         p = prepare(overlapping(seed))
         S, K, _ = p.shape
-        found = relabel(lambda p=p: [p[:, :, :5], p[:, :, 5:]], score, starts_of(p, seed))
-        assert found.converged
+        relabelled = relabel(lambda p=p: [p[:, :, :5], p[:, :, 5:]], score, starts_of(p, seed))
+        assert relabelled.converged
         least = loss_of(rule, p, every_labelling(S, K)).min()
-        assert found.losses.sum() == pytest.approx(least, rel=1e-10, abs=1e-10), seed
+        assert relabelled.losses.sum() == pytest.approx(least, rel=1e-10, abs=1e-10), seed
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -144,12 +144,12 @@ def test_where_an_iteration_stops_each_draw_is_the_best_given_the_template(rule)
     prepare, score = RULES[rule]
     for seed in SETS:
         p = prepare(overlapping(seed))
-        found = relabel(lambda p=p: [p], score, [0])
-        placed = np.take_along_axis(p, found.orders[..., None], axis=1)
+        relabelled = relabel(lambda p=p: [p], score, [0])
+        placed = np.take_along_axis(p, relabelled.orders[..., None], axis=1)
         template = score(placed.mean(axis=0).T).T
         losses = [(xlogy(p, p) - p[:, order] * template).sum(axis=(1, 2)) for order in all_orders(p.shape[1])]
-        np.testing.assert_allclose(found.losses, np.min(losses, axis=0), rtol=1e-10, atol=1e-10)
-        assert found.losses.sum() == pytest.approx(loss_of(rule, p, found.orders), rel=1e-10, abs=1e-10)
+        np.testing.assert_allclose(relabelled.losses, np.min(losses, axis=0), rtol=1e-10, atol=1e-10)
+        assert relabelled.losses.sum() == pytest.approx(loss_of(rule, p, relabelled.orders), rel=1e-10, abs=1e-10)
 
 
 def test_ecr_to_a_pivot_has_the_fewest_disagreements_of_all_permutations():

@@ -24,10 +24,10 @@ CHAIN = stand_in("hmmlearn.hmm", "GaussianHMM", startprob_=[0.5, 0.5], transmat_
 def test_our_own_fits_are_right(family):
     Y = family.problem(3, 2, 3, 150)[0]
     fit = family.fit(Y, 2, quiet=FAILINGS, random_state=0, n_init=3)
-    found = audit(fit, Y, n_init=3)
-    assert [line for line in found.lines if line.verdict == "wrong"] == [], str(found)
-    assert found["stationary"].value < 1e-6
-    assert found["log-likelihood"].value == pytest.approx(fit.log_likelihood_, rel=1e-9)
+    audited = audit(fit, Y, n_init=3)
+    assert [line for line in audited.lines if line.verdict == "wrong"] == [], str(audited)
+    assert audited["stationary"].value < 1e-6
+    assert audited["log-likelihood"].value == pytest.approx(fit.log_likelihood_, rel=1e-9)
 
 
 def test_log_densities_in_sixty_digits_are_those_of_the_textbook():
@@ -36,8 +36,8 @@ def test_log_densities_in_sixty_digits_are_those_of_the_textbook():
     matrix, mean, x = root @ root.T + np.eye(3), rng.normal(size=3), rng.normal(size=3)
     with sixty_digits():
         factor = cholesky(matrix.tolist())
-        found = log_normal([Decimal(v) for v in x], [Decimal(v) for v in mean], factor, log_det(factor))
-    assert float(found) == pytest.approx(multivariate_normal(mean, matrix).logpdf(x), rel=1e-13)
+        audited = log_normal([Decimal(v) for v in x], [Decimal(v) for v in mean], factor, log_det(factor))
+    assert float(audited) == pytest.approx(multivariate_normal(mean, matrix).logpdf(x), rel=1e-13)
     with pytest.raises(ValueError, match="positive definite"):
         cholesky([[1.0, 2.0], [2.0, 1.0]])
 
@@ -46,9 +46,9 @@ def test_nats_and_standard_errors_to_go_are_those_that_em_makes():
     start = em.GaussianMixtureEM(2, tol=1e-2, random_state=0, acceleration=None, n_init=1).fit(X)
     moved = GMMParameters(start.weights_, start.means_ + np.array([0.02, 0.0]), start.covariances_)
     limit = em.GaussianMixtureEM(2, init=moved, tol=1e-10).fit(X)
-    found = audit(moved, X)["stationary"]
-    assert found.verdict == "wrong"
-    assert found.value == pytest.approx(limit.log_likelihood_ - em.gmm.e_step(X, moved)[1], rel=1e-6)
+    audited = audit(moved, X)["stationary"]
+    assert audited.verdict == "wrong"
+    assert audited.value == pytest.approx(limit.log_likelihood_ - em.gmm.e_step(X, moved)[1], rel=1e-6)
 
 
 def test_the_gradient_is_the_slope_of_the_log_likelihood():
@@ -69,9 +69,9 @@ def test_the_gradient_is_the_slope_of_the_log_likelihood():
 
 def test_a_long_table_says_how_many_parameters_are_not_printed():
     wide = np.random.RandomState(0).normal(size=(60, 24))
-    found = audit(em.GaussianMixtureEM(1).fit(wide), wide, n_init=1)
-    assert len(found.parameters) == 325  # 1, 24 and 300 of a covariance
-    assert '285 more: see to_frame("parameters")' in " ".join(str(found).split())
+    audited = audit(em.GaussianMixtureEM(1).fit(wide), wide, n_init=1)
+    assert len(audited.parameters) == 325  # 1, 24 and 300 of a covariance
+    assert '285 more: see to_frame("parameters")' in " ".join(str(audited).split())
 
 
 def test_names_weights_missing_cells_and_sparse_counts_are_taken():
@@ -94,32 +94,32 @@ def test_a_prob_that_is_held_at_0_though_the_likelihood_rises_is_no_maximum():
     theta = BMMParameters([0.4, 0.6], [[0.2, 0.2, 0.1, 0.3], [0.9, 0.7, 0.8, 0.6]])
     Y = simulate(theta, 300, random_state=0)[0]
     trapped = {"weights": theta.weights, "probs": np.array([[0.0, 0.2, 0.1, 0.3], [0.9, 0.7, 0.8, 0.6]])}
-    found = audit(trapped, Y, "bmm")["stationary"]
-    assert found.verdict == "wrong"
-    assert "Karush-Kuhn-Tucker fails" in found.finding
+    audited = audit(trapped, Y, "bmm")["stationary"]
+    assert audited.verdict == "wrong"
+    assert "Karush-Kuhn-Tucker fails" in audited.finding
     empty = {"weights": [1.0, 0.0], "probs": [Y.mean(axis=0), [0.9, 0.7, 0.8, 0.6]]}
     assert "weight 0, but the likelihood rises" in audit(empty, Y, "bmm")["stationary"].finding
 
 
 def test_an_audit_is_a_page_a_table_and_a_file(tmp_path):
-    found = audit(right(), X, n_init=2)
+    audited = audit(right(), X, n_init=2)
     names = ["mixture", "log-likelihood", "stationary", "best optimum", "components", "regularisation"]
     names += ["scores", "criteria", "identified"]
-    assert [line.name for line in found.lines] == names
-    assert {line.verdict for line in found.lines} <= set(VERDICTS)
-    assert len(repr(found).splitlines()) == 5
-    page = str(found)
+    assert [line.name for line in audited.lines] == names
+    assert {line.verdict for line in audited.lines} <= set(VERDICTS)
+    assert len(repr(audited).splitlines()) == 5
+    page = str(audited)
     assert all(name in page for name in names)
     assert len(page.splitlines()) < 60
     assert max(map(len, page.splitlines())) < 200
-    assert list(found.to_frame()["name"]) == names
-    assert {"checks", "parameters", "components", "optima"} == set(found.tables)
-    found.report(tmp_path / "audit.html")
+    assert list(audited.to_frame()["name"]) == names
+    assert {"checks", "parameters", "components", "optima"} == set(audited.tables)
+    audited.report(tmp_path / "audit.html")
     text = (tmp_path / "audit.html").read_text()
     assert "Audit of scikit-learn" in text
     assert "<img" in text
     with pytest.raises(KeyError, match="stationary"):
-        found["stationery"]
+        audited["stationery"]
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,6 @@ def test_what_is_no_mixture_is_refused_and_it_is_said_why(fit, family, message):
 
 def test_methods_that_fail_are_a_finding():
     fit = edited(precisions_cholesky_=None)
-    found = audit(fit, X, n_init=2)["scores"]
-    assert found.verdict == "wrong"
-    assert "Error" in found.finding
+    audited = audit(fit, X, n_init=2)["scores"]
+    assert audited.verdict == "wrong"
+    assert "Error" in audited.finding

@@ -126,8 +126,8 @@ def test_draws_must_not_be_aligned_to_the_truth(centre, uniform):
         order = pivot(points, reference, np.ones(2)).orders
         aligned = np.take_along_axis(points, order[:, :, None], axis=1)
         ranks.append([rank_of_first(values, rng) for values in aligned.reshape(61, 4).T])
-    found = xr.DataArray(ranks, dims=("simulation", "quantity")).azstats.uniformity_test(dim="simulation")[0]
-    assert (found.min() * found.size > ALPHA) == uniform
+    tests = xr.DataArray(ranks, dims=("simulation", "quantity")).azstats.uniformity_test(dim="simulation")[0]
+    assert (tests.min() * tests.size > ALPHA) == uniform
 
 
 def test_labels_of_truth_and_draws_do_not_matter():
@@ -172,12 +172,12 @@ def test_a_simulation_without_an_interval_is_a_miss_and_is_counted():
     by_mle = [{"MLE": {"means[0, 0]": True}}, {"MLE": {"means[0, 0]": False}}, {"MLE": {}}]
     covered = [*by_mle, {}]  # of the last one the likelihood ran away
     simulations = [Simulation(truth, np.zeros((1, 1)), truth, of_one) for of_one in covered]
-    found = summary("NUTS", simulations, [Ranks({"means[0, 0]": 0.5}, 100.0)] * 4, 1.0)
-    assert found.coverage == [
+    result = summary("NUTS", simulations, [Ranks({"means[0, 0]": 0.5}, 100.0)] * 4, 1.0)
+    assert result.coverage == [
         {"parameter": "means[0, 0]", "posterior": 1.0, "MLE": 0.25, "n_MLE": 2, "Laplace": None, "n_Laplace": 0}
     ]
-    assert "an interval counts as not covered: MLE has none in up to 50.0% of the simulations of" in repr(found)
-    assert "by Laplace" not in repr(found)
+    assert "an interval counts as not covered: MLE has none in up to 50.0% of the simulations of" in repr(result)
+    assert "by Laplace" not in repr(result)
 
 
 def test_workers_and_more_simulations_change_nothing(by_gibbs):
@@ -187,13 +187,12 @@ def test_workers_and_more_simulations_change_nothing(by_gibbs):
 
 
 def test_table_figure_and_coverage_belong_to_the_ranks(by_gibbs):
-    found = by_gibbs
-    assert all(name in repr(found) for name in ["log-likelihood", "probs[1, 2]", "20 simulations"])
-    row = next(row for row in found.coverage if row["parameter"] == "probs[0, 1]")
-    inside = abs(found.ranks["probs[0, 1]"].to_numpy() - 0.5) < 0.475
+    assert all(name in repr(by_gibbs) for name in ["log-likelihood", "probs[1, 2]", "20 simulations"])
+    row = next(row for row in by_gibbs.coverage if row["parameter"] == "probs[0, 1]")
+    inside = abs(by_gibbs.ranks["probs[0, 1]"].to_numpy() - 0.5) < 0.475
     assert row["posterior"] == inside.mean()
     assert 0.5 < row["MLE"] <= 1
-    assert len(found.plot().axes) >= len(found.p_values)
+    assert len(by_gibbs.plot().axes) >= len(by_gibbs.p_values)
 
 
 def test_every_model_and_every_prior_has_its_setting():

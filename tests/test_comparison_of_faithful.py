@@ -53,24 +53,24 @@ FILES |= {"data.png", "objective.png", "posterior.png", "responsibilities.png"}
 
 
 @pytest.fixture(scope="module")
-def found():
+def comparison():
     return of_faithful().result
 
 
 @pytest.fixture(scope="module")
-def folder(found, tmp_path_factory):
+def folder(comparison, tmp_path_factory):
     folder = tmp_path_factory.mktemp("out") / "new" / "folder"
-    found.save(folder)
+    comparison.save(folder)
     return folder
 
 
-def test_em_and_pymc_agree(found):
-    assert found.verdict == "agree", found.explanation
-    assert all(check.passed is not False for check in found.checks)
+def test_em_and_pymc_agree(comparison):
+    assert comparison.verdict == "agree", comparison.explanation
+    assert all(check.passed is not False for check in comparison.checks)
 
 
-def test_every_promised_check_is_made(found):
-    names = " ".join(check.name for check in found.checks)
+def test_every_promised_check_is_made(comparison):
+    names = " ".join(check.name for check in comparison.checks)
     for promised in [
         "responsibilities = p(z|x) at MLE",
         "log-likelihood matches at MLE",
@@ -85,7 +85,7 @@ def test_every_promised_check_is_made(found):
         "ESS, aligned parameters",
     ]:
         assert promised in names
-    assert all(check.reason for check in found.checks)
+    assert all(check.reason for check in comparison.checks)
 
 
 def test_the_whole_is_written_and_nothing_else(folder):
@@ -106,43 +106,45 @@ def test_json_has_the_documented_form(folder):
     assert written["feature_names"] == ["eruptions (min)", "waiting (min)"]
 
 
-def test_draws_in_the_file_carry_the_names_and_so_does_what_reads_them(found, folder):
+def test_draws_in_the_file_carry_the_names_and_so_does_what_reads_them(comparison, folder):
     read = az.from_netcdf(folder / "posterior.nc")
     names = ["eruptions (min)", "waiting (min)"]
     for group, dims in {"posterior": ("feature", "feature_bis"), "observed_data": ("feature",)}.items():
         assert all(read[group][dim].to_numpy().tolist() == names for dim in dims)
     assert "means[0, eruptions (min)]" in az.summary(read, var_names=["means"]).index
-    judged = {quantity.name for quantity in diagnose(found.posterior).parameters}
-    assert {row["parameter"] for row in found.estimates} < judged  # there both triangles of a matrix are shown
-    assert {name.split("]")[0] for name in found.map.uncertainty(found.named_samples).names} == {
-        row["parameter"].split("]")[0] for row in found.estimates
+    judged = {quantity.name for quantity in diagnose(comparison.posterior).parameters}
+    assert {row["parameter"] for row in comparison.estimates} < judged  # there both triangles of a matrix are shown
+    assert {name.split("]")[0] for name in comparison.map.uncertainty(comparison.named_samples).names} == {
+        row["parameter"].split("]")[0] for row in comparison.estimates
     }
 
 
-def test_arviz_reads_the_posterior_back_and_computes_loo(found, folder):
+def test_arviz_reads_the_posterior_back_and_computes_loo(comparison, folder):
     read = az.from_netcdf(folder / "posterior.nc")
-    np.testing.assert_array_equal(read["posterior"]["means"], found.posterior["posterior"]["means"])
+    np.testing.assert_array_equal(read["posterior"]["means"], comparison.posterior["posterior"]["means"])
     loo = az.loo(read)
     assert loo.n_data_points == 272
-    assert loo.elpd < found.mle.log_likelihood_  # out of sample is worse than the best in sample
+    assert loo.elpd < comparison.mle.log_likelihood_  # out of sample is worse than the best in sample
 
 
-def test_every_method_has_a_column_and_on_regular_data_none_understates_the_spread(found, folder):
-    louis = found.mle.uncertainty(found.named_samples)
-    for row in found.spreads:
+def test_every_method_has_a_column_and_on_regular_data_none_understates_the_spread(comparison, folder):
+    louis = comparison.mle.uncertainty(comparison.named_samples)
+    for row in comparison.spreads:
         assert row["mle_sd"] == pytest.approx(louis[row["parameter"]]["standard_error"], rel=1e-6)
         for method in ("laplace", "mean_field", "mle"):
             assert row[f"{method}_sd"] == pytest.approx(row["nuts_sd"], rel=0.25)
             assert abs(row[method] - row["nuts"]) < row["nuts_sd"]
         assert row["advi"] is None  # was not asked for
         assert row["understate"] == []
-    assert json.loads((folder / "comparison.json").read_text())["spreads"] == found.spreads
+    assert json.loads((folder / "comparison.json").read_text())["spreads"] == comparison.spreads
 
 
-def test_a_method_of_half_the_spread_is_named_whatever_its_labels(found):
-    draws = stack(found.posterior["posterior"].to_dataset())
+def test_a_method_of_half_the_spread_is_named_whatever_its_labels(comparison):
+    draws = stack(comparison.posterior["posterior"].to_dataset())
     halved = {name: (array.mean(axis=0) + array)[:, ::-1] / 2 for name, array in draws.items()}
-    spreads = spreads_of(found, Draws(found.posterior, found.unaligned, None, None), found.estimates, halved)
+    spreads = spreads_of(
+        comparison, Draws(comparison.posterior, comparison.unaligned, None, None), comparison.estimates, halved
+    )
     for row in spreads:
         assert row["advi"] == pytest.approx(row["nuts"])
         assert row["advi_sd"] == pytest.approx(row["nuts_sd"] / 2)
@@ -150,15 +152,15 @@ def test_a_method_of_half_the_spread_is_named_whatever_its_labels(found):
     assert "ADVI in 12 of 12 parameters (least: 0.50" in summary(spreads)
 
 
-def test_estimates_checks_and_spreads_are_frames(found):
-    assert found.to_frame()["parameter"].tolist() == [row["parameter"] for row in found.estimates]
-    assert found.to_frame("checks")["name"].tolist() == [check.name for check in found.checks]
-    assert found.to_frame("spreads")["nuts_sd"].tolist() == found.to_frame("estimates")["sd"].tolist()
+def test_estimates_checks_and_spreads_are_frames(comparison):
+    assert comparison.to_frame()["parameter"].tolist() == [row["parameter"] for row in comparison.estimates]
+    assert comparison.to_frame("checks")["name"].tolist() == [check.name for check in comparison.checks]
+    assert comparison.to_frame("spreads")["nuts_sd"].tolist() == comparison.to_frame("estimates")["sd"].tolist()
 
 
-def test_what_rounds_to_zero_has_no_sign(found):
-    row = found.estimates[0] | {"mean": -1e-9, "mle_gap_sd": -1e-9}
-    (shown,) = tables_of(replace(found, estimates=[row]))[0].table
+def test_what_rounds_to_zero_has_no_sign(comparison):
+    row = comparison.estimates[0] | {"mean": -1e-9, "mle_gap_sd": -1e-9}
+    (shown,) = tables_of(replace(comparison, estimates=[row]))[0].table
     assert (float(shown["mean"]), shown["gap"]) == (0, "+0.00")
     assert "-" not in shown["mean"]
 
@@ -170,8 +172,8 @@ def test_figures_are_pictures(folder):
         assert picture[..., :3].std() > 0.01  # not blank
 
 
-def test_the_report_names_verdict_and_estimates(found, capsys):
-    found.print()
+def test_the_report_names_verdict_and_estimates(comparison, capsys):
+    comparison.print()
     printed = capsys.readouterr().out
     for word in [
         "Verdict: agree",
@@ -185,16 +187,16 @@ def test_the_report_names_verdict_and_estimates(found, capsys):
         assert word in printed
 
 
-def test_the_report_cautions_where_there_is_no_posterior(found, capsys):
-    found.print()
+def test_the_report_cautions_where_there_is_no_posterior(comparison, capsys):
+    comparison.print()
     assert "Caution" not in capsys.readouterr().out
-    replace(found, prior=GMMIndependentPrior.weakly_informative(found.X, 2)).print()
+    replace(comparison, prior=GMMIndependentPrior.weakly_informative(comparison.X, 2)).print()
     printed = " ".join(capsys.readouterr().out.split())
     assert "Caution: column 'eruptions (min)' has a value that 8 samples share" in printed
 
 
-def test_a_report_says_in_its_first_lines_that_it_is_of_a_sample_and_has_a_table_of_all_rows(found, tmp_path):
-    of_sample = replace(found, all_rows=AllRows(10_000, found.X), of_all_rows=found.map)
+def test_a_report_says_in_its_first_lines_that_it_is_of_a_sample_and_has_a_table_of_all_rows(comparison, tmp_path):
+    of_sample = replace(comparison, all_rows=AllRows(10_000, comparison.X), of_all_rows=comparison.map)
     printed = StringIO()
     of_sample.print(Console(file=printed, width=200))
     lines = printed.getvalue().splitlines()
@@ -213,13 +215,13 @@ def test_a_report_says_in_its_first_lines_that_it_is_of_a_sample_and_has_a_table
     page = (tmp_path / "page.html").read_text()
     assert "272 rows drawn at random (random_state=0) from 10,000" in page
     assert expected in page
-    assert report.as_json(found)["all_rows"] is None
+    assert report.as_json(comparison)["all_rows"] is None
     left_out = replace(of_sample, all_rows=AllRows(10_000, None, "column a holds words"), of_all_rows=None)
     left_out.print(Console(file=(printed := StringIO()), width=200))
     assert "EM of all rows: left out: column a holds words" in printed.getvalue()
 
 
-def test_a_run_that_dies_while_writing_leaves_the_old_files(found, folder, monkeypatch):
+def test_a_run_that_dies_while_writing_leaves_the_old_files(comparison, folder, monkeypatch):
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
 
     def die(*args, **kwargs):
@@ -227,21 +229,21 @@ def test_a_run_that_dies_while_writing_leaves_the_old_files(found, folder, monke
 
     monkeypatch.setattr(report.json, "dumps", die)
     with pytest.raises(KeyboardInterrupt):
-        found.save(folder)
+        comparison.save(folder)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
 @pytest.mark.parametrize("name", PAGES_THAT_COMPARE)
 def test_the_comparison_of_a_page_reaches_the_verdict_and_writes_the_files_that_are_named(
-    name, found, tmp_path, monkeypatch, capsys
+    name, comparison, tmp_path, monkeypatch, capsys
 ):
     def of_the_same(*args, progress=True, **settings):
         problem = prepare(*args, **settings)
-        np.testing.assert_array_equal(problem.X, found.X)
+        np.testing.assert_array_equal(problem.X, comparison.X)
         chosen = {name: getattr(problem.settings, name) for name in ("tune", "target_accept")}
-        assert problem.settings == replace(found.settings, **chosen)  # the page leaves both open
-        assert repr(problem.prior) == repr(found.prior)
-        return found
+        assert problem.settings == replace(comparison.settings, **chosen)  # the page leaves both open
+        assert repr(problem.prior) == repr(comparison.prior)
+        return comparison
 
     monkeypatch.setattr(comparisons, "compare", of_the_same)
     run = run_page(name, tmp_path)
@@ -258,11 +260,11 @@ def test_the_comparison_of_a_page_reaches_the_verdict_and_writes_the_files_that_
         assert words in text
 
 
-def test_the_readme_shows_the_verdict_as_it_is_printed(found, capsys):
+def test_the_readme_shows_the_verdict_as_it_is_printed(comparison, capsys):
     def lines(text):  # processors round differently, so that the last iteration may be the next
         return re.sub(r"after \d+ iterations", "after some iterations", text).splitlines()
 
-    found.print()
+    comparison.print()
     printed = lines(capsys.readouterr().out.replace("Old Faithful:", "faithful:"))
     block = lines(README.split("<!-- verdict -->")[1].split("```")[1].strip())
     assert len(block) == 5
@@ -310,9 +312,9 @@ def test_nothing_fails_when_nothing_is_planted(rerun):
 
 def test_a_wrong_denominator_in_the_m_step_is_not_stationary(rerun, monkeypatch):
     def unbiased(statistics, prior, frozen):
-        found = modes(statistics, prior, frozen)
+        comparison = modes(statistics, prior, frozen)
         N = statistics.counts[..., None, None]
-        return found | {"covariances": found["covariances"] * N / (N - 1)}
+        return comparison | {"covariances": comparison["covariances"] * N / (N - 1)}
 
     monkeypatch.setattr(em.gmm.problem, "modes", unbiased)
     assert "MLE is stationary" in rerun("densities")
@@ -321,12 +323,12 @@ def test_a_wrong_denominator_in_the_m_step_is_not_stationary(rerun, monkeypatch)
 def test_a_jacobian_left_in_moves_the_map(rerun, monkeypatch):
     def with_jacobian(statistics, prior, frozen):
         """The mode on the scale of log-Cholesky factors: |Σ|^((D+1)/2) too much in the density."""
-        found = modes(statistics, prior, frozen)
+        comparison = modes(statistics, prior, frozen)
         if prior is None:
-            return found
+            return comparison
         D = len(prior.mean)
         denominator = prior.degrees_of_freedom + statistics.counts[..., None, None] + D + 2
-        return found | {"covariances": found["covariances"] * denominator / (denominator - D - 1)}
+        return comparison | {"covariances": comparison["covariances"] * denominator / (denominator - D - 1)}
 
     monkeypatch.setattr(em.gmm.problem, "modes", with_jacobian)
     assert "find_MAP = MAP-EM" in rerun("find_map")
@@ -427,52 +429,54 @@ def test_a_maximum_that_a_draw_beats_is_no_maximum(rerun, finished):
     assert {"no draw beats the MLE", "no draw beats the MAP"} <= rerun("posterior", draws=better)
 
 
-def test_checks_that_pass_above_their_tolerance_are_named_below_the_table(found):
-    above = [check.name.partition(",")[0] for check in found.checks if check.passed and check.value > check.tolerance]
+def test_checks_that_pass_above_their_tolerance_are_named_below_the_table(comparison):
+    above = [
+        check.name.partition(",")[0] for check in comparison.checks if check.passed and check.value > check.tolerance
+    ]
     assert "ESS" in above
     assert all(name in OF_CHECKS for name in above)
 
 
-def test_it_shows_itself_in_five_lines(found):
-    lines = repr(found).splitlines()
+def test_it_shows_itself_in_five_lines(comparison):
+    lines = repr(comparison).splitlines()
     assert len(lines) == 5
     assert lines[0] == "Comparison of Old Faithful: GMM(covariance_type='full'), 272 samples, 2 features, K = 2"
     assert lines[1].startswith("Verdict: agree")
 
 
-def test_the_verdict_is_printed_first_and_reasons_on_request(found):
+def test_the_verdict_is_printed_first_and_reasons_on_request(comparison):
     texts = {}
     for verbose in (False, True):
         console = Console(record=True, width=200, file=StringIO())
-        found.print(console, verbose=verbose)
+        comparison.print(console, verbose=verbose)
         texts[verbose] = console.export_text()
         assert texts[verbose].split()[0] == "Verdict:"
     assert "Vehtari" in texts[True]
     assert "Vehtari" not in texts[False]
     for word in ("nats", "ESS", "label-free", "ridge"):
         assert f"\n{word}: " in texts[True]
-    for check in found.checks:
+    for check in comparison.checks:
         (line,) = [line for line in texts[False].splitlines() if f" {check.name} " in f"{line} "]
         assert check.why_shown in line
 
 
-def test_figures_are_asked_for_by_name(found):
-    assert found.plot().axes
-    (ax,) = found.plot("objective").axes
+def test_figures_are_asked_for_by_name(comparison):
+    assert comparison.plot().axes
+    (ax,) = comparison.plot("objective").axes
     ax.set_xlim(0, 18)
     assert (ax.get_xticks() % 1 == 0).all(), "no iteration is a half"
     with pytest.raises(ValueError, match="name must be one of data, objective, posterior, responsibilities, got 'x'"):
-        found.plot("x")
+        comparison.plot("x")
 
 
-def test_a_stray_draw_widens_no_axis(found):
+def test_a_stray_draw_widens_no_axis(comparison):
     """As one of a component without a sample is, where K is too large."""
-    draws = {name: array.copy() for name, array in found.stacked.items()}
+    draws = {name: array.copy() for name, array in comparison.stacked.items()}
     draws["means"][0, 0] = 1e3
     names = ("X", "family", "reference", "reference_name", "feature_names")
-    stray = SimpleNamespace(stacked=draws, **{name: getattr(found, name) for name in names})
-    (low, high), (low_stray, high_stray) = (heights_of(comparison) for comparison in (found, stray))
-    assert low < found.X[:, 1].min() < found.X[:, 1].max() < high
+    stray = SimpleNamespace(stacked=draws, **{name: getattr(comparison, name) for name in names})
+    (low, high), (low_stray, high_stray) = (heights_of(one) for one in (comparison, stray))
+    assert low < comparison.X[:, 1].min() < comparison.X[:, 1].max() < high
     assert high_stray - low_stray < 1.2 * (high - low)
 
 
@@ -482,38 +486,41 @@ def heights_of(comparison):
     return ax.get_ylim()
 
 
-def test_distances_are_judged_where_the_data_are_worth_enough_labelled_samples(found):
-    assert found.labelled * found.mle.weights_.min() > ENOUGH_SAMPLES
-    assert why_shown(found) == ""
-    few = replace(found, X=found.X[::9])
+def test_distances_are_judged_where_the_data_are_worth_enough_labelled_samples(comparison):
+    assert comparison.labelled * comparison.mle.weights_.min() > ENOUGH_SAMPLES
+    assert why_shown(comparison) == ""
+    few = replace(comparison, X=comparison.X[::9])
     mle = GaussianMixtureEM(2, random_state=0).fit(few.named_samples)
     assert "labelled samples; 20 are needed" in why_shown(replace(few, mle=mle))
 
 
-def test_too_few_draws_alone_are_inconclusive_and_say_how_many_would_do(found):
+def test_too_few_draws_alone_are_inconclusive_and_say_how_many_would_do(comparison):
     passed, failed = Check("a", 0.0, 1.0, "", True), Check("b", 2.0, 1.0, "", False)
     few = [Check("R-hat, label-free", 1.03, 1.01, "", False), Check("ESS, label-free", 100.0, 400.0, "", False)]
-    verdict, why = verdict_of(found, [passed, *few])
+    verdict, why = verdict_of(comparison, [passed, *few])
     assert verdict == "inconclusive"
     assert "ask for draws=3000" in why  # 500 x 400 / 100 and half as many again
     assert "different modes" not in why
-    assert verdict_of(found, [passed, failed, *few]) == ("disagree", "failed: b; R-hat, label-free; ESS, label-free")
+    assert verdict_of(comparison, [passed, failed, *few]) == (
+        "disagree",
+        "failed: b; R-hat, label-free; ESS, label-free",
+    )
     apart = replace(few[0], value=1.8)
-    assert "different modes" in verdict_of(found, [apart])[1]
+    assert "different modes" in verdict_of(comparison, [apart])[1]
 
 
-def test_its_page_has_every_check_estimate_figure_setting_and_version(found, tmp_path):
-    found.report(tmp_path / "report.html")
+def test_its_page_has_every_check_estimate_figure_setting_and_version(comparison, tmp_path):
+    comparison.report(tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     shown = html.unescape(re.sub("<[^>]*>", "", text))
-    assert f"{found.verdict.capitalize()}: {found.explanation}" in shown
-    for check in found.checks:
+    assert f"{comparison.verdict.capitalize()}: {comparison.explanation}" in shown
+    for check in comparison.checks:
         assert check.name in shown
         assert check.reason in shown
-    for row in found.estimates:
+    for row in comparison.estimates:
         assert row["parameter"] in shown
-    for name in (*found.feature_names, "random_state", "pymc", found.title, found.mle.status_):
+    for name in (*comparison.feature_names, "random_state", "pymc", comparison.title, comparison.mle.status_):
         assert name in shown
     assert text.count("<img") == 4
     with pytest.raises(FileNotFoundError):
-        found.report(tmp_path / "missing" / "report.html")
+        comparison.report(tmp_path / "missing" / "report.html")

@@ -133,10 +133,10 @@ def test_find_map_and_map_em_find_the_same_parameters(case):
     build, X, prior, estimator, settings, options = (CASES | INDEPENDENT_PRIORS)[case]()
     em = estimator(2, prior=prior, **settings).fit(X)
     model, start = build(X, 2, prior, **options), moved_away(em.parameters_)
-    found, errors = find_map(model, start)["posterior"], standard_errors(em, X)
+    pymc_map, errors = find_map(model, start)["posterior"], standard_errors(em, X)
     for name, expected in em.parameters_.arrays().items():
         assert (np.abs(start[name] - expected) > errors[name]).any(), "the start is not even one standard error away"
-        gap = np.abs(found[name].values[0, 0] - expected)
+        gap = np.abs(pymc_map[name].values[0, 0] - expected)
         assert (gap <= STANDARD_ERRORS * errors[name]).all()
         assert (gap <= ABSOLUTE).all()
 
@@ -147,11 +147,11 @@ def test_hessian_of_find_map_is_the_curvature_at_em_answer(case):
     build, X, prior, estimator, settings, options = CASES[case]()
     em = estimator(2, prior=prior, **settings).fit(X)
     model = build(X, 2, prior, **options)
-    found = find_map(model, em.parameters_.arrays(), compute_hessian=True, backend="jax")
+    pymc_map = find_map(model, em.parameters_.arrays(), compute_hessian=True, backend="jax")
     covariance = Unconstrained(model, em.parameters_.arrays()).covariance()
     scale = np.sqrt(np.diag(covariance))
     # differences of the gradient: error about step² = 1e-10 times third derivatives of order n
-    assert (np.abs(found["fit"]["covariance_matrix"].values - covariance) < 1e-5 * np.outer(scale, scale)).all()
+    assert (np.abs(pymc_map["fit"]["covariance_matrix"].values - covariance) < 1e-5 * np.outer(scale, scale)).all()
 
 
 @pytest.mark.parametrize("case", ["gmm D=1", "gmm D=5", "tied", "diag", "spherical", "bernoulli"])

@@ -95,7 +95,7 @@ def test_find_map_from_given_values_climbs_to_the_maximum_likelihood():
         "means": np.array([[0.5, -0.5], [4.0, 6.0]]),
         "covariances": np.stack([2 * np.eye(2), np.eye(2)]),
     }
-    found = pm.find_MAP(
+    maximum = pm.find_MAP(
         model=MARGINAL["gmm"],
         initvals=start,
         jitter=False,
@@ -105,12 +105,12 @@ def test_find_map_from_given_values_climbs_to_the_maximum_likelihood():
         gtol=1e-6,
     )["posterior"].isel(chain=0, draw=0)
     responsibilities, _ = em_gmm.e_step(
-        X_GMM, gmm.GMMParameters(found["weights"], found["means"], found["covariances"])
+        X_GMM, gmm.GMMParameters(maximum["weights"], maximum["means"], maximum["covariances"])
     )
     fixed_point = em_gmm.m_step(X_GMM, responsibilities)
     for name, array in fixed_point.arrays().items():
-        np.testing.assert_allclose(found[name], array, atol=1e-4)  # default ftol stops about 1e-5 away
-    assert found["weights"].values == pytest.approx([0.5, 0.5], abs=1e-3)
+        np.testing.assert_allclose(maximum[name], array, atol=1e-4)  # default ftol stops about 1e-5 away
+    assert maximum["weights"].values == pytest.approx([0.5, 0.5], abs=1e-3)
 
 
 @pytest.mark.parametrize("model", BOTH, ids=BOTH_IDS)

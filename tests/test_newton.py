@@ -116,8 +116,8 @@ def test_a_step_is_newtons_and_what_is_missing_is_what_it_gains():
 
     start = np.array([near.weights[0], *near.rates.ravel()])
     best = minimize(lost, start, method="Nelder-Mead", options={"xatol": 1e-11, "fatol": 1e-13, "maxiter": 4000})
-    found = np.array([moved["weights"][0], *moved["rates"].ravel()])
-    np.testing.assert_allclose(found, best.x, rtol=1e-5)  # the square of a thousandth, by the curvature's change
+    after = np.array([moved["weights"][0], *moved["rates"].ravel()])
+    np.testing.assert_allclose(after, best.x, rtol=1e-5)  # the square of a thousandth, by the curvature's change
     assert missing == pytest.approx(lost(start) - best.fun, rel=1e-2)
 
 

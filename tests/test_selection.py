@@ -71,8 +71,8 @@ def test_faithful_has_three_components_of_one_shape_as_mclust_finds():
     assert selection.best.n_free_parameters == 11
     # the log-likelihoods of issue 3, printed to six decimals
     published = [-1130.263960, -1140.186759, -1147.806353, -1709.529282, -1126.315928]
-    found = [c.log_likelihood for c in (*selection.candidates[:4], selection.best)]
-    np.testing.assert_allclose(found, published, rtol=0, atol=1e-6)
+    log_likelihoods = [c.log_likelihood for c in (*selection.candidates[:4], selection.best)]
+    np.testing.assert_allclose(log_likelihoods, published, rtol=0, atol=1e-6)
     _, ax = plt.subplots()
     assert [text.get_text() for text in selection.plot(ax).get_legend().get_texts()] == types
     plt.close("all")

@@ -46,6 +46,6 @@ def test_ordinary_data_stay_as_they_are():
 
 def test_find_map_arrives_at_map_em_in_any_units(monkeypatch):
     monkeypatch.setattr(comparisons.posterior, "sample", draws_around)
-    found = compare(clouds(*FAR), "gmm", 2, draws=250, tune=100, n_init=2)
-    checks = {check.name: check.passed for check in found.checks}
+    comparison = compare(clouds(*FAR), "gmm", 2, draws=250, tune=100, n_init=2)
+    checks = {check.name: check.passed for check in comparison.checks}
     assert checks["find_MAP = MAP-EM"]

@@ -67,9 +67,9 @@ def test_where_cells_are_missing_variances_are_those_of_the_observed_cells_and_c
     np.testing.assert_allclose(prior.mean, np.nanmean(holed, axis=0))
     np.testing.assert_allclose(np.diagonal(prior.scale), np.nanvar(holed, axis=0, ddof=1))
     sd = np.sqrt(np.diagonal(prior.scale))
-    found, whole = prior.scale / np.outer(sd, sd), np.corrcoef(X, rowvar=False)
+    correlations, whole = prior.scale / np.outer(sd, sd), np.corrcoef(X, rowvar=False)
     # of the pairs of cells a share of 0.8 keeps its partner; 1 / sqrt(20,000) is 0.007
-    np.testing.assert_allclose(found[np.triu_indices(3, 1)], 0.8 * whole[np.triu_indices(3, 1)], atol=0.03)
+    np.testing.assert_allclose(correlations[np.triu_indices(3, 1)], 0.8 * whole[np.triu_indices(3, 1)], atol=0.03)
 
 
 def test_columns_never_seen_together_are_uncorrelated_in_the_prior():

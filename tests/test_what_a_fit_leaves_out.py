@@ -32,9 +32,9 @@ def test_an_impossible_row_of_weight_0_changes_no_figure(name):
     errors = alone.uncertainty(X).standard_errors
     everything, w = np.concatenate([X, impossible]), np.append(np.ones(len(X)), 0.0)
     fit = estimator.fit(everything, sample_weight=w)
-    found = [getattr(fit, method)(everything, sample_weight=w) for method in ("score", "bic", "aic", "icl")]
-    found.append(density_threshold(fit, everything, 0.1, sample_weight=w))
-    np.testing.assert_allclose(found, figures, rtol=1e-12)
+    values = [getattr(fit, method)(everything, sample_weight=w) for method in ("score", "bic", "aic", "icl")]
+    values.append(density_threshold(fit, everything, 0.1, sample_weight=w))
+    np.testing.assert_allclose(values, figures, rtol=1e-12)
     np.testing.assert_allclose(fit.uncertainty(everything, sample_weight=w).standard_errors, errors, rtol=1e-9)
     assert fit.score_samples(everything)[-1] == -np.inf
     assert fit.predict_proba(everything)[-1].sum() == 1
@@ -42,9 +42,9 @@ def test_an_impossible_row_of_weight_0_changes_no_figure(name):
 
 def test_selection_is_not_misled_by_it():
     everything, w = np.concatenate([ANSWERS, IMPOSSIBLE]), np.append(np.ones(len(ANSWERS)), 0.0)
-    found = select(everything, BernoulliMixtureEM(n_init=2, random_state=0), [1, 2], sample_weight=w)
-    assert np.isfinite([candidate.bic for candidate in found.candidates]).all()
-    assert found.best.settings == {"n_components": 2}
+    selection = select(everything, BernoulliMixtureEM(n_init=2, random_state=0), [1, 2], sample_weight=w)
+    assert np.isfinite([candidate.bic for candidate in selection.candidates]).all()
+    assert selection.best.settings == {"n_components": 2}
 
 
 def test_a_criterion_that_is_not_a_number_never_ranks():
