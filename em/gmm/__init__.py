@@ -18,7 +18,7 @@ from em.gmm.conditional_modes import conditional_modes
 from em.gmm.statistics import GaussianStatistics, squares, sufficient_statistics
 from em.samples import weighted
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
-from models.gmm.structures import check_covariance_type, covariances_shape
+from models.gmm.structures import check_covariance_type
 from models.validation import Array, check_sample_weight, column_names, data_matrix, refuse_cell
 
 
@@ -208,10 +208,9 @@ def modes(
         covariances = (prior.scale + A) / _each(nu0 + divisors[kind], A)
     if kind in ("full", "tied"):
         covariances = (covariances + np.swapaxes(covariances, -1, -2)) / 2
-    arrays = {"weights": weights, "means": means, "covariances": covariances} | dict(frozen)
-    shapes = {"weights": (K,), "means": (K, D), "covariances": covariances_shape(kind, K, D)}
-    wanted = {name: (*N.shape[:-1], *shape) for name, shape in shapes.items()}
-    return {n: array if array.shape == wanted[n] else np.broadcast_to(array, wanted[n]) for n, array in arrays.items()}
+    shapes = {"weights": weights.shape, "means": xbar.shape, "covariances": covariances.shape}
+    given = {name: np.broadcast_to(array, shapes[name]) for name, array in frozen.items()}
+    return {"weights": weights, "means": means, "covariances": covariances} | given
 
 
 def _each(divisors: Array, moments: Array) -> Array:

@@ -70,7 +70,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         Sums over samples in nats, of the returned parameters; the objective adds the log prior.
     history_ : ndarray, shape (``n_iter_`` + 1,)
         Objective at the start and after each iteration of the best restart. An iteration is a plain EM step or a leap;
-        the steps of Newton's method that end a fit count to the last iteration.
+        Newton steps that end a fit belong to the last iteration.
     n_iter_, n_e_steps_, n_collapsed_ : int
         Iterations and E-steps of the best restart, and the number of starts that collapsed. A rejected leap costs an
         E-step and is no iteration.

@@ -99,8 +99,8 @@ class Steps[P: Parameters](Stated[P]):
         """Return the M-step: the parameters at the mode of prior plus statistics.
 
         π_k = (N_k + a_k - 1) / Σ_j (N_j + a_j - 1), with a = 1 for maximum likelihood, and θ_k is the mode under χ_k.
-        If a component is empty, Q does not depend on its θ_k: it gets the estimate from all samples pooled. Parameters
-        named in ``frozen`` keep the values given there.
+        If a component has no observed cell of a feature, such as an empty one, Q does not depend on θ_kd, which gets
+        the estimate from all samples pooled. Parameters named in ``frozen`` keep the values given there.
         """
         return self.parameters(self.modes(statistics, prior, frozen or {}))
 
