@@ -154,21 +154,21 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return {"weights": (K,), "means": (K, D), "covariances": covariances_shape(kind, K, D)}
 
     def _result_in_units_of_data(
-        self, scaled: Self, found: SearchResult[GMMParameters], standard: Samples, samples: Samples
+        self, scaled: Self, result: SearchResult[GMMParameters], standard: Samples, samples: Samples
     ) -> SearchResult[GMMParameters]:
         units = scaled._units
         log_data = units.log_data(samples)
         log_prior = 0.0 if self.prior is None else units.log_prior(self.n_components)
         try:
-            best = units.run(found.best, log_data, log_prior)
+            best = units.run(result.best, log_data, log_prior)
         except ValueError:  # a covariance is singular up to rounding
-            collapsed = as_collapsed(found.best, scaled._problem(standard))
+            collapsed = as_collapsed(result.best, scaled._problem(standard))
             best = units.run(collapsed, log_data, log_prior)
         parameters = replace(best.parameters, **self._frozen(len(units.scale)))  # frozen values without rounding
-        for row in found.optima:
-            row["objective"] += best.objective - found.best.objective
-        n_collapsed = max(found.n_collapsed, int(best.collapsed))
-        return SearchResult(replace(best, parameters=parameters), n_collapsed, found.n_starts, found.optima)
+        for row in result.optima:
+            row["objective"] += best.objective - result.best.objective
+        n_collapsed = max(result.n_collapsed, int(best.collapsed))
+        return result._replace(best=replace(best, parameters=parameters), n_collapsed=n_collapsed)
 
     def _in_standard_units(self, like: Samples) -> Self:
         """Return the estimator of the samples in standard units (:mod:`em.gmm.units`)."""
