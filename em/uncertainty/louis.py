@@ -34,7 +34,7 @@ from em.uncertainty.entries import Entries
 from models.validation import Array, check_sample_weight
 
 RANK_TOLERANCE = 1e-8  # of eigenvalues of the information scaled to a diagonal of 1
-LARGEST_LEFT_OVER = 1e-3  # tolerance of the rank if EM left a gradient
+LARGEST_LEFT_OVER = 1e-3  # largest tolerance of the rank, which grows with the gradient that EM left
 FAR_FROM_MAXIMUM = 0.1  # gradient in units of one standard error
 UNTOUCHED = 1e-3  # a parameter with a smaller share in a null direction does not move along it
 MOST_NUMBERS = 2**21  # in each array of a block
