@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from comparisons.auditing.family import FamilyAudit, audit_of_family
@@ -215,13 +214,7 @@ class AuditedFit:
 
 
 def audited_fit(
-    parameters: Parameters,
-    *,
-    library_fit: LibraryFit,
-    pair: Family,
-    X: Any,
-    sample_weight: ArrayLike | None,
-    **settings: Any,
+    parameters: Parameters, *, library_fit: LibraryFit, pair: Family, X: Any, sample_weight: Any, **settings: Any
 ) -> AuditedFit:
     """Return parameters with an estimator that has the settings of their fit."""
     weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)

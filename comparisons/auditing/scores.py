@@ -56,16 +56,13 @@ def criteria_line(audited: AuditedFit) -> Line:
     sentence = ", ".join(f"{name.upper()} {ours[name]:.3f}" for name in ours)
     if abs(largest) <= PARAMETERS + 1e-9 * abs(ours["bic"]):
         return Line("criteria", RIGHT, f"{sentence}, with {p} free parameters", largest)
-    counted = (gaps["bic"] - gaps["aic"]) / (np.log(n) - 2) if {"bic", "aic"} <= gaps.keys() else np.nan
-    said = ", ".join(f"{name.upper()} {value:.3f}" for name, value in theirs.items())
-    said = f"its own are {said}; right are {sentence}"
-    if (
-        abs(counted - round(counted)) < PARAMETERS
-        and round(counted)
-        and not (library_fit.whole_numbers and _is_whole(X))
-    ):
-        said += f": it counts {p + round(counted)} free parameters, and there are {p}"
-    return Line("criteria", WRONG, said, largest, "take those of audit.fitted")
+    values = ", ".join(f"{name.upper()} {value:.3f}" for name, value in theirs.items())
+    finding = f"its own are {values}; right are {sentence}"
+    extra = (gaps["bic"] - gaps["aic"]) / (np.log(n) - 2)  # free parameters that it counts too many
+    is_count = abs(extra - round(extra)) < PARAMETERS and round(extra) != 0
+    if is_count and not (library_fit.whole_numbers and _is_whole(X)):
+        finding += f": it counts {p + round(extra)} free parameters, and there are {p}"
+    return Line("criteria", WRONG, finding, largest, "take those of audit.fitted")
 
 
 def _methods(audited: AuditedFit) -> dict[str, tuple[Any, Any]]:
