@@ -7,6 +7,7 @@ of a covariance, and no exponential underflows.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal, localcontext
+from math import prod
 
 DIGITS = 60
 LOG_TWO_PI = Decimal("1.83787706640934548356065947281123527972279494727556682563430308096553139185")
@@ -66,10 +67,7 @@ def log_normal(x: Row, mean: Row, root: Sequence[Row], log_det_root: Decimal) ->
 
 def log_det(root: Sequence[Row]) -> Decimal:
     """Return log|L|."""
-    product = Decimal(1)
-    for i, row in enumerate(root):
-        product *= row[i]
-    return product.ln()
+    return prod((row[i] for i, row in enumerate(root)), start=Decimal(1)).ln()
 
 
 def log_sum_exp(terms: Row) -> Decimal:

@@ -165,7 +165,6 @@ def _run(table: Table, column: Column) -> str:
     goes_on = low in (0, 1) or ((is_first or n >= MANY_ROWS) and (np.diff(numbers) == 1).all())
     if not goes_on or not len(column.values) == len(numbers) == high - low + 1:
         return ""
-    refuse_unlabelled(table, column)
     return f"it numbers the rows, {low} to {high}"
 
 

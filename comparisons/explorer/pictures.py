@@ -110,9 +110,7 @@ def _jittered(x: Array) -> Array:
 def _sorted_places(responsibilities: Array) -> Array:
     """Return the rank of each sample, ordered by most probable component, then by its responsibility."""
     order = np.lexsort((-responsibilities.max(axis=1), responsibilities.argmax(axis=1)))
-    places = np.empty(len(order))
-    places[order] = np.arange(len(order))
-    return places
+    return np.argsort(order).astype(np.float64)
 
 
 def bound_figure(hand: ByHand, last: int = 12, with_prior: bool = False) -> Figure:
