@@ -78,6 +78,5 @@ def _values(comparison: Any) -> Array | None:
     family = comparison.family
     if any(np.ndim(value) == 2 for value in family.of_data.values()):
         return None
-    steps = getattr(family, "steps", None)
-    values = None if steps is None else steps.values(comparison.reference.arrays(), family.mean_size(1))
+    values = family.steps.values(comparison.reference.arrays(), family.mean_size(1))
     return None if values is None or len(values[0]) > MOST_VALUES else np.asarray(values[0], dtype=np.float64)

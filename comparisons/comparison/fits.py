@@ -53,7 +53,7 @@ class Fits(Problem):
         """The number of complete samples with known labels that carry as much information as the data.
 
         It is n times the smallest share of the complete-data information that the data have, at the MLE (Louis'
-        identity); n if there is no MLE. If cells are missing too, the share is 1 minus the rate at which EM converges.
+        identity); n if there is no MLE. If cells are missing, the share is at most 1 minus EM's rate of convergence.
         """
         if not (self.has_maximum and self.identified):
             return float(len(self.X))

@@ -6,8 +6,8 @@ The parameters are integrated out. For any θ* that does not depend on the draws
 
 with log p(X, z) in closed form (:mod:`comparisons.evidence.exact`). The identity holds for any distribution of z in the
 numerator; the closer it is to p(z | X), the less the ratio varies. So for each chain the numerator is averaged over 20
-draws θ* of the other chains. (Draws of the same chain would be correlated with its z, where the ratio is largest, and
-the estimate of p(X) would be too small: by a nat on faithful, K = 3.)
+draws θ* of the other chains. (With draws of the same chain, the average would include their own z, where the ratio is
+largest, and the estimate of p(X) would be too small: by a nat on faithful, K = 3.)
 
 A Gibbs sampler that does not switch labels explores one of K! copies of the posterior. Averaging p(z | X, θ*) over the
 K! labellings of θ* corrects for this: the average over one copy is then the average over all (Berkhof, van Mechelen &
