@@ -69,7 +69,7 @@ class Setting:
 
     @cached_property
     def hidden(self) -> np.ndarray:
-        """Which cells (n, D) are missing."""
+        """Mask of the missing cells, shape (n, D)."""
         rng = np.random.default_rng(0)
         order = rng.permuted(np.tile(np.arange(self.n_features), (self.n_samples, 1)), axis=1)
         return (rng.uniform(size=order.shape) < self.share_missing) & (order > 0)

@@ -1,1 +1,1 @@
-"""Where results go: files, figures, the terminal."""
+"""Write results: files, figures, and text on the terminal."""
