@@ -30,7 +30,7 @@ def with_marks(*marks):
 
 
 # Each: family, content, and what the lines that are printed must say.
-DOUBTFUL = {
+IMPLAUSIBLE = {
     "the largest floats": ("gmm", "a\n1\n1e308\n0\n", "'1e308' in column 'a' is 1e+308"),
     "a code beside a number that might be one": (
         "gmm", lines_of([999, 66, *range(40, 58)], OTHER), "Is 999 in column 'a' a mark of missing cells?",
@@ -226,9 +226,9 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", DOUBTFUL)
-def test_what_is_doubtful_is_read_and_named(written, kind):
-    family, content, said = DOUBTFUL[kind]
+@pytest.mark.parametrize("kind", IMPLAUSIBLE)
+def test_what_is_implausible_is_read_and_named(written, kind):
+    family, content, said = IMPLAUSIBLE[kind]
     lines = "\n".join(read(written(content), family).notes)
     assert said in lines, lines
 
