@@ -96,10 +96,8 @@ def audit(
                 "fitted": audited.at_fit,
                 "best": None if audited.highest is None else audited.highest.parameters_,
             }
-        seconds = perf_counter() - start
-        return Audit(
-            _title(library_fit, audited), tuple(lines), X=X, sample_weight=sample_weight, seconds=seconds, **of_fit
-        )
+        title, seconds = _title(library_fit, audited), perf_counter() - start
+        return Audit(title, tuple(lines), X=X, sample_weight=sample_weight, seconds=seconds, **of_fit)
 
 
 def _lines(audited: AuditedFit) -> list[Line]:

@@ -25,9 +25,7 @@ MOST_DIGITS = 15  # that float64 keeps; labels with more digits stay text
 DIGITS = rf"(?:0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}})(?:\.[0-9]*)?|\.[0-9]+"
 PLAIN = re.compile(rf"[+-]?(?:{DIGITS})(?:[eE][+-]?[0-9]+)?")
 CLEAR_POINT = re.compile(r"\.(?:\d{0,2}|\d{4,})(?:$|[eE])|(?<!\d)0?\.\d")
-EXPONENT = re.compile(
-    r"\d+[eE]\d+|\d\.\d+E\+1[1-9]"
-)  # a code such as 12E4, or a code that a spreadsheet turned into one
+EXPONENT = re.compile(r"\d+[eE]\d+|\d\.\d+E\+1[1-9]")  # a code such as 12E4, or one that a spreadsheet rewrote
 CODE = re.compile(r"0\d+")  # a code such as 007; no number begins so
 
 

@@ -47,9 +47,7 @@ def check_features(table: Table, features: Sequence[Column], categorical: bool) 
     if not refused:
         return
     whys = "; ".join(f"column {name!r} {why}" for name, why in refused.items())
-    wanted = (
-        "whole numbers, or words of few kinds" if categorical else "numbers, or words of two kinds, read as 0 and 1"
-    )
+    wanted = "whole numbers, or words of few kinds" if categorical else "numbers, or words of two kinds as 0 and 1"
     raise ValueError(f"{table.name}: {whys}. A feature holds {wanted}{_remedies(table, features, refused)}")
 
 

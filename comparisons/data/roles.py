@@ -117,9 +117,7 @@ def _find_roles(table: Table, roles: Roles) -> None:
             keep = "it labels the rows" if is_kept else f"{flag('index', [column.name])} keeps it as labels of the rows"
         roles.notes.append(f"left out: {table.described(column)} ({labels[column.name]}); {keep}")
     numbered = any(column.is_numeric for column in left_out)
-    sizes = any(
-        SIZE.fullmatch(one.name) and (np.diff(one.array) <= 0).any() for one in features
-    )  # unlike sorted classes
+    sizes = any(SIZE.fullmatch(one.name) and (np.diff(one.array) <= 0).any() for one in features)  # not sorted classes
     for column in features:
         lightest = 10 if column.is_whole else 1  # a smaller number may be a frequency, or a survey weight
         weighs = sizes and MASS.fullmatch(column.name) and min(column.numbers, default=0) >= lightest

@@ -111,9 +111,8 @@ def refuse_sums(table: Table, X: Any) -> None:
     for row, others, where in ((len(X) - 1, X[:-1], "above"), (0, X[1:], "below")):
         filled = ~np.isnan(X[row])
         if what := _summary(X[row, filled], others[:, filled]):
-            raise ValueError(
-                f"{table.location(row)} holds the {what} of the rows {where} it and is no sample: delete it"
-            )
+            given = f"holds the {what} of the rows {where} it and is no sample"
+            raise ValueError(f"{table.location(row)} {given}: delete it")
 
 
 def _summary(row: Array, others: Array) -> str:
@@ -148,9 +147,8 @@ def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) ->
         first = f"{len(empty)} row(s), the first in {table.row_name(empty[0])}"
         lines.append(f"without an observed feature: {first}; delete them if they are headings")
     poor = [row for row in (0, n - 1) if n > FEWEST and 0 < filled[row] < filled[1:-1].min()]
-    lines += [
-        f"{table.row_name(row)} has fewer cells than all inner rows: delete it if it is no sample" for row in poor
-    ]
+    advice = "has fewer cells than all inner rows: delete it if it is no sample"
+    lines += [f"{table.row_name(row)} {advice}" for row in poor]
     if len(gaps) >= FEWEST and (gaps[:-HIGHEST] == 1).all() and (gaps > 1).sum() == 1:
         below = [table.row_name(row) for row in range(int(np.argmax(gaps > 1)) + 1, n)]
         lines.append(f"below an empty row: {', '.join(below)}; delete lines that summarise others")
