@@ -1,6 +1,6 @@
 """Judge a function's answers, quantity by quantity: right, a known mistake, or where it differs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -27,7 +27,6 @@ from comparisons.coursework.unlisted.narrowing import narrowed
 from comparisons.coursework.unlisted.repair import Input, repaired
 from comparisons.coursework.unlisted.search import more_of, unlisted
 from comparisons.coursework.unlisted.substitutes import substituted
-from comparisons.coursework.unlisted.sums import Pair
 from models.validation import Array
 
 ORDINARY = ("",)
@@ -58,42 +57,9 @@ def tolerance(trials: Sequence[Trial]) -> float:
     return SINGLE if any(trial.answer.single for trial in trials) else GUARD
 
 
-@dataclass(frozen=True)
-class Further:
-    """What is made of a function only where no known mistake gives its answers.
-
-    Attributes
-    ----------
-    probes : callable
-        Makes further trials.
-    more : callable
-        Makes more inputs with answers for these.
-    place : callable
-        Finds one place of the function's source with another content of which it is right on inputs, given with the
-        right answers and the seconds that it may take.
-    """
-
-    probes: Callable[[], list[Trial]] = list
-    more: Callable[[], list[Pair]] = list
-    place: Callable[[list[Input], float], Mistake | None] = lambda inputs, seconds: None
-
-
 def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: float) -> Verdict:
-    """Return what is found about a quantity."""
-
-    def place(inputs: list[Input], seconds: float) -> Mistake | None:
-        until = min(deadline, used_seconds() + seconds)
-        if edit := repaired(caller, quantity, inputs, until, NEAR):
-            return edit
-        expression = substituted(caller, quantity, inputs, until)  # takes less time than many edits, and tells less
-        return repaired(caller, quantity, inputs, until, FAR) or expression
-
-    further = Further(
-        lambda: _probes(caller, quantity),
-        lambda: more_of(caller, quantity),
-        place,
-    )
-    return judge_values(caller.book, quantity, trials, deadline, further=further)
+    """Return what is found about a quantity of a function."""
+    return judge_values(caller.book, quantity, trials, deadline, caller=caller)
 
 
 def judge_values(
@@ -102,7 +68,7 @@ def judge_values(
     trials: Sequence[Trial],
     deadline: float,
     rtol: float | None = None,
-    further: Further = Further(),
+    caller: Caller | None = None,
 ) -> Verdict:
     """Return what is found about a quantity from answers on some problems.
 
@@ -118,8 +84,8 @@ def judge_values(
         When the search ends, a time of `used_seconds`.
     rtol : float or None
         Relative tolerance; ``None`` follows from the precision of the answers.
-    further : Further
-        What more can be made of the function.
+    caller : Caller or None
+        Calls the function on more inputs, and edits it; without it the answers are all that is known.
     """
     formula = book.formulas.get(quantity)
     text = formula.text if formula else book.texts.get(quantity, "")
@@ -127,7 +93,8 @@ def judge_values(
     ordinary = [trial for trial in trials if trial.problem.name in ORDINARY]
     failed = [trial for trial in ordinary if quantity not in trial.answer.values]
     if failed:
-        located, edit = _of_failures(failed, ordinary), further.place([(t.problem, t.right) for t in trials], np.inf)
+        located = _of_failures(failed, ordinary)
+        edit = _place(caller, quantity, [(trial.problem, trial.right) for trial in trials], deadline)
         named = [] if edit is None else [replace(edit, hint=f"{located}. {edit.hint}")]
         return Verdict(quantity, False, tuple(named), located, text)
     rtol = tolerance(trials) if rtol is None else rtol
@@ -140,38 +107,52 @@ def judge_values(
     if not wrong and (not mistakes or rtol > GUARD):
         return Verdict(quantity, True, formula=text)
     if not mistakes:
-        mistakes = _not_known(book, quantity, answered, further)
+        mistakes = _not_known(book, quantity, answered, deadline, caller)
     elif alternatives:
-        mistakes = _with_place(mistakes, _inputs(quantity, answered), further)
-    located = "" if mistakes else narrowed(quantity, answered, rtol, further.probes())
+        mistakes = _with_place(mistakes, caller, quantity, answered, deadline)
+    located = "" if mistakes else narrowed(quantity, answered, rtol, _probes(caller, quantity))
     return Verdict(quantity, False, mistakes, located, text, alternatives)
 
 
-def _not_known(book: Textbook, quantity: str, trials: Sequence[Trial], further: Further) -> tuple[Mistake, ...]:
+def _not_known(
+    book: Textbook, quantity: str, trials: Sequence[Trial], deadline: float, caller: Caller | None
+) -> tuple[Mistake, ...]:
     """Return mistakes that are no single entry of the catalogue."""
     pairs = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
     found: tuple[Mistake, ...] = ()
     if not all(close(yours, right, GUARD) for _, yours, right in pairs):
         with suppress(np.linalg.LinAlgError):  # answers may be of any size
-            found = unlisted(book, quantity, pairs, further.more)
-    return _with_place(found, _inputs(quantity, trials), further)
+            found = unlisted(book, quantity, pairs, lambda: more_of(caller, quantity) if caller else [])
+    return _with_place(found, caller, quantity, trials, deadline)
 
 
-def _inputs(quantity: str, trials: Sequence[Trial]) -> list[Input]:
-    return [(trial.problem, {quantity: trial.right[quantity]}) for trial in trials]
-
-
-def _with_place(mistakes: tuple[Mistake, ...], inputs: list[Input], further: Further) -> tuple[Mistake, ...]:
+def _with_place(
+    mistakes: tuple[Mistake, ...], caller: Caller | None, quantity: str, trials: Sequence[Trial], deadline: float
+) -> tuple[Mistake, ...]:
     """Return a mistake with its place in the source; where there is none, or several, what the place alone says."""
-    place = further.place(inputs, QUICK if mistakes else np.inf)
+    until = min(deadline, used_seconds() + QUICK) if mistakes else deadline
+    place = _place(caller, quantity, [(trial.problem, {quantity: trial.right[quantity]}) for trial in trials], until)
     if place is None:
         return mistakes
     return (replace(mistakes[0], why=f"{mistakes[0].why} {place.why}"),) if len(mistakes) == 1 else (place,)
 
 
-def _probes(caller: Caller, quantity: str) -> list[Trial]:
+def _place(caller: Caller | None, quantity: str, inputs: list[Input], until: float) -> Mistake | None:
+    """Return one place of the function's source with another content of which it is right on inputs, or None.
+
+    The right answers stand beside the inputs.
+    """
+    if caller is None:
+        return None
+    if edit := repaired(caller, quantity, inputs, until, NEAR):
+        return edit
+    expression = substituted(caller, quantity, inputs, until)  # takes less time than many edits, and tells less
+    return repaired(caller, quantity, inputs, until, FAR) or expression
+
+
+def _probes(caller: Caller | None, quantity: str) -> list[Trial]:
     """Return the function's answers where something is left out of the input, such as unequal weights."""
-    if caller.flat:
+    if caller is None or caller.flat:
         return []
     book, step = caller.book, caller.step
     probes = [p for p in book.probes(step) if not (book.two_sets and "responsibilities" in p.name)]
