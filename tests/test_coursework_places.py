@@ -16,7 +16,7 @@ from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.unlisted import repair
 from comparisons.coursework.unlisted.intermediates import intermediates
 from comparisons.coursework.unlisted.layouts import layouts
-from comparisons.coursework.unlisted.marks import MARK, Watch, marked
+from comparisons.coursework.unlisted.recorder import RECORDER, Recorder, instrumented
 from comparisons.coursework.unlisted.substitutes import substituted
 
 ROOMY = 20.0  # seconds: on a busy machine the time limit must not decide
@@ -117,29 +117,29 @@ def test_nothing_is_put_in_place_after_the_deadline():
     assert substituted(caller, quantity, inputs, used_seconds() - 1.0) is None
 
 
-def test_marks_change_no_answer_and_record_each_turn_of_a_loop():
-    functions, watch = repair.editable(step_from_the_old_means), Watch()
-    places, sources = marked(functions)
-    made = repair.compiled(step_from_the_old_means, sources, 1.0, {MARK: watch})
+def test_a_recorder_changes_no_answer_and_has_a_value_for_each_pass_of_a_loop():
+    functions, recorder = repair.editable(step_from_the_old_means), Recorder()
+    places, sources = instrumented(functions)
+    made = repair.compiled(step_from_the_old_means, sources, 1.0, {RECORDER: recorder})
     problem = textbook_of("gmm").problems("m")[0]
     given = problem.X, problem.r, *(problem.theta[name] for name in ("weights", "means", "covariances"))
-    watch.record()
+    recorder.record()
     for yours, own in zip(made(*given), step_from_the_old_means(*given), strict=True):
         np.testing.assert_array_equal(yours, own)
-    [turns] = [watch.seen[i] for i, (text, _) in enumerate(places) if text == "r[:, k]"]
+    [turns] = [recorder.seen[i] for i, (text, _) in enumerate(places) if text == "r[:, k]"]
     np.testing.assert_array_equal(turns, problem.r.T)
 
 
 @pytest.mark.parametrize(
     ("shape", "values"), [((7, 3), [(7,)] * 3), ((7, 3), [()] * 21), ((3, 2), [(2,)] * 3), ((3,), [()])], ids=str
 )
-def test_an_array_is_laid_out_over_the_turns_of_a_loop(shape, values):
+def test_an_array_has_a_part_for_each_pass_of_a_loop(shape, values):
     a = np.arange(np.prod(shape), dtype=float).reshape(shape)
     found = list(layouts(a, [np.empty(one) for one in values]))
     assert found
     for layout, turns in found:
         assert len(turns) == len(values)
-        if layout.n_turned:
+        if layout.n_looped:
             np.testing.assert_array_equal(np.sort(np.ravel(turns)), a.ravel())
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.again import judged_again
 from comparisons.coursework.calling.caller import Answer, Caller
 from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.examples import example_of
@@ -21,6 +20,7 @@ from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.judging import Trial, judge
 from comparisons.coursework.notes import notes_of
+from comparisons.coursework.repeated_calls import judged_again
 from comparisons.coursework.result import Check, Verdict
 
 SHARE_OF_CALLS = 0.6  # of the time limit, for calls of the student's function; the rest is for the catalogue

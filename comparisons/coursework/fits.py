@@ -18,7 +18,16 @@ from comparisons.coursework.calling.fitting import Fit, FitCaller
 from comparisons.coursework.calling.running import can_limit
 from comparisons.coursework.checks import SHARE_OF_CALLS, SHARE_OF_SEARCH
 from comparisons.coursework.clock import used_seconds
-from comparisons.coursework.forms import other_form
+from comparisons.coursework.end_of_fit import (
+    LIMIT,
+    Findings,
+    judge_defaults,
+    judge_limit,
+    judge_objective,
+    judge_restarts,
+    judge_units,
+    of_limit,
+)
 from comparisons.coursework.formulas.loops import (
     LOOP_MISTAKES,
     LOOSE,
@@ -34,17 +43,8 @@ from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.judging import Trial, judge_values
-from comparisons.coursework.limits import (
-    LIMIT,
-    Findings,
-    judge_defaults,
-    judge_limit,
-    judge_objective,
-    judge_restarts,
-    judge_units,
-    of_limit,
-)
 from comparisons.coursework.notes import NO_LIMIT
+from comparisons.coursework.other_forms import other_form
 from comparisons.coursework.result import Check, Verdict
 from comparisons.coursework.unlisted.fits import STEPS_TRIED, edit_of_fit, place_in_fit
 from models.validation import Array

@@ -1,4 +1,4 @@
-"""How an intermediate result is laid out where an expression is computed: over the turns of loops, or transposed."""
+"""Give an intermediate result the shape of an expression: transposed, with one more axis, or a part for each pass."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,47 +15,47 @@ INDICES: tuple[tuple[Any, ...], ...] = ((), (..., None), (None,))
 
 @dataclass(frozen=True)
 class Layout:
-    """How an array is laid out over the turns in which an expression is computed.
+    """How an array is divided among the passes of the loops in which an expression stands.
 
     Attributes
     ----------
     axes : tuple of int
-        Its axes, the first ``n_turned`` of them over the turns.
-    n_turned : int
-        0 where every turn has all of it.
+        Its axes in another order; the first ``n_looped`` of them are looped over.
+    n_looped : int
+        0 where every pass has all of the array.
     index : tuple
-        How each turn's array is indexed, which adds an axis or not.
+        How the array of each pass is indexed, which adds an axis or not.
     """
 
     axes: tuple[int, ...]
-    n_turned: int
+    n_looped: int
     index: tuple[Any, ...]
 
-    def turns(self, a: Array, n_turns: int) -> list[Array]:
-        """Return an array for each turn; none if there are more or fewer turns than its axes have."""
+    def parts(self, a: Array, n_passes: int) -> list[Array]:
+        """Return an array for each pass; none if there are more or fewer passes than the axes have."""
         if a.ndim != len(self.axes):
             return []
-        turned = a.transpose(self.axes)
-        over, rest = turned.shape[: self.n_turned], turned.shape[self.n_turned :]
-        if not self.n_turned:
-            return [turned[self.index]] * n_turns
-        return [np.asarray(row[self.index]) for row in turned.reshape(-1, *rest)] if prod(over) == n_turns else []
+        ordered = a.transpose(self.axes)
+        looped, rest = ordered.shape[: self.n_looped], ordered.shape[self.n_looped :]
+        if not self.n_looped:
+            return [ordered[self.index]] * n_passes
+        return [np.asarray(row[self.index]) for row in ordered.reshape(-1, *rest)] if prod(looped) == n_passes else []
 
 
 def layouts(a: Array, values: Sequence[Array]) -> Iterator[tuple[Layout, list[Array]]]:
-    """Yield layouts of an array, with its turns, whose shapes are those of an expression's values.
+    """Yield layouts of an array, with its parts, whose shapes are those of an expression's values.
 
-    They may have one more axis than the values: N_k stands in the place of n. Turns have the same array only where the
+    A part may have one more axis than the values: N_k may replace n. All passes have the same array only where the
     values are the same.
     """
     least = 0 if all(np.array_equal(value, values[0]) for value in values[1:]) else 1
     for axes in permutations(range(a.ndim)):
-        for n_turned in range(least, a.ndim + 1):
+        for n_looped in range(least, a.ndim + 1):
             for index in INDICES:
-                layout = Layout(axes, n_turned, index)
-                turns = layout.turns(a, len(values))
-                if turns and _fits(turns[0].shape, values[0].shape):
-                    yield layout, turns
+                layout = Layout(axes, n_looped, index)
+                parts = layout.parts(a, len(values))
+                if parts and _fits(parts[0].shape, values[0].shape):
+                    yield layout, parts
 
 
 def _fits(shape: tuple[int, ...], own: tuple[int, ...]) -> bool:

@@ -1,9 +1,9 @@
-"""A right intermediate result in the place of one expression of a student's source: what that should have been.
+"""Find the expression of a student's source that should have been a right intermediate result, such as N_k.
 
-The source is compiled with a mark around every expression. A first call records what each has as its values: one array,
-or one in each turn of a loop. Then the right intermediates of the step, such as N_k or log p(x_i|k), stand in the place
-of one expression after another, as far as their shapes fit. The first one in the order of computing with which the
-function is right on every input is what is wrong: all that is computed before it is right, or does not matter.
+A first call records the values of every expression (:mod:`comparisons.coursework.unlisted.recorder`). Then the right
+intermediate results of the step replace one expression after another, as far as their shapes fit. The first expression,
+in the order of computing, with which the function is right on every input is the mistake: all that is computed before
+it is right, or does not matter.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.slots import GUARD, Mistake, close
 from comparisons.coursework.unlisted.intermediates import intermediates
 from comparisons.coursework.unlisted.layouts import Layout, layouts
-from comparisons.coursework.unlisted.marks import MARK, Watch, marked
+from comparisons.coursework.unlisted.recorder import RECORDER, Recorder, instrumented
 from comparisons.coursework.unlisted.repair import HINT, SLOWER, Input, compiled, editable
 from models.validation import Array
 
@@ -29,7 +29,7 @@ Known = Mapping[str, Array]
 def substituted(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: float) -> Mistake | None:
     """Return which expression should have been which intermediate result, or None.
 
-    The right answers stand beside the inputs. What is put into the place of an expression is none of the answers.
+    The right answers stand beside the inputs. No answer of the step itself replaces an expression.
     """
     if not inputs or not editable(caller.function):
         return None
@@ -73,27 +73,27 @@ def expression_of(
     known : sequence of mapping
         Intermediate results on each input.
     outputs : sequence of ndarray
-        What is not put into the place of an expression, on the first input.
+        Arrays that replace no expression, on the first input.
     taken : float
         Seconds that a call of the function takes.
     deadline : float
         A time of `used_seconds`, by which it ends; a share of what is left is for all calls.
     """
-    functions, watch, most = editable(function), Watch(), SLOWER * taken + 0.02
+    functions, recorder, most = editable(function), Recorder(), SLOWER * taken + 0.02
     begin = used_seconds()
     until = begin + SHARE_OF_TIME * (deadline - begin)
-    places, sources = marked(functions) if functions else ([], {})
-    made = compiled(function, sources, most, {MARK: watch}) if functions else None
-    recorded = [] if made is None else _recorded(watch, answers(made, most), own)
+    places, sources = instrumented(functions) if functions else ([], {})
+    made = compiled(function, sources, most, {RECORDER: recorder}) if functions else None
+    recorded = [] if made is None else _recorded(recorder, answers(made, most), own)
     if made is None or len(recorded) < len(known):
         return None
 
     def is_right(place: int, name: str, layout: Layout) -> bool:
         whole = answers(made, most)
         for arrays, seen in zip(known, recorded, strict=True):
-            turns = layout.turns(arrays[name], len(seen.get(place) or ())) if name in arrays else []
-            watch.put(place, turns)
-            yours, right = next(whole) if turns else (None, own)
+            parts = layout.parts(arrays[name], len(seen.get(place) or ())) if name in arrays else []
+            recorder.replace(place, parts)
+            yours, right = next(whole) if parts else (None, own)
             if yours is None or not close(yours, right, GUARD):
                 return False
         return True
@@ -104,28 +104,28 @@ def expression_of(
             continue
         fitting = [(name, *one) for name, a in known[0].items() for one in layouts(a, values)]
         tried = {_digest(values)}
-        if any(_digest(turns) in tried for *_, turns in fitting):
+        if any(_digest(parts) in tried for *_, parts in fitting):
             continue  # it is right
-        for name, layout, turns in fitting:
+        for name, layout, parts in fitting:
             if used_seconds() > until:
                 return None
-            if (digest := _digest(turns)) not in tried and name in usable and is_right(place, name, layout):
+            if (digest := _digest(parts)) not in tried and name in usable and is_right(place, name, layout):
                 return _said(*places[place], name)
             tried.add(digest)
     return None
 
 
 def _recorded(
-    watch: Watch, answers: Iterator[tuple[Array | None, Array]], own: Array
+    recorder: Recorder, answers: Iterator[tuple[Array | None, Array]], own: Array
 ) -> list[dict[int, list[Array] | None]]:
     """Return the values of the expressions on each input; none if the answers are not the function's own."""
     found: list[dict[int, list[Array] | None]] = []
-    watch.record()
+    recorder.record()
     for yours, _ in answers:
         if yours is None or not (found or close(yours, own, GUARD)):
             return []
-        found.append(watch.seen)
-        watch.record()
+        found.append(recorder.seen)
+        recorder.record()
     return found
 
 
@@ -135,6 +135,6 @@ def _said(text: str, line: int, name: str) -> Mistake:
     return Mistake(f"`{text}` in line {line}, where {name} belongs", HINT.format(line), why)
 
 
-def _digest(turns: Sequence[Array]) -> bytes:
+def _digest(parts: Sequence[Array]) -> bytes:
     """Return what is the same for arrays that are equal to rounding."""
-    return str(turns[0].shape).encode() + b"|".join((np.round(turn, 9) + 0.0).tobytes() for turn in turns)
+    return str(parts[0].shape).encode() + b"|".join((np.round(part, 9) + 0.0).tobytes() for part in parts)

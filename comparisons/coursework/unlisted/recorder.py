@@ -1,4 +1,8 @@
-"""Marks around the expressions of a source: what each has as its values, and other values in the place of one."""
+"""Record the value of every expression of a function, or replace the values of one expression.
+
+The source is rewritten: each expression becomes a call of a `Recorder`, which is given the expression's number and its
+value. An expression in a loop has one value for each pass of the loop.
+"""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -12,14 +16,14 @@ import numpy as np
 from comparisons.coursework.calling.source import Called, Source
 from models.validation import Array
 
-MARK = "_marked_expression"
-MARKED = ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.UnaryOp
-MOST_TURNS = 400  # values of one expression that are recorded
+RECORDER = "_recorded_expression"
+RECORDED = ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.UnaryOp
+MOST_PASSES = 400  # values of one expression that are recorded
 
 
 @dataclass
-class Watch:
-    """What is called with the value of every marked expression: it records all, or puts others in the place of one.
+class Recorder:
+    """Is called with the value of every expression: it records all of them, or replaces those of one.
 
     Attributes
     ----------
@@ -29,37 +33,37 @@ class Watch:
 
     place: int = -1
     others: Sequence[Array] | None = None
-    turn: int = 0
+    n_replaced: int = 0
     seen: dict[int, list[Array] | None] = field(default_factory=dict)
 
     def record(self) -> None:
         """Record values from now on."""
         self.others, self.seen = None, {}
 
-    def put(self, place: int, others: Sequence[Array]) -> None:
-        """Put arrays in the place of an expression's values from now on, one after another."""
-        self.place, self.others, self.turn = place, others, 0
+    def replace(self, place: int, others: Sequence[Array]) -> None:
+        """Replace the values of an expression by arrays from now on, one after another."""
+        self.place, self.others, self.n_replaced = place, others, 0
 
     def __call__(self, place: int, value: Any) -> Any:
-        """Return the value of an expression, or what stands for it."""
+        """Return the value of an expression, or what replaces it."""
         if self.others is None:
             self._note(place, value)
-        elif place == self.place and self.turn < len(self.others):
-            self.turn += 1
-            return np.array(self.others[self.turn - 1])[()]
+        elif place == self.place and self.n_replaced < len(self.others):
+            self.n_replaced += 1
+            return np.array(self.others[self.n_replaced - 1])[()]
         return value
 
     def _note(self, place: int, value: Any) -> None:
         values = self.seen.setdefault(place, [])
         is_number = isinstance(value, np.ndarray | np.number | float | int) and np.asarray(value).dtype.kind in "fiub"
-        if values is None or not is_number or len(values) >= MOST_TURNS:
+        if values is None or not is_number or len(values) >= MOST_PASSES:
             self.seen[place] = None
         else:
             values.append(np.array(value, dtype=np.float64))
 
 
-class _Marker(ast.NodeTransformer):
-    """Puts a mark around the expressions of a tree; ``places`` are their texts and lines."""
+class _Instrumenter(ast.NodeTransformer):
+    """Makes each expression of a tree a call of the recorder; ``places`` are their texts and lines."""
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self.places: list[tuple[str, int]] = []
@@ -67,11 +71,11 @@ class _Marker(ast.NodeTransformer):
         self.modules = {name for name, value in names.items() if isinstance(value, ModuleType)}
 
     def visit(self, node: Any) -> Any:
-        """Return a node with marks in it and around it; what is assigned to, an index, a module have none."""
+        """Return a node with its parts and itself recorded, but for targets of assignments, indices and modules."""
         if isinstance(node, ast.JoinedStr | ast.arguments) or (isinstance(node, ast.Name) and self._is_of_module(node)):
             return node
         is_read = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
-        text = ast.unparse(node) if is_read and isinstance(node, MARKED) else ""
+        text = ast.unparse(node) if is_read and isinstance(node, RECORDED) else ""
         if isinstance(node, ast.Call):
             self._visit_call(node)
         elif isinstance(node, ast.Subscript) and is_read:
@@ -81,7 +85,7 @@ class _Marker(ast.NodeTransformer):
         if not text or (isinstance(node, ast.Attribute) and self._is_of_module(node)):
             return node
         self.places.append((text, self.first + node.lineno - 1))
-        made = ast.Call(ast.Name(MARK, ast.Load()), [ast.Constant(len(self.places) - 1), node], [])
+        made = ast.Call(ast.Name(RECORDER, ast.Load()), [ast.Constant(len(self.places) - 1), node], [])
         return ast.fix_missing_locations(ast.copy_location(made, node))
 
     def _visit_call(self, node: ast.Call) -> None:
@@ -97,14 +101,14 @@ class _Marker(ast.NodeTransformer):
         return isinstance(node, ast.Name) and node.id in self.modules
 
 
-def marked(functions: Mapping[Called, Source]) -> tuple[list[tuple[str, int]], dict[Called, Source]]:
-    """Return the texts and lines of all marked expressions, and the sources with the marks."""
-    marker, found = _Marker(getattr(next(iter(functions)), "__globals__", {})), {}
-    for one, (tree, marker.first) in functions.items():
+def instrumented(functions: Mapping[Called, Source]) -> tuple[list[tuple[str, int]], dict[Called, Source]]:
+    """Return the texts and lines of all recorded expressions, and the sources with the calls of the recorder."""
+    visitor, found = _Instrumenter(getattr(next(iter(functions)), "__globals__", {})), {}
+    for one, (tree, visitor.first) in functions.items():
         whole = deepcopy(tree)
         top: Any = whole.body[0]
         for node in top.body if isinstance(top, ast.ClassDef) else [top]:
             if isinstance(node, ast.FunctionDef):
-                node.body = [marker.visit(statement) for statement in node.body]
-        found[one] = whole, marker.first
-    return marker.places, found
+                node.body = [visitor.visit(statement) for statement in node.body]
+        found[one] = whole, visitor.first
+    return visitor.places, found
