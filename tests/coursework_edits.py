@@ -210,17 +210,17 @@ EDITED = [
     ),
     ("`np.clip(r.T @ X / r.sum(axis=0)[:, None], 0.2, 0.7)` in place of `r.T", check_m_step, BERNOULLI, kept_between),
     (
-        "`if np.abs(change) < tol: break` in place of `if change < tol:",
+        "change `if change < tol: break` to `if np.abs(change) < tol: break`",
         check_fit,
         {"family": "pmm"},
         signed_changes,
     ),
     (
-        "`before = np.copy(means)` in place of `before = means`",
+        "change `before = means` to `before = np.copy(means)`",
         check_fit,
         {"family": "kmeans"},
         old_ones_are_the_new_ones,
     ),
-    ("`before = -np.inf` in place of `before = 0.0`", check_fit, GAUSSIAN, zero_before_the_first),
+    ("change `before = 0.0` to `before = -np.inf`", check_fit, GAUSSIAN, zero_before_the_first),
     ("`d - 1` in place of `k`", check_fit, BERNOULLI, index_out_of_range),
 ]

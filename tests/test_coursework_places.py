@@ -248,10 +248,10 @@ def total_of_all_rates(X, weights, rates):
 def test_a_mistake_with_others_of_the_same_numbers_is_told_with_its_place():
     found = check_e_step(by_components, time_limit=ROOMY)
     assert found.mistakes == ("no determinant",)
-    assert "`np.linalg.slogdet(S)[1]` in place of" in " ".join(found.explain().split())
+    assert "to `np.linalg.slogdet(S)[1]`: then" in " ".join(found.explain().split())
     found = check_e_step(total_of_all_rates, family="pmm", time_limit=ROOMY)
     assert found.mistakes == ("exp(-λ) left out",)
-    assert "With Σ_d λ_kd in place of `rates.sum()`" in " ".join(found.explain().split())
+    assert "`rates.sum()` should be Σ_d λ_kd" in " ".join(found.explain().split())
 
 
 def reset_in_the_loop(X, weights, means, variances):
@@ -349,7 +349,7 @@ def determinant_of_the_last(X, weights, means, covariances):
 
 def test_a_statement_of_an_earlier_loop_is_told_where_it_belongs():
     found = check_e_step(determinant_of_the_last, time_limit=ROOMY)
-    assert "`det = np.linalg.det(covariances[k])` in the loop `for k` too" in " ".join(found.explain().split())
+    assert "in the loop `for k` too: then your function is right" in " ".join(found.explain().split())
 
 
 def stops_at_a_large_change(X, K, tol=1e-9, max_iter=200):
@@ -365,7 +365,7 @@ def stops_at_a_large_change(X, K, tol=1e-9, max_iter=200):
 
 def test_a_test_that_is_the_wrong_way_round_is_told():
     found = check_fit(stops_at_a_large_change, time_limit=ROOMY)
-    assert "`if not value - before > tol: break` in place of" in " ".join(found.explain().split())
+    assert "to `if not value - before > tol: break`: then" in " ".join(found.explain().split())
 
 
 def stops_too_early(X, K, n_iter=80):

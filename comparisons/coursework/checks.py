@@ -3,7 +3,7 @@
 A function is plain: ``e_step(X, weights, means, covariances)`` returns responsibilities, or these with the
 log-likelihood in either order; ``m_step(X, responsibilities)`` returns weights, means, covariances. Names and order of
 the arguments are found out from the signature. Each function is called on several small inputs, made so that mistakes
-differ, and its answers are compared with the textbook's. Wrong answers are held against a catalogue of mistakes:
+differ, and its answers are compared with the textbook's. A wrong answer is compared with a catalogue of mistakes:
 formulas in which one term is replaced (:mod:`comparisons.coursework.formulas.slots`).
 """
 

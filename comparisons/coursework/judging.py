@@ -138,7 +138,7 @@ def _with_place(
 
 
 def _place(caller: Caller | None, quantity: str, inputs: list[Input], until: float) -> Mistake | None:
-    """Return one place of the function's source with another content of which it is right on inputs, or None.
+    """Return the edit after which the function is right on inputs, or the expression that should have been another.
 
     The right answers stand beside the inputs.
     """

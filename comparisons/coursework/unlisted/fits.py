@@ -1,7 +1,7 @@
-"""The place in a student's fit with another content of which it is right: each iteration is EM's, or its end is.
+"""Find the edit of a student's fit after which its iterations are EM's, or its end is a maximum.
 
-What is edited, and how, is in :mod:`comparisons.coursework.unlisted.repair`; which expression should have been another
-intermediate result of the first iteration is found as in :mod:`comparisons.coursework.unlisted.substitutes`.
+:mod:`comparisons.coursework.unlisted.repair` edits; :mod:`comparisons.coursework.unlisted.substitutes` finds the
+expression that should have been an intermediate result of the first iteration.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Where a function differs from the textbook, if no known mistake gives its answer: a sentence."""
+"""Say on which inputs, and in which entries, a function differs from the textbook, if its mistake is not known."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,7 @@
-"""One edit of a student's own source that makes the function right: a mistake that no formula is needed to name.
+"""Find one edit of a student's source after which the function is right: the edit names the mistake.
 
 The edits are those of :mod:`comparisons.coursework.unlisted.edits`. The functions of the same module that it calls are
-edited too. An edit is believed if it gives the right answer on every input.
+edited too. The first edit that gives the right answer on every input is taken.
 
 Nothing is edited where an edited call could not be stopped, where it could reach files or the system, or where the
 source without an edit does not give the function's own answers: it is wrapped, or was changed since.
@@ -121,12 +121,12 @@ def edit_of(
 
 
 def _said(old: str, new: ast.AST | str, line: int) -> Mistake:
-    named, why = f"`{old}` in place of `{text(new)}`", f"With `{text(new)}` in place of `{old}`"
+    named, change = f"`{old}` in place of `{text(new)}`", f"In line {line}, change `{old}` to `{text(new)}`"
     if isinstance(new, str):
-        named, why = f"`{old}`, which belongs {new}", f"With `{old}` {new}"
+        named, change = f"`{old}`, which belongs {new}", f"Put `{old}` (line {line}) {new}"
     elif isinstance(new, ast.Pass):
-        named, why = f"`{old}`, which does not belong there", f"Without `{old}`"
-    return Mistake(f"{named}, in line {line}", HINT.format(line), f"{why} in line {line} your function is right.")
+        named, change = f"`{old}`, which does not belong there", f"Remove `{old}` from line {line}"
+    return Mistake(f"{named}, in line {line}", HINT.format(line), f"{change}: then your function is right.")
 
 
 def editable(function: Callable[..., Any]) -> dict[Called, Source]:

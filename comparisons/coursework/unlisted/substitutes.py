@@ -131,7 +131,7 @@ def _recorded(
 
 def _said(text: str, line: int, name: str) -> Mistake:
     text = text if len(text) <= WIDEST else f"{text[:WIDEST]}..."
-    why = f"With {name} in place of `{text}` in line {line} your function is right."
+    why = f"In line {line}, `{text}` should be {name}: with that your function is right."
     return Mistake(f"`{text}` in line {line}, where {name} belongs", HINT.format(line), why)
 
 
