@@ -33,7 +33,6 @@ Corduneanu & Bishop (2001), Variational Bayesian model selection for mixture dis
 Watanabe & Watanabe (2006), Variational Bayesian stochastic complexity of mixture models, NIPS 18.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -44,7 +43,6 @@ from em.bound import check_responsibilities, normalise
 from em.chunked import is_chunked
 from em.chunked.predictions import lazily
 from em.engine import Run, best_of, run_em
-from em.engine.problem import Problem
 from em.families import without_samples
 from em.gibbs import one_hot, start_labels
 from em.samples import weighted
@@ -55,6 +53,7 @@ from em.variational.rows import rows_in_memory, rows_of_chunks
 from models.shown import one_line, shown
 from models.validation import Array, count_at_least_one, number_above, random_source
 
+REACH = 10.0  # with many rows, a run leaves if it is farther below the best than 10 times its last gains
 SAME = 1e-9  # relative difference of objectives up to which two runs have the same optimum
 
 
@@ -208,11 +207,12 @@ def variational(
         starts = [_check_init(init, len(data.counted), K)[data.counted]]
     problem = mean_field_problem(start_rows, K, weights)
     posteriors = [start_rows.posterior(weighted(r, weights)) for r in starts]
-    runs = _race(problem, posteriors, tol=tol, max_iter=max_iter)
+    settings: dict[str, Any] = {"tol": tol, "max_iter": max_iter, "reach": np.inf if data.all_rows is None else REACH}
+    runs = run_em(problem, posteriors, races=[0] * len(posteriors), **settings)
     if data.all_rows is not None:
         assert weights is not None
-        going_on, problem = _shortlisted(start_rows, weights, runs), data.all_rows(problem)
-        runs = _race(problem, going_on, tol=tol, max_iter=max_iter)
+        shortlist, problem = _shortlisted(start_rows, weights, runs), data.all_rows(problem)
+        runs = run_em(problem, shortlist, races=[0] * len(shortlist), **settings)
     best = best_of(runs, problem)
     status = f"{best.status}; best of {len(starts)} restart(s)"
     if not best.converged:
@@ -222,11 +222,6 @@ def variational(
     if data.counted is None:
         return replace(q, responsibilities=lazily(q.predict_proba, X, K))
     return replace(q, responsibilities=normalise(data.mixture.expected_log_joint(best.parameters))[0])
-
-
-def _race(problem: Problem[Any], starts: Sequence[Any], *, tol: float, max_iter: int) -> list[Run[Any]]:
-    """Run coordinate ascent from every start; runs that cannot become the best leave before they end."""
-    return run_em(problem, starts, tol=tol, max_iter=max_iter, races=[0] * len(starts))
 
 
 def _shortlisted(rows: Any, weights: Array, runs: list[Run[Any]]) -> list[Any]:
