@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.calling.caller import Caller
+from comparisons.coursework.calling.caller import Answer, Caller
 from comparisons.coursework.calling.running import can_limit, run
 from comparisons.coursework.calling.source import Called, Source, functions_of
 from comparisons.coursework.clock import used_seconds
@@ -49,18 +49,10 @@ def repaired(
     """
     if not inputs:
         return None
-    tried = copy(caller)
-    tried.notes, tried.until = [], deadline
     inputs = sorted(inputs, key=lambda pair: (pair[0].K == 1, pair[0].X.size))
-    own = tried(inputs[0][0])
+    own, answers = calls_of(caller, inputs, deadline)
     if own.outcome.overtime:
         return None
-
-    def answers(function: Callable[..., Any], seconds: float) -> Iterator[Mapping[str, Array]]:
-        tried.take(function, caller.sorting)
-        for problem, _ in inputs:
-            tried.until = used_seconds() + seconds
-            yield tried(problem).values
 
     def is_right(function: Callable[..., Any], seconds: float) -> bool:
         return all(
@@ -73,6 +65,22 @@ def repaired(
         return values.keys() == own.values.keys() and all(close(a, own.values[n], GUARD) for n, a in values.items())
 
     return edit_of(caller.function, is_same, is_right, own.outcome.seconds, deadline, own.error, kinds)
+
+
+def calls_of(
+    caller: Caller, inputs: Sequence[Input], deadline: float
+) -> tuple[Answer, Callable[[Callable[..., Any], float], Iterator[Mapping[str, Array]]]]:
+    """Return a function's answer on the first input, and what yields answers on all inputs of another in its place."""
+    tried = copy(caller)
+    tried.notes, tried.until = [], deadline
+
+    def answers(function: Callable[..., Any], seconds: float) -> Iterator[Mapping[str, Array]]:
+        tried.take(function, caller.sorting)
+        for problem, _ in inputs:
+            tried.until = used_seconds() + seconds
+            yield tried(problem).values
+
+    return tried(inputs[0][0]), answers
 
 
 def edit_of(

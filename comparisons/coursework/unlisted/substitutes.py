@@ -7,7 +7,6 @@ it is right, or does not matter.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from comparisons.coursework.formulas.slots import GUARD, Mistake, close
 from comparisons.coursework.unlisted.intermediates import intermediates
 from comparisons.coursework.unlisted.layouts import Layout, layouts
 from comparisons.coursework.unlisted.recorder import RECORDER, Recorder, instrumented
-from comparisons.coursework.unlisted.repair import HINT, SLOWER, Input, compiled, editable
+from comparisons.coursework.unlisted.repair import HINT, SLOWER, Input, calls_of, compiled, editable
 from models.validation import Array
 
 SHARE_OF_TIME = 0.5  # of what is left until the deadline
@@ -34,17 +33,13 @@ def substituted(caller: Caller, quantity: str, inputs: Sequence[Input], deadline
     if not inputs or not editable(caller.function):
         return None
     inputs = sorted(inputs, key=lambda pair: (pair[0].name != "", pair[0].X.size))
-    tried = copy(caller)
-    tried.notes, tried.until = [], deadline
-    own = tried(inputs[0][0])
+    own, calls = calls_of(caller, inputs, deadline)
     if quantity not in own.values:
         return None
 
     def answers(function: Callable[..., Any], seconds: float) -> Iterator[tuple[Array | None, Array]]:
-        tried.take(function, caller.sorting)
-        for problem, right in inputs:
-            tried.until = used_seconds() + seconds
-            yield tried(problem).values.get(quantity), right[quantity]
+        for values, (_, right) in zip(calls(function, seconds), inputs, strict=True):
+            yield values.get(quantity), right[quantity]
 
     known = [intermediates(caller.book, caller.step, problem) for problem, _ in inputs]
     outputs = list(inputs[0][1].values())

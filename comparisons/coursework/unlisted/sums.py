@@ -111,7 +111,7 @@ def by_constants(
                 found.append(tuple(zip(factors, rules, strict=True)))
         if found:
             of_one_size = len({(problem.n, problem.K, problem.D) for problem, *_ in pairs}) == 1
-            best = min(found, key=lambda terms: sum(_strangeness(c, rule, of_one_size) for c, rule in terms))
+            best = min(found, key=lambda terms: sum(_oddness(*term, of_one_size) for term in terms))
             parts = [f"{times(_ruled(*best[-1]), name)} to the numerator"] if name else []
             parts += [f"{_ruled(*best[0])} to the divisor"] if below else []
             named = f"adds {' and '.join(parts)}"
@@ -141,15 +141,14 @@ def _constants(
     return [float(factor) for factor in found]
 
 
-def _strangeness(factor: float, rule: str, of_one_size: bool) -> float:
-    """Return how strange a factor of a rule is; multiples of K or D are, where these are the same everywhere."""
+def _oddness(factor: float, rule: str, of_one_size: bool) -> float:
+    """Return 0 for 1, less than 1 for small whole numbers and halves, more for others and for multiples of K or D.
+
+    Where K and D are the same everywhere, every number is a multiple of them.
+    """
+    is_usual = abs(2 * factor - round(2 * factor)) < NONE
     of_rule = 3.0 if of_one_size and abs(factor - 1) > NONE else 0.3
-    return _oddness(factor) + (of_rule if rule != "1" else 0.0)
-
-
-def _oddness(factor: float) -> float:
-    """Return 0 for 1, less than 1 for small whole numbers and halves, more for others."""
-    return abs(abs(factor) - 1) / 10 if abs(2 * factor - round(2 * factor)) < NONE else 3.0
+    return (abs(abs(factor) - 1) / 10 if is_usual else 3.0) + of_rule * (rule != "1")
 
 
 def _is_above_zero(pairs: Sequence[Pair], divisor: Any, added: float, rule: str) -> bool:
