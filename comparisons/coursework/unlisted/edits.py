@@ -150,7 +150,7 @@ def _exchanged(node: ast.AST) -> Iterator[ast.expr]:
         for inmost, inner in _operations(value):
             yield inner(outer(inmost))
     match node:
-        case ast.BinOp(left=ast.BinOp(left=first, op=ast.Mult(), right=second), op=ast.Mult(), right=third):
+        case ast.BinOp(ast.BinOp(first, ast.Mult(), ast.Call() as second), ast.Mult(), third):
             yield from (ast.BinOp(first, ast.Mult(), one) for one in _exchanged(ast.BinOp(second, ast.Mult(), third)))
 
 

@@ -111,7 +111,7 @@ def by_constants(
                 found.append(tuple(zip(factors, rules, strict=True)))
         if found:
             of_one_size = len({(problem.n, problem.K, problem.D) for problem, *_ in pairs}) == 1
-            best = min(found, key=lambda terms: sum(_oddness(*term, of_one_size) for term in terms))
+            best = min(found, key=lambda terms: sum(_oddness(c, rule, of_one_size) for c, rule in terms))
             parts = [f"{times(_ruled(*best[-1]), name)} to the numerator"] if name else []
             parts += [f"{_ruled(*best[0])} to the divisor"] if below else []
             named = f"adds {' and '.join(parts)}"
