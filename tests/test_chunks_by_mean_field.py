@@ -10,6 +10,7 @@ from em import VariationalMixture, load, save
 from em.chunked.samples import chunked_samples
 from em.families import conjugate_mixture, mixture_of_chunks
 from em.plots import plot
+from em.samples import samples_of
 from em.steps.conjugate import mean_field_problem
 from em.variational.rows import over_chunks
 from models.bmm import BMMPrior
@@ -92,6 +93,22 @@ def test_many_rows_start_from_one_sketch_and_lead_to_the_same_posterior(monkeypa
     init = memory.predict_proba(X)
     at_once = VariationalMixture(3, prior=estimator.prior, init=init).fit(X, sample_weight=w)
     assert memory.lower_bound_ == pytest.approx(at_once.lower_bound_, abs=1e-6)  # it is of all rows, not of the sketch
+
+
+def test_standard_errors_on_a_sketch_are_those_of_the_draws_that_its_rows_are_worth(monkeypatch):
+    """Rows of very unequal frequencies are worth fewer independent draws than there are rows."""
+    monkeypatch.setattr("em.samples.sketch.MOST_SKETCHED", 200)
+    rng = np.random.RandomState(0)
+    z = rng.randint(2, size=(5000, 1))
+    X = rng.binomial(1, np.where(z == 0, np.linspace(0.05, 0.3, 12), np.linspace(0.3, 0.05, 12))).astype(float)
+    rows, seen = samples_of(X).start_rows, list[float]()
+    monkeypatch.setattr("em.variational.is_clear", lambda gap, draws: seen.append(draws.sum()) or False)
+    for data in (X, da.from_array(X, chunks=(1000, -1))):
+        VariationalMixture(3, prior=BMMPrior(0.5), n_init=3, random_state=0).fit(data)
+    assert len(rows.X) == 200
+    assert rows.total < 100
+    np.testing.assert_allclose(seen, rows.total, rtol=1e-12)
+    assert len(seen) >= 2
 
 
 def test_rows_of_different_sizes_are_fitted_at_once_however_many_there_are(monkeypatch):

@@ -151,7 +151,8 @@ def _values(name: str, given: Iterable[Any], estimator: MixtureEM[Any]) -> list[
 def _groups(combinations: list[dict[str, Any]], estimators: list[MixtureEM[Any]], samples: Samples) -> list[list[int]]:
     """Return the indices of combinations in groups that are fitted together: they differ in ``n_components`` only.
 
-    A single component is a group of its own, and so is every fit that cannot `go_together` with others.
+    A single component is a group of its own, and so is every fit that cannot share a batch with others
+    (:func:`em.batches.fits_one_batch`).
     """
     alike: dict[tuple[Any, ...], list[int]] = {}
     for i, settings in enumerate(combinations):

@@ -211,7 +211,8 @@ def variational(
     runs = run_em(problem, posteriors, races=[0] * len(posteriors), **settings)
     if data.all_rows is not None:
         assert weights is not None
-        shortlist, problem = _shortlisted(start_rows, weights, runs), data.all_rows(problem)
+        draws = weights * (data.n_draws / weights.sum())
+        shortlist, problem = _shortlisted(start_rows, draws, runs), data.all_rows(problem)
         runs = run_em(problem, shortlist, races=[0] * len(shortlist), **settings)
     best = best_of(runs, problem)
     status = f"{best.status}; best of {len(starts)} restart(s)"
@@ -224,18 +225,18 @@ def variational(
     return replace(q, responsibilities=normalise(data.mixture.expected_log_joint(best.parameters))[0])
 
 
-def _shortlisted(rows: Any, weights: Array, runs: list[Run[Any]]) -> list[Any]:
+def _shortlisted(rows: Any, draws: Array, runs: list[Run[Any]]) -> list[Any]:
     """Return the q of those runs on start rows that may be the best on all rows, the best first.
 
     A run is left out if its terms log Σ_k exp ρ_ik are clearly below those of the best run, on average over the rows,
-    or if it has the objective of another run.
+    or if it has the objective of another run. ``draws`` (m,) says how many independent draws each row counts as
+    (:meth:`em.samples.sketch.Sketch.balanced`), because the standard error of the average depends on that.
     """
-    own = weights * (len(weights) / weights.sum())  # the start rows' own number, of which a standard error is made
     best = max(runs, key=lambda run: run.objective)
     highest, going_on = _log_sums(rows, best), [best]
     for run in runs:
         new = not np.isclose(run.objective, [other.objective for other in going_on], rtol=SAME, atol=0).any()
-        if new and not is_clear(highest - _log_sums(rows, run), own):
+        if new and not is_clear(highest - _log_sums(rows, run), draws):
             going_on.append(run)
     return [run.parameters for run in going_on]
 

@@ -23,6 +23,7 @@ class FitRows(NamedTuple):
     mixture: Any  # all rows; none for chunks
     start_rows: Any  # the rows on which restarts begin: all that take part, or those of a sketch
     weights: Array | None  # how often each start row counts; the sum is the number of all samples
+    n_draws: float  # the number of independent draws of a sample that the start rows are worth
     counted: np.ndarray | None  # which rows in memory take part; None for chunks
     all_rows: Callable[[Problem[Any]], Problem[Any]] | None  # from the start rows' problem to that of all rows
 
@@ -36,11 +37,11 @@ def rows_in_memory(
     samples = kept_samples(mixture.encode(X), weights, None)
     rows = mixture.part(samples.kept)
     if samples.fits_sketch or rows.sizes_differ or not may_sketch:
-        return FitRows(mixture, rows, samples.weights, samples.kept, None)
-    start_rows, scaled = _scaled_start_rows(mixture, samples)
+        return FitRows(mixture, rows, samples.weights, samples.total, samples.kept, None)
+    start = _scaled_start_rows(mixture, samples)
     same = samples.start_rows.total == samples.total
     all_rows = None if same else lambda problem: mean_field_problem(rows, K, samples.weights)
-    return FitRows(mixture, start_rows, scaled, samples.kept, all_rows)
+    return FitRows(mixture, *start, samples.kept, all_rows)
 
 
 def rows_of_chunks(X: Any, prior: Any, sample_weight: Any, size: dict[str, Any]) -> FitRows:
@@ -50,15 +51,15 @@ def rows_of_chunks(X: Any, prior: Any, sample_weight: Any, size: dict[str, Any])
     samples.sum_of(partial(_check_cells, mixture=mixture))
     rows = samples.distinct(hashed=True)
     if rows.in_memory:
-        return FitRows(mixture, mixture.for_rows(rows.X), rows.weights, None, None)
-    start_rows, scaled = _scaled_start_rows(mixture, samples)
-    return FitRows(mixture, start_rows, scaled, None, partial(over_chunks, mixture=mixture, samples=samples))
+        return FitRows(mixture, mixture.for_rows(rows.X), rows.weights, samples.total, None, None)
+    start = _scaled_start_rows(mixture, samples)
+    return FitRows(mixture, *start, None, partial(over_chunks, mixture=mixture, samples=samples))
 
 
-def _scaled_start_rows(mixture: Any, samples: Samples) -> tuple[Any, Array]:
-    """Return the start rows of samples, and their weights, scaled so that their sum is the number of all samples."""
+def _scaled_start_rows(mixture: Any, samples: Samples) -> tuple[Any, Array, float]:
+    """Return start rows, their weights, scaled to the number of all samples, and the number of draws they are worth."""
     rows = samples.start_rows
-    return mixture.for_rows(rows.X), rows.frequencies * (samples.total / rows.total)
+    return mixture.for_rows(rows.X), rows.frequencies * (samples.total / rows.total), rows.total
 
 
 def _check_cells(part: Samples, mixture: Any) -> int:
