@@ -8,10 +8,12 @@ from families import FAMILIES
 
 from em import VariationalMixture, load, save
 from em.chunked.samples import chunked_samples
+from em.engine import run_em
 from em.families import conjugate_mixture, mixture_of_chunks
 from em.plots import plot
 from em.samples import samples_of
 from em.steps.conjugate import mean_field_problem
+from em.variational import variational
 from em.variational.rows import over_chunks
 from models.bmm import BMMPrior
 from models.cmm import CMMPrior
@@ -109,6 +111,18 @@ def test_standard_errors_on_a_sketch_are_those_of_the_draws_that_its_rows_are_wo
     assert rows.total < 100
     np.testing.assert_allclose(seen, rows.total, rtol=1e-12)
     assert len(seen) >= 2
+
+
+def test_where_the_sketch_holds_all_distinct_rows_no_second_race_is_run(monkeypatch):
+    """It does not matter in which order fractional weights were added."""
+    monkeypatch.setattr("em.samples.sketch.MOST_SKETCHED", 100)
+    races = []
+    monkeypatch.setattr("em.variational.run_em", lambda *args, **kwargs: races.append(1) or run_em(*args, **kwargs))
+    for seed in range(20):
+        rng = np.random.RandomState(seed)
+        X, w = rng.randint(2, size=(2000, 3)).astype(float), rng.uniform(0.1, 2, size=2000)
+        variational(X, 1, BMMPrior(), n_init=1, random_state=0, sample_weight=w)
+    assert len(races) == 20
 
 
 def test_rows_of_different_sizes_are_fitted_at_once_however_many_there_are(monkeypatch):

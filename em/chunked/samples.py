@@ -169,7 +169,7 @@ class ChunkedSamples(Samples):
 
     def distinct(self, beside: Array | None = None, *, hashed: bool = False) -> Samples:
         """Return the distinct rows in memory if the sketch holds them all, else these samples."""
-        return self.start_rows.distinct(beside, hashed=hashed) if len(self.sketch.rows) < self.sketch.most else self
+        return self.start_rows.distinct(beside, hashed=hashed) if self.sketch.whole else self
 
     @property
     def sketch(self) -> Sketch:

@@ -44,7 +44,7 @@ class Races:
     races : ndarray of int, shape (R,)
         The race of each run.
     reach : float
-        A run is also out of reach if it is farther below the best than ``reach`` times its last gain.
+        A run is also out of reach if it is farther below the best than ``reach`` times its gain since the last look.
     """
 
     def __init__(self, problem: Problem[Any], races: np.ndarray, reach: float) -> None:

@@ -216,9 +216,10 @@ def _cells(parameters: Parameters, question: _Question, pattern: np.ndarray) -> 
 
 
 def _typical_cells(parameters: Parameters, question: _Question) -> Array:
-    """Draw at least 2 D cells from each component, and change one feature in half of them to a neighbouring value.
+    """Draw at least 2 D cells from each component, and change one feature in D of them to a neighbouring value.
 
-    Draws from the mixture would miss the rare features of small components, which would then seem not identified.
+    Each feature is changed once. Draws from the mixture would miss the rare features of small components, which would
+    then seem not identified.
     """
     K, D = parameters.n_components, parameters.n_features
     rng, n = np.random.RandomState(0), 2 * max(D, ceil(parameters.n_free_parameters / parameters.n_components))

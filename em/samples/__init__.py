@@ -159,7 +159,7 @@ class Samples:
         if self.make_start_rows is not None:
             return self.make_start_rows()
         D, rows, weights = self.X.shape[1], self.sketch.rows, self.sketch.weights
-        if len(rows) == self.sketch.most:
+        if not self.sketch.whole:
             rows, weights = self.sketch.balanced(self.total, partial(frequent_rows, self))
         highest, lowest = np.fmax.reduce(rows), np.fmin.reduce(rows)
         hidden = np.flatnonzero(~((highest > lowest) | (self.constant & ~np.isnan(highest))))

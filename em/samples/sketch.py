@@ -63,9 +63,14 @@ class Sketch:
         return self.bound == LAST or len(self.rows) == self.most
 
     @property
+    def whole(self) -> bool:
+        """Whether a full sketch surely holds all distinct rows of the data, because there is room for more."""
+        return len(self.rows) < self.most
+
+    @property
     def share(self) -> float:
         """The probability p that a distinct row is in the sketch: its largest hash over the largest possible one."""
-        return 1.0 if len(self.rows) < self.most else float(hashes(self.rows[-1:])[0]) / LAST
+        return 1.0 if self.whole else float(hashes(self.rows[-1:])[0]) / LAST
 
     def balanced(self, total: float, frequent: Callable[[int], tuple[Array, Array]]) -> tuple[Array, Array]:
         """Return rows (h, D) and weights (h,) in which each sample of the data counts equally.

@@ -111,8 +111,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     PermissionError, OSError
         If it may not be read, or for another reason of the system.
     ValueError
-        If the file was not written by `save`, is damaged, of a newer format, or of an unknown class; if it is a device,
-        a pipe or a socket.
+        If the file was not written by `save`, is damaged, of another format version, or of an unknown class; if it is a
+        device, a pipe or a socket.
     """
     if not os.path.isdir(path):  # reading a folder raises an IsADirectoryError below
         is_there(path)

@@ -39,8 +39,7 @@ def rows_in_memory(
     if samples.fits_sketch or rows.sizes_differ or not may_sketch:
         return FitRows(mixture, rows, samples.weights, samples.total, samples.kept, None)
     start = _scaled_start_rows(mixture, samples)
-    same = samples.start_rows.total == samples.total
-    all_rows = None if same else lambda problem: mean_field_problem(rows, K, samples.weights)
+    all_rows = None if samples.sketch.whole else lambda problem: mean_field_problem(rows, K, samples.weights)
     return FitRows(mixture, *start, samples.kept, all_rows)
 
 
