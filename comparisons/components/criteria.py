@@ -66,8 +66,9 @@ def compare_components(
     progress : Progress or None
         Where to report progress; ``None`` is silent.
     **settings
-        ``draws``, ``tune``, ``chains``, ``n_init`` and ``random_state``, as for :func:`comparisons.compare`; and, if
-        the family is given by its name, its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
+        ``draws``, ``tune``, ``chains``, ``n_init`` and ``random_state``, as for :func:`comparisons.compare`; without
+        ``tune`` the Gibbs sampler drops 1,000 sweeps. If the family is given by its name, its options too:
+        ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
 
     Examples
     --------
