@@ -62,7 +62,7 @@ class MixturePrior(ABC):
 
     @property
     def avoids_collapse(self) -> bool:
-        """Whether the posterior density is bounded, so that no component collapses onto a point."""
+        """Whether under the prior no component collapses onto a point."""
         return True
 
     def check_fits(self, n_components: int, n_features: int, *options: Any) -> None:

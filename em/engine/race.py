@@ -10,6 +10,7 @@ A run leaves in one of these cases.
   second half of its iterations gained less than it is still below the best.
 - It falls behind, and enough runs ended at the best optimum: three runs and three in ten of the race, while no other
   run is above it. The share matters because a user who asks for many runs looks for an optimum that few of them find.
+- With a ``reach``, it is farther below the best than ``reach`` times what it gained since the last look.
 
 The first and the third rule are only for problems with a metric (`Problem.whitened`). Mean field has none, and empties
 components so slowly that a late run may win: in one race of 60 the third rule would lose 2.7 nats.

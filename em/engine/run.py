@@ -174,4 +174,4 @@ def lost_to_rounding(n_iter: int, loss: float, converged: bool) -> str:
 
 def nats(gain: float) -> str:
     """Return a remaining gain in words."""
-    return f"about {gain:.2g} nats" if np.isfinite(gain) else "an unknown gain"
+    return f"about {gain:.2g} nats" if np.isfinite(gain) else "an unknown number of nats"

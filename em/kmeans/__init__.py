@@ -116,7 +116,7 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         Parameters
         ----------
         X : array_like, or a Dask array or DataFrame, shape (n, D)
-            Samples. Dask's rows stay in their chunks: restarts run on a sketch of them (:mod:`em.chunked.summary`), and
+            Samples. Dask's rows stay in their chunks: restarts run on a sketch of them (:mod:`em.samples.sketch`), and
             the best of these runs go on with sums over all chunks, in passes that they share.
         y : ignored
             Present for scikit-learn's conventions.

@@ -43,11 +43,11 @@ class GMMIndependentPrior(GaussianPrior):
         log p(Σ) = Σ_i {log p(v_i) - (D-1)/2 log v_i} + (η - 1) log|R| - log Z,      v_i = Σ_ii, |R| = |Σ| / Π v_i
         log Z = Σ_j=1..D-1 {j/2 log π + log Γ(η + (D-1-j)/2) - log Γ(η + (D-1)/2)}
 
-    The half-normal density is positive at v = 0, so the posterior density is unbounded there, as the likelihood is. MAP
-    then means the best interior maximum, as maximum likelihood does. If m samples have the same value in a column, as
-    in rounded data, a component of only these samples has a likelihood of σ^-m for means in a volume of σ. For m >= 2
-    the integral of σ^(1-m) diverges at 0, and the posterior is improper (:meth:`why_improper`). A sampler then draws
-    from the neighbourhood of the interior mode. The inverse gamma keeps every variance away from 0.
+    The half-normal density of the standard deviation is positive at 0, so the posterior density is unbounded there, as
+    the likelihood is. MAP then means the best interior maximum, as maximum likelihood does. If m samples have the same
+    value in a column, as in rounded data, a component of only these samples has a likelihood of σ^-m for means in a
+    volume of σ. For m >= 2 the integral of σ^(1-m) diverges at 0, and the posterior is improper (:meth:`why_improper`).
+    A sampler then draws from the neighbourhood of the interior mode. The inverse gamma keeps variances away from 0.
 
     Parameters
     ----------
