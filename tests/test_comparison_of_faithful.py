@@ -480,10 +480,21 @@ def test_a_stray_draw_widens_no_axis(comparison):
     assert high_stray - low_stray < 1.2 * (high - low)
 
 
+def test_samples_that_are_not_drawn_are_counted(comparison):
+    holes = replace(comparison, X=comparison.X.copy())
+    holes.X[[3, 5, 8], [0, 1, 1]] = np.nan
+    line = "(3 of 272 samples lack one of the two and are not drawn)"
+    assert [line in axes_of(one).get_xlabel() for one in (comparison, holes)] == [False, True]
+
+
 def heights_of(comparison):
+    return axes_of(comparison).get_ylim()
+
+
+def axes_of(comparison):
     ax = Figure().subplots()
     draw_data(ax, comparison)
-    return ax.get_ylim()
+    return ax
 
 
 def test_distances_are_judged_where_the_data_are_worth_enough_labelled_samples(comparison):

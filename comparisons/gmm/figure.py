@@ -10,6 +10,7 @@ from comparisons.profile import draw_line
 from em.plots.axes import limits
 from em.plots.plane import MARGIN, draw_ellipses, show_ellipses
 from models.labels import label
+from models.validation import Array
 
 
 def draw_data(ax: Axes, comparison: Any) -> None:
@@ -45,6 +46,12 @@ def draw_data(ax: Axes, comparison: Any) -> None:
     ax.plot([], [], "--", color=POSTERIOR_COLOUR, label="posterior mean: 1, 2, 3 sigma")
     ax.plot([], [], color=POSTERIOR_COLOUR, alpha=0.4, label="40 posterior draws: 2 sigma")
     xlabel, ylabel = (label(comparison.feature_names[d]) for d in shown)
-    D = comparison.X.shape[1]
-    xlabel += f"\n(of {D} features, the two that separate the components most)" * (D > 2)
-    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set(xlabel="\n".join([xlabel, *_not_shown(comparison.X, shown)]), ylabel=ylabel)
+
+
+def _not_shown(X: Array, shown: np.ndarray) -> list[str]:
+    """Return lines about the features and the samples that two axes do not show."""
+    D, n_left_out = X.shape[1], int(np.isnan(X[:, shown]).any(axis=1).sum())
+    features = [f"(of {D} features, the two that separate the components most)"] * (D > 2)
+    samples = [f"({n_left_out:,} of {len(X):,} samples lack one of the two and are not drawn)"] * (n_left_out > 0)
+    return features + samples
