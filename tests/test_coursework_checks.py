@@ -449,7 +449,7 @@ def test_an_answer_where_the_right_one_is_no_number_is_located():
     probs = problem.theta["probs"]
     trial = Trial(problem, Answer({"probs": probs}), {"probs": np.full_like(probs, np.nan)})
     assert narrowed("probs", [trial], 1e-8) == "wrong on every kind of input"
-    with pytest.raises(TypeError, match="f must be a function"):
+    with pytest.raises(TypeError, match="f must be a function, got int: pass its name, without calling it"):
         check_e_step(3)
     with pytest.raises(ValueError, match="family must be one of bmm, cmm, gmm, pmm, kmeans"):
         check_e_step(e_step, family="gnn")

@@ -1,6 +1,7 @@
 """A comparison says how large it is before it draws, and ends in a verdict or in a refusal by name."""
 
 import re
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -50,6 +51,7 @@ def test_what_is_smaller_is_named_with_its_parameters(fits):
     """π, μ (2 x 2) and Σ: 2 x 3 full, 3 tied, 4 diag, 2 spherical; K = 1 has μ and one Σ."""
     assert smaller_mixtures(fits) == {"covariance tied": 8, "covariance diag": 9, "covariance spherical": 7, "K = 1": 5}
     assert size_of(fits).startswith("11 free parameters for 272 rows, 25 rows for each; fewer: 8 with covariance tied")
+    assert size_of(replace(fits, X=np.tile(fits.X, (10, 1)))).startswith("11 free parameters for 2720 rows, 247 rows")
 
 
 def paced(fits, draws_per_second, most_seconds):

@@ -91,7 +91,7 @@ REFUSED = {
     "halves among levels": ("cmm", "a,b\n1,2\n1,2.5\n", {}, ["column 'b' holds numbers that cannot be levels"]),
     "names among levels": (
         "cmm", "a,b\n" + "".join(f"{i % 2},p{i}\n" for i in range(30)), {},
-        ["column 'b' holds free text (30 different values"],
+        ["column 'b' holds free text (30 different values", "--drop b leaves out this column"],
     ),
     "an ambiguous n": (
         "gmm", "x,n\n1.5,2\n2.5,3\n2.7,3\n", {},

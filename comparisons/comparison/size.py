@@ -44,8 +44,9 @@ def smaller_mixtures(fits: Fits) -> dict[str, int]:
 def size_of(fits: Fits) -> str:
     """Return a sentence with the numbers of parameters, of rows, and of parameters of smaller mixtures."""
     p, n = fits.map.parameters_.n_free_parameters, len(fits.X)
+    share = f"{n / p:.0f}" if n > FEW_ROWS * p else f"{n / p:.2g}"
     smaller = ", ".join(f"{count} with {name}" for name, count in smaller_mixtures(fits).items())
-    return f"{p} free parameters for {n} rows, {n / p:.2g} rows for each" + (f"; fewer: {smaller}" if smaller else "")
+    return f"{p} free parameters for {n} rows, {share} rows for each" + (f"; fewer: {smaller}" if smaller else "")
 
 
 def is_large(fits: Fits) -> bool:

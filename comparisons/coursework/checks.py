@@ -239,7 +239,7 @@ def checked(
 ) -> Check:
     """Return the check of a step."""
     if not callable(f):
-        raise TypeError(f"f must be a function, got {type(f).__name__}")
+        raise TypeError(f"f must be a function, got {type(f).__name__}: pass its name, without calling it")
     start, deadline = perf_counter(), used_seconds() + SHARE_OF_SEARCH * time_limit
     book = textbook_of(family, prior, **options)
     caller = Caller(f, book, step, _several(takes), _several(returns), SHARE_OF_CALLS * time_limit)

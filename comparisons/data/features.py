@@ -56,7 +56,8 @@ def _remedies(table: Table, features: Sequence[Column], refused: Mapping[str, st
     if len(table.raw) == 1:
         marks = "write one mark between them, such as a comma, and delete the lines above their names"
         return f": if these lines are several cells each, {marks}"
-    remedies = [f"{flag('drop', refused)} leaves out these columns"] if len(refused) < len(features) else []
+    these = "this column" if len(refused) == 1 else "these columns"
+    remedies = [f"{flag('drop', refused)} leaves out {these}"] if len(refused) < len(features) else []
     if features[0].name in refused and features[0].is_distinct and features[0].share_of_numbers < 0.5:
         remedies.append(f"{flag('index', [features[0].name])} keeps {features[0].name!r} as labels of the rows")
     if any("words of" in why for why in refused.values()):
