@@ -34,6 +34,8 @@ class Option:
     of_data : bool
         True if the option describes the data, like a number of trials; False if it describes the mixture. Built-in data
         sets have the values of options that describe data.
+    lists : bool
+        True if the text on the command line is a list with commas. The lists of a flag that is repeated are joined.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Option:
     choices: tuple[str, ...] | None = None
     parse: Callable[[str], Any] | None = None
     of_data: bool = False
+    lists: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "flag", self.flag or self.name.replace("_", "-"))

@@ -31,6 +31,18 @@ def test_an_unknown_data_set_lists_the_known_ones(out):
     assert not out.exists()
 
 
+def test_lists_of_a_flag_that_is_given_twice_are_joined(tmp_path, out):
+    """So that what a refusal advises can be added to the command that was refused."""
+    lines = "remark,x,town,y\na long one,1.5,Ulm,k. A.\nshort,2.5,Bonn,3.1\nwindy,3.1,Trier,-9\nwet,0.3,Fulda,9\n"
+    (tmp_path / "mine.csv").write_text(lines)
+    given = ["--data", str(tmp_path / "mine.csv"), "--missing", "k. A.", "--missing", "-9", "--components", "9"]
+    refused(invoke("gmm", *given, "--drop", "town"), "--drop remark leaves out this column")
+    both = invoke("gmm", *given, "--drop", "town", "--drop", "remark")
+    refused(both, "left out, as asked: town, remark", "missing: 2 of 8 cells", "n_components")
+    refused(invoke("gmm", *given, "--drop", ""), "drop must list names")
+    refused(invoke("gmm", *given, "--columns", "x", "--columns", "z"), "columns must name columns of the file", "'z'")
+
+
 def test_a_missing_file_is_named(out):
     refused(invoke("gmm", "--data", "missing.csv", "--out", str(out)), "missing.csv", "does not exist")
     assert not out.exists()
@@ -45,6 +57,15 @@ def test_an_out_folder_that_is_a_file_is_refused(tmp_path):
     file.write_text("mine")
     refused(invoke("gmm", "--out", str(file)), "taken", "cannot be written")
     assert file.read_text() == "mine"
+
+
+def test_results_of_two_families_on_one_file_have_two_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.csv").write_text("x,y\n1,0\n0,0\n0,1\n1,1\n0,1\n1,0\n")
+    (tmp_path / "results").write_text("a file, so that no folder can be made")
+    for family in ("gmm", "bmm"):
+        refused(invoke(family, "--data", "mine.csv"), f"results/mine-{family}-2", "cannot be written")
+    refused(invoke("gmm", "--data", "faithful"), "results/faithful-2", "cannot be written")
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,8 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
             tell_read(console, dataset.notes)
             case = pair.case(data, components, dataset.options)
             problem = prepare_case(dataset, case, **settings)
-            name = replace(case, data=dataset.name).name
+            title = dataset.name if data in pair.datasets else f"{dataset.name}-{pair.name}"
+            name = replace(case, data=title).name
             folder = check_writable(out if out is not None else Path("results") / name)
             from comparisons.comparison import report, steps
             from comparisons.comparison.draws import NoDrawsError
@@ -146,7 +147,7 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
 
 def _flags(family: type[Family]) -> list[Option]:
     first, kinds = family.cases[0].data if family.cases else "", family.prior_families
-    where = "Folder for the results; default results/<data>-<K>, with other options"
+    where = "Folder for the results; default results/<data>-<K>, of your own file <data>-<family>-<K>"
     return [
         Option("data", first, DATA),
         Option("components", None, "Number of components K; default: the case's own, or 2", parse=int),

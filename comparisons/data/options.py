@@ -14,11 +14,18 @@ from models.shown import shown
 MARKS = ("NA", "N/A", "n.a.", "#N/A", "#NULL!", "nan", "NULL", "\\N", "<NA>", "NaT", "None", ".", "..", "?", "-", "–")
 _MARKS = {"", *(mark.lower() for mark in MARKS)}
 FLAGS = (
-    Option("columns", None, "For your own file: names of the features, a,b; every other column is left out"),
-    Option("drop", None, "For your own file: names of columns to leave out"),
+    Option(
+        "columns", None, "For your own file: names of the features, a,b; every other column is left out", lists=True
+    ),
+    Option("drop", None, "For your own file: names of columns to leave out", lists=True),
     Option("weights", None, "For your own file: column of frequencies; default: a column called count"),
     Option("index", None, "For your own file: column of the rows' labels"),
-    Option("missing", None, f"For your own file: marks of missing cells besides an empty cell, {' '.join(MARKS)}"),
+    Option(
+        "missing",
+        None,
+        f"For your own file: marks of missing cells besides an empty cell, {' '.join(MARKS)}",
+        lists=True,
+    ),
     Option("decimal", None, "For your own file: decimal mark, if the file leaves it open", choices=(".", ",")),
     Option("encoding", None, "For your own file: encoding, such as cp1251, if it is not detected"),
 )
@@ -64,7 +71,7 @@ class Reading:
         return [(option, name) for option, names in lists.items() for name in names if name is not None]
 
 
-LISTS = ("columns", "drop", "missing")
+LISTS = tuple(option.name for option in FLAGS if option.lists)
 NAMES = frozenset(option.name for option in FLAGS)
 
 

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Annotated, Any, Literal
 
 import typer
@@ -22,8 +23,14 @@ def takes(*options: Option) -> Callable[[Any], Any]:
         declared = {option.name for option in options}
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD and p.name not in declared]
         command.__doc__ = paragraphs(command.__doc__ or "")
-        command.__signature__ = signature.replace(parameters=[*own, *map(_parameter, options)])
-        return command
+
+        @wraps(command)
+        def joined(*args: Any, **given: Any) -> Any:
+            lists = {option.name for option in options if option.lists}
+            return command(*args, **{name: _join(value) if name in lists else value for name, value in given.items()})
+
+        joined.__signature__ = signature.replace(parameters=[*own, *map(_parameter, options)])  # type: ignore[attr-defined]
+        return joined
 
     return decorate
 
@@ -48,11 +55,18 @@ def paragraphs(text: str) -> str:
     return re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(text))
 
 
+def _join(lists: list[str] | None) -> str | None:
+    """Return the lists of a flag that was given several times as one list; None if it was not given."""
+    return ",".join(lists) if lists else None
+
+
 def _parameter(option: Option) -> inspect.Parameter:
     default = option.default
     parse = option.parse or (str if default is None else type(default))
     kind: Any = Literal.__getitem__(option.choices) if option.choices else parse if isinstance(parse, type) else Any
     parser = parse if kind is Any else None
+    kind, metavar = (list[str], "<a,b>") if option.lists else (kind, None)
     kind = kind if default is not None else kind | None
-    annotation: Any = Annotated[kind, typer.Option(f"--{option.flag}", help=f"{option.help}.", parser=parser)]
+    flag = typer.Option(f"--{option.flag}", help=f"{option.help}.", parser=parser, metavar=metavar)
+    annotation: Any = Annotated[kind, flag]
     return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
