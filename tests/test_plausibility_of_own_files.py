@@ -46,6 +46,10 @@ IMPLAUSIBLE = {
     "codes beside what is called as an amount is": (
         "gmm", lines_of([7 * i % 61 + 18 for i in range(20)], [0, 3, 1, 4] * 5, names=["age", "b"]), "amounts: b;",
     ),
+    "answers, but no measurements": (
+        "gmm", lines_of(["yes", "no", "no", ""] * 5, [1, 0, 0, 1, 1] * 4),
+        "all features hold only 0 and 1, as answers do: python -m comparisons.bmm takes these",
+    ),
     "classes of amounts": (
         "gmm", lines_of([1, 2, 4, 12] * 5, OTHER, names=["income", "b"]), "read as amounts: income; --drop income",
     ),

@@ -72,9 +72,18 @@ def commands_of_levels() -> str:
 
 def commands_of_measurements() -> str:
     """Return the commands of mixtures that take any real number."""
-    real, size = np.array([[-0.5]]), np.ones((1, 1))
-    families = (one for one in family_classes() if not one.categorical)
-    return _commands(one for one in families if not one.parameters_type.cells.misfits(real, size).any())
+    return _commands(one for one in family_classes() if takes(one, -0.5))
+
+
+def commands_of_answers() -> str:
+    """Return the commands of mixtures that take 0 and 1 only, unless a cell has another size."""
+    return _commands(one for one in family_classes() if takes(one, 0, 1) and not takes(one, 2))
+
+
+def takes(family: type[Family], *values: float) -> bool:
+    """Whether cells of size 1 of a family may hold these numbers, as amounts."""
+    x = np.array([values], dtype=np.float64)
+    return not family.categorical and not family.parameters_type.cells.misfits(x, np.ones_like(x)).any()
 
 
 def _commands(families: Iterable[type[Family]]) -> str:

@@ -13,6 +13,7 @@ names       columns called mean and sd, value and variable, from and to: a row i
 shape       as many columns as rows, or columns that end early: a column is no feature
 pairs       each pair of values of two columns occurs in one row: a long table, whose rows are no samples
 variance    a constant column, or a linear combination of others, which makes every covariance singular
+answers     nothing but 0 and 1 where any real number may stand: another family takes them
 ==========  =====================================================================================================
 """
 
@@ -24,6 +25,7 @@ import numpy as np
 from scipy.stats import poisson
 
 from comparisons.data.decimals import looks_like_number
+from comparisons.data.features import commands_of_answers, takes
 from comparisons.data.options import flag
 from comparisons.data.roles import Roles
 from comparisons.data.table import Column, Table, names_by_message
@@ -64,6 +66,7 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
             )
             notes += [f"{_each(names)} {what.format(drop=flag('drop', names))}" for what, names in why.items()]
             notes += [*_without_variance(features, X), *_pasted_twice(X), *(_without_zeros(features) if counts else [])]
+            notes += _answers(X) if takes(type(pair), -0.5) else []
     for name in filter(UNIT.fullmatch, table.raw):
         units = sorted(word for word in {f"{cell}" for cell in table.raw[name]} if word and not looks_like_number(word))
         notes += [f"column {name!r} names several units ({some_of(units)}): write all numbers in one"][: len(units) - 1]
@@ -258,3 +261,9 @@ def _without_zeros(features: Sequence[Column]) -> list[str]:
     empty = [one for one in features if {"empty", "null"} & one.marks.keys()]
     names = [one.name for one in empty if one.is_numeric and min(one.numbers, default=0) == 1]
     return [f"no 0, but empty cells: {', '.join(names)}; write 0 into them if they mean no or none"][: len(names)]
+
+
+def _answers(X: Array) -> list[str]:
+    """Return a note if no feature holds anything but 0 and 1."""
+    are_answers = bool(np.isin(X[~np.isnan(X)], (0, 1)).all())
+    return [f"all features hold only 0 and 1, as answers do: {commands_of_answers()} takes these"][:are_answers]
