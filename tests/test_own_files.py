@@ -678,6 +678,14 @@ def test_a_file_is_called_by_its_name_without_endings(written, name, stem):
     assert read(written("a\tb\n1\t2.5\n3\t4\n", name), "gmm").name == stem
 
 
+@pytest.mark.parametrize("missing", ["", '""'])
+def test_empty_cells_of_a_single_column_are_said(written, missing):
+    dataset = read(written(f"a\n1.5\n{missing}\n2.5\n7\n{missing}\n3.25\n\n"), "gmm")
+    assert dataset.X.ravel().tolist() == [1.5, 2.5, 7, 3.25]
+    assert "file: left out: 2 empty row(s)" in dataset.notes
+    assert not any("empty row" in line for line in read(written("a\n\n1.5\n2.5\n7\n\n\n"), "gmm").notes)
+
+
 def test_built_in_sets_refuse_what_is_for_files_and_near_names_are_asked_about(tmp_path):
     with pytest.raises(ValueError, match="data 'faithful' are built in, got drop = 'waiting': it is for files"):
         find("faithful", "gmm", drop="waiting")

@@ -164,13 +164,16 @@ def split_rows(path: object, text: str) -> Rows:
 
 def split_by(text: str, separator: str, quote: str = '"', first_line: int = 1) -> Rows:
     """Split a text into rows by a given separator; "" takes each line as one cell."""
-    rows, n_empty = Rows(separator, [], []), 0
+    rows, n_empty, n_blank = Rows(separator, [], []), 0, 0
     for line, cells in _records(text, separator, quote):
         cells = [(FORMULA.sub(r"\1", cell) if '="' in cell else cell).strip() for cell in cells]
-        n_empty += len(cells) > 1 and not any(cells)
-        if any(cells) and not (len(rows.cells) == 1 and RULE.fullmatch(" ".join(cells))):
+        if not any(cells):
+            n_empty += len(cells) > bool(separator)
+            n_blank += not cells and not separator and len(rows.cells) > 1
+        elif not (len(rows.cells) == 1 and RULE.fullmatch(" ".join(cells))):
             rows.cells.append(cells)
             rows.lines.append(line + first_line - 1)
+            n_empty, n_blank = n_empty + n_blank, 0  # a blank line within a single column is an empty cell
     rows.notes += [f"left out: {n_empty} empty row(s)"] * (n_empty > 0)
     return rows
 
