@@ -20,7 +20,7 @@ from em.engine.problem import Problem, log_prior_size, one_by_one
 from em.samples.distinct import distinct_rows, repeat_rarely
 from em.steps import Steps
 from em.steps.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
-from em.steps.rows import Parts, Rows, Statistics, products
+from em.steps.rows import Parts, Rows, Statistics, common_sizes, products, sizes_differ
 from models.parameters import Labels, Parameters, Quantity, labels_of_features
 from models.shown import named
 from models.validation import Array, data_matrix
@@ -168,7 +168,7 @@ class ConjugateMixture(ConjugateData):
     @property
     def sizes_differ(self) -> bool:
         """Whether the size of a column's cells differs between rows."""
-        return _differ(self.rows.size)
+        return sizes_differ(self.rows.size)
 
     def part(self, rows: Any) -> "ConjugateMixture":
         """Return the mixture of some of its rows, selected by a slice or booleans (n,)."""
@@ -286,24 +286,3 @@ def distinct(rows: Rows, weights: Array | None = None) -> tuple[Rows, Array]:
     cells = rows.X if rows.size.strides[0] == 0 else np.hstack([rows.X, rows.size])
     which, frequencies = distinct_rows(cells, weights, hashed=True)
     return rows[which], frequencies
-
-
-def common_sizes(sizes: Array, name: str) -> Array:
-    """Return the size of each column (D,), which all rows of a matrix of sizes (n, D) must share.
-
-    Missing cells, of size 0, are ignored. A column with missing cells only gets 1.
-
-    Raises
-    ------
-    ValueError
-        If the sizes differ between rows.
-    """
-    if _differ(sizes):
-        raise ValueError(f"{name} must be given for new rows, since it differed between the rows of X")
-    largest = sizes.max(axis=0)
-    return np.where(largest > 0, largest, 1.0)
-
-
-def _differ(sizes: Array) -> bool:
-    """Whether the cells of a column that are not missing differ in size."""
-    return bool(((sizes > 0) & (sizes != sizes.max(axis=0))).any())

@@ -153,3 +153,24 @@ def _times(part: Any, eta: Array) -> Array:
     flat = eta.reshape(-1, eta.shape[-1])
     product = (part @ flat.T).T if issparse(part) else flat @ part.T
     return np.ascontiguousarray(product).reshape(*eta.shape[:-1], -1).mT
+
+
+def common_sizes(sizes: Array, name: str) -> Array:
+    """Return the size of each column (D,), which all rows of a matrix of sizes (n, D) must share.
+
+    Missing cells, of size 0, are ignored. A column with missing cells only gets 1.
+
+    Raises
+    ------
+    ValueError
+        If the sizes differ between rows.
+    """
+    if sizes_differ(sizes):
+        raise ValueError(f"{name} must be given for new rows, since it differed between the rows of X")
+    largest = sizes.max(axis=0)
+    return np.where(largest > 0, largest, 1.0)
+
+
+def sizes_differ(sizes: Array) -> bool:
+    """Whether the cells of a column that are not missing differ in size."""
+    return bool(((sizes > 0) & (sizes != sizes.max(axis=0))).any())
