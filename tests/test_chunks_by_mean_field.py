@@ -148,6 +148,18 @@ def test_a_fit_of_chunks_is_saved_without_its_rows(tmp_path):
         VariationalMixture(2, prior=parts.prior, init=np.ones((150, 2)) / 2).fit(chunks)
 
 
+def test_bad_arguments_are_refused_before_a_chunk_is_read():
+    def unread(block):
+        raise RuntimeError("read")
+
+    X = da.ones((60, 2), chunks=(20, -1)).map_blocks(unread, dtype=float, meta=np.empty((0, 2)))
+    prior = GMMPrior.weakly_informative(np.eye(3), 2)  # of three features
+    with pytest.raises(ValueError, match="prior"):
+        VariationalMixture(2, prior=prior).fit(X)
+    with pytest.raises(ValueError, match="init must be None if X is in chunks"):
+        VariationalMixture(2, prior=BMMPrior(), init=np.ones((60, 2)) / 2).fit(X)
+
+
 def test_labels_of_levels_and_names_are_found_in_chunks():
     dd = pytest.importorskip("dask.dataframe")
     frame = pd.DataFrame({"a": ["u", "v", "u", "w"] * 15, "b": ["x", "y", "x", "y"] * 15})

@@ -191,19 +191,19 @@ def variational(
         count_at_least_one(name, value)
     number_above("tol", tol, 0, inclusive=True)
     if is_chunked(X):
-        data = rows_of_chunks(X, prior, sample_weight, size)
+        if init is not None:
+            raise ValueError(f"init must be None if X is in chunks, got {shown(init)}")
+        data = rows_of_chunks(X, prior, sample_weight, size, K)
     else:
         data = rows_in_memory(X, prior, sample_weight, size, K, may_sketch=init is None)
-    data.mixture.check_fits(K)
     start_rows, weights = data.start_rows, data.weights
     if init is None:
         rng = random_source(random_state)
         fewest = 1 if np.max(prior.concentration) < (start_rows.n_component_parameters + 1) / 2 else K
         clusters = np.linspace(K, fewest, n_init).round().astype(int)
         starts = [one_hot(start_labels(start_rows.X, k, rng, weights), K) for k in clusters]
-    elif data.counted is None:
-        raise ValueError(f"init must be None if X is in chunks, got {shown(init)}")
     else:
+        assert data.counted is not None
         starts = [_check_init(init, len(data.counted), K)[data.counted]]
     problem = mean_field_problem(start_rows, K, weights)
     posteriors = [start_rows.posterior(weighted(r, weights)) for r in starts]

@@ -33,6 +33,7 @@ def rows_in_memory(
 ) -> FitRows:
     """Return rows in memory; with ``may_sketch``, restarts begin on a sketch if there are many distinct rows."""
     mixture = conjugate_mixture(X, prior, **size)
+    mixture.check_fits(K)
     weights = check_sample_weight(sample_weight, len(mixture.X))
     samples = kept_samples(mixture.encode(X), weights, None)
     rows = mixture.part(samples.kept)
@@ -43,9 +44,10 @@ def rows_in_memory(
     return FitRows(mixture, *start, samples.kept, all_rows)
 
 
-def rows_of_chunks(X: Any, prior: Any, sample_weight: Any, size: dict[str, Any]) -> FitRows:
+def rows_of_chunks(X: Any, prior: Any, sample_weight: Any, size: dict[str, Any], K: int) -> FitRows:
     """Return rows in chunks; restarts begin on a sketch if it does not hold all distinct rows."""
     mixture = mixture_of_chunks(X, prior, **size)
+    mixture.check_fits(K)
     samples = chunked_samples(mixture, X, sample_weight)
     samples.sum_of(partial(_check_cells, mixture=mixture))
     rows = samples.distinct(hashed=True)
