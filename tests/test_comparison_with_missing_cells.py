@@ -8,6 +8,7 @@ from stand_ins import draws_around
 
 import comparisons.posterior
 from comparisons.comparison.problem import prepare
+from comparisons.comparison.report.plots import objective_figure
 from comparisons.comparison.steps import run
 from comparisons.data import load
 from em import BinomialMixtureEM
@@ -57,3 +58,12 @@ def test_trials_of_each_cell_go_with_the_rows_that_are_kept():
     np.testing.assert_array_equal(comparison.family.n_trials, trials[kept])
     fit = BinomialMixtureEM(1, n_trials=trials[kept]).fit(X[kept])
     assert comparison.family.e_step(comparison.X, fit.parameters_)[1] < 0
+
+
+def test_the_figure_of_the_objective_shows_every_iteration(comparison):
+    (ax,) = objective_figure(comparison).axes
+    for line, fit in zip(ax.lines, (comparison.mle, comparison.map), strict=True):
+        to_come = line.get_ydata()
+        assert len(to_come) == fit.n_iter_ + 1
+        assert (to_come > 0).all()
+        assert (np.diff(to_come) <= 0).all()

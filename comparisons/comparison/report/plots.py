@@ -35,14 +35,16 @@ def data_figure(comparison: Any) -> Figure:
 
 
 def objective_figure(comparison: Any) -> Figure:
-    """Draw the distance of the objective from its limit at each iteration of EM, on a log scale."""
+    """Draw the distance of the objective from its limit at each iteration of EM, on a log scale.
+
+    A distance of 0, which a log scale lacks, is drawn as one digit of the objective.
+    """
     fig = Figure(figsize=(7, 4.5), layout="constrained")
     ax = fig.subplots()
     fits = [("MLE: log-likelihood", comparison.mle, EM_COLOUR)] if comparison.has_maximum else []
     for name, fit, colour in [*fits, ("MAP: log-likelihood + log prior", comparison.map, MAP_COLOUR)]:
-        to_come = fit.objective_ - fit.history_
-        at = np.flatnonzero(to_come > 0)
-        ax.semilogy(at, to_come[at], ".-", color=colour, label=f"{name}, limit {fit.objective_:.6f}")
+        to_come = np.maximum(fit.objective_ - fit.history_, np.spacing(abs(fit.objective_)))
+        ax.semilogy(to_come, ".-", color=colour, label=f"{name}, limit {fit.objective_:.6f}")
     ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="iteration", ylabel="objective still to be gained (nats)", title="EM never loses")
     ax.legend(loc="upper right")
