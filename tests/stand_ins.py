@@ -13,6 +13,6 @@ def draws_around(model, starts, *, draws, chains, **settings):
         values[name] = value * np.exp(0.03 * rng.normal(size=size))
     values["weights"] /= values["weights"].sum(axis=-1, keepdims=True)
     posterior = {name: ((*dims, *model.named_vars_to_dims[name]), value) for name, value in values.items()}
-    chosen = {"tuning_steps": 100, "target_accept": 0.8}
+    chosen = {"tuning_steps": 100, "max_depth": 2}
     stats = xr.Dataset({"diverging": (dims, np.zeros(shape, dtype=bool))}, attrs=chosen)
     return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior), "sample_stats": stats})

@@ -240,7 +240,7 @@ def test_the_comparison_of_a_page_reaches_the_verdict_and_writes_the_files_that_
     def of_the_same(*args, progress=True, **settings):
         problem = prepare(*args, **settings)
         np.testing.assert_array_equal(problem.X, comparison.X)
-        chosen = {name: getattr(problem.settings, name) for name in ("tune", "target_accept")}
+        chosen = {name: getattr(problem.settings, name) for name in ("tune", "max_depth")}
         assert problem.settings == replace(comparison.settings, **chosen)  # the page leaves both open
         assert repr(problem.prior) == repr(comparison.prior)
         return comparison

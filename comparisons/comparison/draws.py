@@ -116,15 +116,15 @@ def sampled(
     from comparisons.posterior import sample
 
     settings, starts = problem.settings, chain_starts(problem, mode)
-    sizes = {name: getattr(settings, name) for name in ("draws", "tune", "chains", "target_accept")}
+    sizes = {name: getattr(settings, name) for name in ("draws", "tune", "max_depth", "chains", "target_accept")}
     known = {"seed": settings.random_state, "progress": advance_to, "density": density}
     return sample(model, starts, **sizes, **known)
 
 
 def settings_used(settings: Settings, draws: Draws) -> Settings:
-    """Return settings with the warm-up and the acceptance that NUTS chose where they left it open."""
+    """Return settings with the warm-up and the depth of trees that were chosen where they left them open."""
     chosen = draws.posterior["sample_stats"].attrs
-    return replace(settings, tune=chosen["tuning_steps"], target_accept=chosen["target_accept"])
+    return replace(settings, tune=chosen["tuning_steps"], max_depth=chosen["max_depth"])
 
 
 def chain_starts(problem: Problem, mode: Any) -> list[Point]:

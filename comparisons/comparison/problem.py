@@ -29,10 +29,12 @@ class Settings:
     draws, chains : int
         NUTS draws of each chain, and number of chains (at least 2).
     tune : int or None
-        Warm-up draws of each chain. ``None`` takes 300 if the posterior is nearly normal, else 1,000.
-    target_accept : float or None
-        Mean acceptance probability that NUTS adapts to, between 0 and 1. ``None`` takes 0.65 if the posterior is nearly
-        normal, else 0.8. Try 0.9 if transitions diverge.
+        Warm-up draws of each chain. ``None`` takes 150 if the posterior is nearly normal, else 1,000.
+    max_depth : int or None
+        Largest depth of NUTS's trees, of at most 2^depth - 1 steps. ``None`` takes 2 if the posterior is nearly normal,
+        else 10.
+    target_accept : float
+        Mean acceptance probability that NUTS adapts to, between 0 and 1. Try 0.9 if transitions diverge.
     n_init : int
         Number of restarts of EM.
     starts : {"restarts", "single"}
@@ -57,9 +59,8 @@ class Settings:
     draws: int = _setting(1000, "draws", "Posterior draws of each chain")
     tune: int | None = _setting(None, "tune", "Warm-up draws of each chain; default: as the posterior needs", int)
     chains: int = _setting(4, "chains", "Number of chains")
-    target_accept: float | None = _setting(
-        None, "target-accept", "Acceptance that NUTS adapts to; 0.9 against divergences", float
-    )
+    max_depth: int | None = _setting(None, "max-depth", "Depth of NUTS's trees; default: as the posterior needs", int)
+    target_accept: float = _setting(0.8, "target-accept", "Acceptance that NUTS adapts to; 0.9 against divergences")
     n_init: int = _setting(10, "restarts", "Restarts of EM; the best one is kept")
     starts: str = "restarts"
     random_state: int = _setting(0, "seed", "Seed of everything random; the same seed gives the same results")
@@ -68,7 +69,8 @@ class Settings:
     rows: int = _setting(20_000, "rows", "Most rows to compare; of more, a random sample, beside EM of all rows")
 
     def __post_init__(self) -> None:
-        for name, least in [("draws", 100), ("tune", 100), ("chains", 2), ("rows", 100)]:  # R-hat and ESS need these
+        least_of = {"draws": 100, "tune": 100, "max_depth": 1, "chains": 2, "rows": 100}  # R-hat and ESS need these
+        for name, least in least_of.items():
             if getattr(self, name) is not None:
                 count_at_least(name, getattr(self, name), least)
         if self.draws * self.chains < 1000:
@@ -78,8 +80,7 @@ class Settings:
             raise ValueError(f"random_state (seed) must be less than 2**32, got {self.random_state}")
         if self.starts not in ("restarts", "single"):
             raise ValueError(f"starts must be 'restarts' or 'single', got {shown(self.starts)}")
-        if self.target_accept is not None:
-            number_between("target_accept", self.target_accept, 0, 1)
+        number_between("target_accept", self.target_accept, 0, 1)
         if self.minutes != np.inf:
             number_above("minutes", self.minutes, 0)
 

@@ -14,11 +14,12 @@ import xarray as xr
 from comparisons.alignment.component_draws import tree_of
 from comparisons.posterior.densities import Point, UnconstrainedDensity
 from comparisons.posterior.nuts import Chain
-from comparisons.posterior.tuning import tuning_of
+from comparisons.posterior.tuning import Tuning, tuning_of
 from em.process.process_wide import without_expected_warnings
 from models.validation import Array, count_at_least, count_at_least_one, number_between
 
 FIND_MAP_FTOL = 1e-15
+TARGET_ACCEPT = 0.8
 
 
 def find_map(model: Any, start: Point) -> Point:
@@ -50,7 +51,8 @@ def sample(
     chains: int,
     seed: int,
     tune: int | None = None,
-    target_accept: float | None = None,
+    max_depth: int | None = None,
+    target_accept: float = TARGET_ACCEPT,
     progress: Callable[[int, int], None] | None = None,
     density: UnconstrainedDensity | None = None,
 ) -> xr.DataTree:
@@ -77,11 +79,13 @@ def sample(
     seed : int
         The same seed gives the same draws.
     tune : int or None, default None
-        Warm-up draws of each chain. ``None`` takes 300 if the posterior is nearly normal, else 1,000
+        Warm-up draws of each chain. ``None`` takes 150 if the posterior is nearly normal, else 1,000
         (:mod:`comparisons.posterior.tuning`).
-    target_accept : float or None, default None
-        Mean acceptance probability that NUTS adapts step sizes to, between 0 and 1. ``None`` takes 0.65 if the
-        posterior is nearly normal, else 0.8. Try 0.9 if transitions diverge.
+    max_depth : int or None, default None
+        Largest depth of NUTS's trees, of at most 2^depth - 1 steps. ``None`` takes 2 if the posterior is nearly normal,
+        else 10.
+    target_accept : float, default 0.8
+        Mean acceptance probability that NUTS adapts step sizes to, between 0 and 1. Try 0.9 if transitions diverge.
     progress : callable or None
         Called with the number of draws done and the number of all draws, of all chains together, warm-up included. If
         it raises an error, the chains stop, and the error is raised.
@@ -98,18 +102,18 @@ def sample(
     Interrupted
         On Ctrl-C: a KeyboardInterrupt that holds the draws made so far.
     """
-    for name, value in {"draws": draws, "chains": chains, "tune": tune}.items():
+    for name, value in {"draws": draws, "chains": chains, "tune": tune, "max_depth": max_depth}.items():
         if value is not None:
             count_at_least_one(name, value)
     count_at_least("seed", seed, 0)
-    if target_accept is not None:
-        number_between("target_accept", target_accept, 0, 1)
+    number_between("target_accept", target_accept, 0, 1)
     points = [starts] if isinstance(starts, dict) else list(starts)
     if len(points) not in (1, chains):
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
     density = UnconstrainedDensity(model, jacobian=True) if density is None else density
     of_points = [_scale(density, point) for point in points]
-    settings = _settings(density, of_points, draws, tune, target_accept, seed)
+    tuning = _tuning(density, of_points, tune, max_depth, seed)
+    settings = {"draws": draws, "target_accept": target_accept} | tuning._asdict()
     seeds = np.random.SeedSequence(seed).generate_state(chains).tolist()
     drawn, interrupted = _run(density, of_points * (chains // len(points)), seeds, settings, progress)
     kept, length = _longest(np.array([len(u) for u, _ in drawn], dtype=int))
@@ -121,7 +125,7 @@ def sample(
     stats = {name: np.stack([drawn[chain][1][name][:length] for chain in kept]) for name in drawn[0][1]}
     coords = {dim: np.array(values) for dim, values in model.coords.items()}
     tree = tree_of(posterior, stats, model.named_vars_to_dims, coords)
-    tree["sample_stats"].attrs |= {"tuning_steps": settings["tune"], "target_accept": settings["target_accept"]}
+    tree["sample_stats"].attrs |= {"tuning_steps": tuning.tune, "max_depth": tuning.max_depth}
     if interrupted:
         raise Interrupted(tree)
     return tree
@@ -156,7 +160,7 @@ def sample_chain(
         On an interrupt; the draws are lost.
     """
     scale = _scale(density, start)
-    settings = _settings(density, [scale], draws, tune, None, seed)
+    settings = {"draws": draws, "target_accept": TARGET_ACCEPT} | _tuning(density, [scale], tune, None, seed)._asdict()
     ((u, stats),), interrupted = _run(density, [scale], [seed], settings, None)
     if interrupted:
         raise KeyboardInterrupt
@@ -174,20 +178,18 @@ def _scale(density: UnconstrainedDensity, start: Point) -> tuple[Array, Array]:
     return origin, _inverse_root(density.information(origin))
 
 
-def _settings(
+def _tuning(
     density: UnconstrainedDensity,
     scales: list[tuple[Array, Array]],
-    draws: int,
     tune: int | None,
-    target_accept: float | None,
+    max_depth: int | None,
     seed: int,
-) -> dict[str, Any]:
-    """Return a chain's numbers of draws and the acceptance that it adapts to; what is None follows from the density."""
-    if tune is None or target_accept is None:
-        suited = tuning_of(density, scales, seed)
-        tune = suited.tune if tune is None else tune
-        target_accept = suited.target_accept if target_accept is None else target_accept
-    return {"draws": draws, "tune": tune, "target_accept": target_accept}
+) -> Tuning:
+    """Return the tuning of chains; what is None follows from the density."""
+    if tune is not None and max_depth is not None:
+        return Tuning(tune, max_depth)
+    suited = tuning_of(density, scales, seed)
+    return Tuning(tune or suited.tune, max_depth or suited.max_depth)
 
 
 def _run(

@@ -44,8 +44,8 @@ class Chain:
     progress : callable or None
         Called with the number of draws done so far, warm-up included.
     **settings
-        ``draws``, the number of draws kept; ``tune``, that of warm-up draws; ``target_accept``, the mean acceptance
-        probability to adapt to.
+        ``draws``, the number of draws kept; ``tune``, that of warm-up draws; ``max_depth``, the largest depth of a
+        tree; ``target_accept``, the mean acceptance probability to adapt to.
     """
 
     def __init__(
@@ -55,16 +55,19 @@ class Chain:
         root: Array,
         seed: int,
         progress: Callable[[int], None] | None = None,
+        *,
+        max_depth: int,
         **settings: Any,
     ) -> None:
         import nutpie  # imports ArviZ and Numba, which takes seconds
 
         self._origin, self._root = origin, root
         self._trace: Any = None
-        settings |= {"chains": 1, "cores": 1, "seed": seed, "blocking": False, "return_raw_trace": True}
+        settings |= {"chains": 1, "cores": 1, "seed": seed, "maxdepth": max_depth}
+        settings |= {"blocking": False, "return_raw_trace": True, "progress_bar": False}
         callback = None if progress is None else lambda chains: progress(chains[0].finished_draws)
         whitened = _whitened(density, origin, root)
-        self._sampler = nutpie.sample(whitened, progress_bar=False, progress_callback=callback, **settings)
+        self._sampler = nutpie.sample(whitened, progress_callback=callback, **settings)
 
     def wait(self, unless: Callable[[], bool] | None = None) -> None:
         """Wait until all draws are done, or until ``unless`` returns True.
