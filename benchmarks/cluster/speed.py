@@ -20,6 +20,7 @@ from em.engine.problem import one_run
 from models.validation import Array
 
 MEGABYTE = 2**20
+ROUNDS = 5
 
 
 def agreement() -> Table:
@@ -48,19 +49,21 @@ def _agree(table: Table, X: Array, starts: str, estimator: GaussianMixtureEM) ->
 
 
 def speed(rows: int, iterations: int) -> Table:
-    """Measure time and processor time of passes over rows in the workers' memory."""
+    """Measure time and processor time of passes over rows in the workers' memory; medians of rounds."""
     table = Table(title=f"a pass of EM over {rows:,} rows in 32 chunks, full covariances, (D, K) = ({D}, {K})")
     for heading in ("workers", "seconds", "times faster", "processor seconds of each worker", "MB of a worker"):
         table.add_column(heading, justify="right")
-    first = 0.0
-    for n_workers in (1, 2):
-        with cluster(n_workers) as client:
+    seconds, used, memory = np.empty((ROUNDS, 2)), {}, {}
+    for turn, which in np.ndindex(seconds.shape):
+        with cluster(which + 1) as client:  # started anew: idle workers take processor time
             X = held(client, data(rows, 32))
-            seconds = seconds_per_pass(X, iterations)
-            first = first or seconds
-            used = [f"{of_one:.3f}" for of_one in _processor_seconds(client, X, iterations)]
-            memory = max(client.run(memory_now).values())
-        table.add_row(str(n_workers), f"{seconds:.3f}", f"{first / seconds:.2f}", ", ".join(used), f"{memory:.0f}")
+            seconds[turn, which] = seconds_per_pass(X, iterations)
+            used[which] = ", ".join(f"{each:.3f}" for each in _processor_seconds(client, X, iterations))
+            memory[which] = max(client.run(memory_now).values())
+    medians = np.median(seconds, axis=0)
+    for which, median in enumerate(medians):
+        numbers = f"{median:.3f}", f"{medians[0] / median:.2f}", used[which], f"{memory[which]:.0f}"
+        table.add_row(str(which + 1), *numbers)
     return table
 
 

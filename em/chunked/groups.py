@@ -22,7 +22,7 @@ import numpy as np
 from em.process.blas import no_other_thread, one_blas_thread
 from models.validation import Array, check_sample_weight
 
-PER_THREAD = 2  # groups for each thread: each group costs Dask some milliseconds
+PER_THREAD = 2  # groups for each thread, so that a fast one takes more; each group costs Dask some milliseconds
 ALONE = 4  # up to so many chunks for each thread, each chunk is a group of its own, so that no thread waits long
 MOST_CHUNKS = 64  # in a group: so many are computed again if a worker dies
 
@@ -124,12 +124,13 @@ def grouped(recipes: Sequence[Recipe], n_threads: int, workers: Mapping[Hashable
         For each result that a cluster holds, by key, a worker that holds it.
     """
     n = len(recipes)
-    alone = recipes[0].shared or n <= ALONE * n_threads
-    n_groups = n if alone else max(PER_THREAD * n_threads, -(-n // MOST_CHUNKS))
     by_worker: dict[str, list[int]] = {}
     for recipe in recipes:
         worker = next((workers[key] for key in recipe.given if key in workers), "")
         by_worker.setdefault(worker, []).append(recipe.number)
+    one_for_each = "" not in by_worker and len(by_worker) >= n_threads  # workers of one thread that hold their chunks
+    alone = not one_for_each and (recipes[0].shared or n <= ALONE * n_threads)
+    n_groups = n if alone else max((1 if one_for_each else PER_THREAD) * n_threads, -(-n // MOST_CHUNKS))
     split = (_split_numbers(numbers, -(-len(numbers) * n_groups // n)) for numbers in by_worker.values())
     return [tuple(group.tolist()) for groups in split for group in groups]
 
