@@ -48,6 +48,11 @@ def test_a_missing_file_is_named(out):
     assert not out.exists()
 
 
+def test_a_file_without_its_flag_is_told_the_flag(out):
+    refused(invoke("gmm", "mine.csv", "--out", str(out)), "'mine.csv' has no flag before it: write --data mine.csv")
+    assert not out.exists()
+
+
 def test_data_of_the_other_family_name_the_other_command(out):
     refused(invoke("gmm", "--data", "lsat7", "--out", str(out)), "comparisons.bmm")
 

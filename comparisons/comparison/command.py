@@ -89,7 +89,9 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
     """Return the command line of one family; ``start`` is the time that Python and this module took to load."""
     pair = family_class(family)
 
-    def command(data: str, components: int | None, out: Path | None, verbose: bool, **rest: Any) -> None:
+    def command(
+        context: typer.Context, data: str, components: int | None, out: Path | None, verbose: bool, **rest: Any
+    ) -> None:
         """Fit a {title} by EM and by PyMC and say, with numbers, whether they agree.
 
         EM gives maximum likelihood and, under the prior of the PyMC model, MAP. PyMC gives the joint density, its
@@ -111,6 +113,8 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
         bars = Bars(Path(data).stem)
         bars.seconds |= {"start": start} if start else {}
         with bad_input_exits(), bars.step("imports"):
+            if context.args:
+                raise ValueError(f"{context.args[0]!r} has no flag before it: write --data {context.args[0]}")
             if not data:
                 raise ValueError(f"data must be a file of your own, --data FILE: {pair.name} has no built-in data")
             dataset = find(data, pair.name, most_rows=rest["rows"], seed=rest["random_state"], **options)
@@ -141,7 +145,8 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
     shown = [*built_in, "--data mine.csv --components 3 --prior concentration=1"]
     examples = " | ".join(f"python -m comparisons.{family} {flags}" for flags in shown)
     described = paragraphs(str(command.__doc__)).format(title=pair.title, names=", ".join(pair.datasets) or "none")
-    app.command(help=described, epilog=f"Examples: {examples}")(takes(*_flags(pair))(command))
+    lenient = {"allow_extra_args": True}  # so that a file without its flag gets an answer that helps
+    app.command(help=described, epilog=f"Examples: {examples}", context_settings=lenient)(takes(*_flags(pair))(command))
     return app
 
 
