@@ -91,6 +91,16 @@ def test_information_is_the_numerical_hessian(family):
 
 
 @each_family
+def test_counts_that_never_vary_are_fitted_on_the_boundary_or_not(family):
+    """Every cell is the least count: `values` must list at least that one where a parameter is on its boundary."""
+    cells = family.parameters(np.random.RandomState(0), 2, 2).cells
+    if cells.whole:
+        fit = family.fit(np.full((12, 2), cells.legal), 2, n_init=1, random_state=0, quiet=FAILINGS)
+        assert np.isfinite(fit.log_likelihood_)
+        assert fit.identifiability_.rank <= fit.identifiability_.n_free_parameters
+
+
+@each_family
 def test_a_saved_fit_predicts_the_same_to_the_last_bit(family, tmp_path):
     X, start, _ = family.problem(5, 2, 2, 60)
     fit = family.fit(X, 2, init=start, max_iter=5, quiet=FAILINGS)
@@ -122,6 +132,20 @@ def test_probabilities_of_all_cells_sum_to_one(steps, theta, size):
     rows = steps.rows(cells, np.broadcast_to(size, cells.shape))
     for part, expected in zip(rows.statistics, statistics, strict=True):
         np.testing.assert_allclose(density.T @ part, expected, rtol=1e-9)
+
+
+@each_steps
+def test_formulas_have_a_part_for_each_hyperparameter_in_the_shape_that_is_stated(steps, theta, size):
+    X = np.where([[True, True], [True, False], [False, False]], steps.cells.legal, np.nan)
+    rows, (_, expected) = steps.rows(X, np.broadcast_to(size, X.shape)), steps.expected(theta.arrays(), size)
+    natural = steps.natural(theta.arrays())
+    lengths = {"statistics": len(rows.statistics), "expected": len(expected), "natural": len(natural)}
+    assert lengths == dict.fromkeys(lengths, len(steps.hyper_offsets)), "hyper_offsets has another length"
+    for j, (T, eta, mean) in enumerate(zip(rows.statistics, natural, expected, strict=True)):
+        assert T.shape == (3, eta.shape[-1]), f"statistics[{j}] must be (n, p) for natural[{j}] of shape (K, p)"
+        assert mean.shape == eta.shape, f"expected's T[{j}] must have the shape of natural[{j}]"
+        assert not T[2].any(), f"statistics[{j}] must be 0 in a missing cell"
+    assert rows.log_base[2] == 0, "log_base_of_cells must be 0 in a missing cell"
 
 
 @each_steps
