@@ -83,7 +83,7 @@ def check(
     script: Annotated[
         Path, typer.Argument(help="A Python file with functions e_step, m_step, log_likelihood, q, fit.")
     ],
-    family: Annotated[str, typer.Option(help="gmm, bmm, pmm, cmm or kmeans.")] = "gmm",
+    family: Annotated[str, typer.Option(help="gmm, bmm, pmm, cmm, a family that was added, or kmeans.")] = "gmm",
     option: Annotated[
         list[str] | None,
         typer.Option(help="An option of the check as name=value, such as covariance_type=diag or n_trials=10."),
