@@ -29,6 +29,10 @@ READ = {
         [[1.5, 2.25], [-0.5, 3]],
         ["decimal comma: '1,5' in column 'Größe' is 1.5", "cp1252"],
     ),
+    "no answer, as Germans write it, with and without blanks": (
+        "bmm", "a;b\nja;1\nk. A.;0\nnein;N / A\nk.A.;1\nja;0\n", {}, "a b",
+        [[1, 1], [NAN, 0], [0, NAN], [NAN, 1], [1, 0]], ["1 k. A., 1 k.A., 1 N / A"],
+    ),
     "German thousands": (
         "gmm",
         "a;b\n1.234,5;2\n12.345.678;7\n",
@@ -696,7 +700,7 @@ def test_built_in_sets_refuse_what_is_for_files_and_near_names_are_asked_about(t
     with pytest.raises(ValueError, match=r"got 'galaxy'; did you mean galaxies\?"):
         load("galaxy")
     (tmp_path / "my_data.csv").write_text("a\n1\n")
-    with pytest.raises(ValueError, match=r"does not exist; did you mean my_data.csv\?"):
+    with pytest.raises(ValueError, match=r"does not exist; did you mean my_data.csv\?$"):
         find(str(tmp_path / "mydata.csv"), "gmm")
     with pytest.raises(ValueError, match=r"nope.csv.gz does not exist"):
         find(str(tmp_path / "nope.csv.gz"), "gmm")
@@ -757,7 +761,7 @@ def test_help_lists_the_options_and_the_marks(family):
         "--index",
         "--missing",
         "--decimal",
-        "NA N/A n.a. #N/A #NULL! nan NULL",
+        "NA N/A n.a. k.A. #N/A #NULL! nan NULL",
         ".parquet",
     ]:
         assert word in shown, word

@@ -1,6 +1,7 @@
 """Files of one's own that cannot be read are refused with the line, the column and a remedy that works."""
 
 import gzip
+import shlex
 
 import pytest
 from own_files import invoke, written
@@ -154,6 +155,16 @@ REFUSED = {
         "gmm", "x,y\n" + "".join(f"{i % 7}.5,{i * i}\n" for i in range(12)) + "37.01,506\n", {},
         ["line 14 holds the sums of the rows above it"],
     ),
+    "means above maxima that nothing names": (
+        "gmm", "x,y\n" + "".join(f"{i % 7}.5,{i * i}\n" for i in range(12)) + "3.083,42.17\n6.5,121\n", {},
+        ["line 14 holds the means of the rows above it", "delete it, and lines like it"],
+    ),
+    "times in every column": (
+        "gmm", "a,b\n7:20,8:15\n7:20,8:28\n6:59,7:40\n", {}, ["dates or times", "write times as numbers, 9:30 as 9.5"],
+    ),
+    "merged cells of whole numbers among levels": (
+        "cmm", "year,a\n2019,1\n,2\n,1\n2020,2\n,1\n,3\n", {}, ["column 'year' holds each value once, above empty"],
+    ),
     "a sum below one column": (
         "gmm", "x\n" + "".join(f"{i % 7}.5\n" for i in range(12)) + "37\n", {}, ["line 14 holds the sums"],
     ),
@@ -175,7 +186,7 @@ REFUSED = {
         "gmm", "a,b\n1.5*,2 b\n3,4\n2,5\n", {}, ["line 2: expected a number in column 'a'", "write numbers alone"],
     ),
     "merged cells": (
-        "gmm", "a,b\nnorth,1\n,2.5\n,3\nsouth,4\n,5\n", {}, ["'a' holds each word once", "write it into every row"],
+        "gmm", "a,b\nnorth,1\n,2.5\n,3\nsouth,4\n,5\n", {}, ["'a' holds each value once", "write it into every row"],
     ),
     "different units": (
         "gmm", "a,b\n1.5 kg,1\n700 g,2\n2.5 kg,5\n", {}, ["'a' holds numbers with different units ('1.5 kg'"],
@@ -400,6 +411,16 @@ def test_the_remedy_in_a_refusal_works(written):
     with pytest.raises(ValueError, match="--drop name,day leaves out"):
         read(file, "gmm", missing="n.d.")
     assert read(file, "gmm", missing="n.d.", drop="name,day").X.shape == (3, 2)
+
+
+def test_a_column_with_a_comma_in_its_name_is_named_as_each_option_takes_it(written):
+    file = written('"unit,geo",x,y\n"PC,AT",1.5,2\n"PC,BE",2,7\n"PC,CY",7,5\n')
+    with pytest.raises(ValueError, match="holds words of 3 kinds") as refusal:
+        read(file, "gmm")
+    words = shlex.split(str(refusal.value))
+    after = {flag: words[words.index(f"--{flag}") + 1] for flag in ("drop", "index")}
+    assert read(file, "gmm", drop=after["drop"]).X.shape == (3, 2)
+    assert read(file, "gmm", index=after["index"]).row_labels == ("PC,AT", "PC,BE", "PC,CY")
 
 
 def test_a_command_refuses_with_the_line_and_the_column(written, tmp_path):

@@ -41,7 +41,15 @@ IMPLAUSIBLE = {
     ),
     "pairs of a long table whose names say nothing": (
         "gmm", lines_of([i // 3 + 9 for i in range(30)], [0, 1, 2] * 10, OTHER + SPREAD[:10]),
-        "each pair of 'b' and 'a' is in one row, as in a long table: is a row a sample? If not, write",
+        "each combination of b, a is in one row, as in a long table: is a row a sample? If not, write a column for",
+    ),
+    "a long table of patients, visits and tests": (
+        "gmm", lines_of(np.arange(36) // 6 + 9.5, np.arange(36) // 3 % 2, [0, 1, 2] * 12, amounts(60, 9, 36)),
+        "each combination of b, c, a is in one row, as in a long table",
+    ),
+    "merged cells of years": (
+        "pmm", lines_of([2015, "", "", "", 2016, "", "", ""], [9, 8, 4, 5, 3, 7, 6, 1]),
+        "a: each number is above empty cells; write it into every row if merged",
     ),
     "codes beside what is called as an amount is": (
         "gmm", lines_of([7 * i % 61 + 18 for i in range(20)], [0, 3, 1, 4] * 5, names=["age", "b"]), "amounts: b;",

@@ -158,5 +158,5 @@ def _check_exists(path: Path) -> None:
         beside = path.parent.iterdir() if path.parent.is_dir() else ()
         near = did_you_mean(path.name, [file.name for file in beside]) or did_you_mean(path.stem, known)
         place = "" if path.is_absolute() else f", looked for in {Path.cwd()},"
-        kinds = f"accepted are {', '.join(KINDS)}; built-in data are {', '.join(known)}"
-        raise ValueError(f"data file {path}{place} does not exist{near}; {kinds}")
+        kinds = f"; accepted are {', '.join(KINDS)}; built-in data are {', '.join(known)}"
+        raise ValueError(f"data file {path}{place} does not exist{near or kinds}")

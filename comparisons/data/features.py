@@ -62,6 +62,8 @@ def _remedies(table: Table, features: Sequence[Column], refused: Mapping[str, st
         remedies.append(f"{flag('index', [features[0].name])} keeps {features[0].name!r} as labels of the rows")
     if any("words of" in why for why in refused.values()):
         remedies.append(f"{commands_of_levels()} takes words of several kinds")
+    elif not remedies and any("times" in why for why in refused.values()):
+        remedies.append("write times as numbers, 9:30 as 9.5")
     return f": {'; '.join(remedies)}" if remedies else ""
 
 
@@ -141,8 +143,8 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
     at = column.shown(code) + f" in {table.row_name(column.first_row(code))}" * bool(table.lines)
     if is_date(column):
         return f"holds dates{' or times' * (':' in at)} ({at})"
-    if not column.is_numeric and 1 < len(values) == n_observed < n / 2 and column.codes[0] == 0:
-        return f"holds each word once, above empty cells, as merged cells do ({at}): write it into every row"
+    if (categorical or not column.is_numeric) and column.is_merged:
+        return f"holds each value once, above empty cells, as merged cells do ({at}): write it into every row"
     too_many = len(values) > max(MOST_LEVELS, n / 2) or (len(values) == n >= FEW_ROWS and not column.is_numeric)
     if categorical:
         if column.is_numeric and not column.is_whole:

@@ -77,10 +77,9 @@ def _single_column(where: str, text: str, rows: Rows) -> Rows:
     if rows.separator == "" and any(mark in header[0] and mark in cells[0] for mark in ",;\t" for cells in body[:1]):
         given = f"line {rows.lines[0]} is {header[0]!r}"
         raise ValueError(f"{where}: each line is wholly in quotation marks, {given}: delete these marks")
-    is_named = len(header) == 1
-    if rows.separator != "," or '"' in text or not all(map(_is_cut, body if is_named else rows.cells)):
-        return rows
-    if not is_named and not any(PADDED.match(cells[1]) for cells in rows.cells):
+    numbers = body if len(header) == 1 else rows.cells
+    are_cut = rows.separator == "," and '"' not in text and all(map(_is_cut, numbers))
+    if not are_cut or (numbers is rows.cells and not any(PADDED.match(cells[1]) for cells in numbers)):
         return rows
     if [cells[0] for cells in body] == [f"{i}" for i in range(1, len(body) + 1)]:
         given = f"line {rows.lines[1]}, {','.join(body[0])}, may be one number with a decimal comma, or a row's number"

@@ -8,24 +8,18 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Self
 
+from comparisons.data.words import WORDS
 from comparisons.declarations import Option
 from models.shown import shown
 
-MARKS = ("NA", "N/A", "n.a.", "#N/A", "#NULL!", "nan", "NULL", "\\N", "<NA>", "NaT", "None", ".", "..", "?", "-", "–")
+MARKS = tuple(WORDS["mark"])
 _MARKS = {"", *(mark.lower() for mark in MARKS)}
 FLAGS = (
-    Option(
-        "columns", None, "For your own file: names of the features, a,b; every other column is left out", lists=True
-    ),
+    Option("columns", None, "For your own file: features, a,b; every other column is left out", lists=True),
     Option("drop", None, "For your own file: names of columns to leave out", lists=True),
     Option("weights", None, "For your own file: column of frequencies; default: a column called count"),
     Option("index", None, "For your own file: column of the rows' labels"),
-    Option(
-        "missing",
-        None,
-        f"For your own file: marks of missing cells besides an empty cell, {' '.join(MARKS)}",
-        lists=True,
-    ),
+    Option("missing", None, f"For your own file: marks of missing cells besides empty, {' '.join(MARKS)}", lists=True),
     Option("decimal", None, "For your own file: decimal mark, if the file leaves it open", choices=(".", ",")),
     Option("encoding", None, "For your own file: encoding, such as cp1251, if it is not detected"),
 )
@@ -76,8 +70,8 @@ NAMES = frozenset(option.name for option in FLAGS)
 
 
 def is_mark(text: str) -> bool:
-    """Whether text is a mark of a missing cell, in any case."""
-    return text.lower() in _MARKS
+    """Whether text is a mark of a missing cell, in any case, and with blanks or without."""
+    return text.lower().replace(" ", "") in _MARKS
 
 
 def split_reading(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -87,7 +81,7 @@ def split_reading(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
 
 
 def flag(name: str, values: Iterable[str]) -> str:
-    """Return a flag with a list of values, quoted for a shell.
+    """Return a flag with its values, quoted for a shell; a name in a list with commas gets quotes of its own.
 
     Examples
     --------
@@ -95,7 +89,8 @@ def flag(name: str, values: Iterable[str]) -> str:
     >>> flag("drop", ["id", "birth date"])
     "--drop 'id,birth date'"
     """
-    cells = (f'"{value.replace(chr(34), chr(34) * 2)}"' if set(value) & set(',"\n') else value for value in values)
+    quoted = set(',"\n') if name in LISTS else set()
+    cells = (f'"{value.replace(chr(34), chr(34) * 2)}"' if quoted & set(value) else value for value in values)
     return f"--{name} {shlex.quote(','.join(cells))}"
 
 

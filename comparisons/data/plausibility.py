@@ -11,7 +11,7 @@ minutes     decimals that are never 60 to 99: hours and minutes
 units       some numbers are 100 or 1000 times too small: two units in one column
 names       columns called mean and sd, value and variable, from and to: a row is no sample
 shape       as many columns as rows, or columns that end early: a column is no feature
-pairs       each pair of values of two columns occurs in one row: a long table, whose rows are no samples
+pairs       each combination of values of two or three columns is in one row: a long table, whose rows are no samples
 variance    a constant column, or a linear combination of others, which makes every covariance singular
 answers     nothing but 0 and 1 where any real number may stand: another family takes them
 ==========  =====================================================================================================
@@ -19,6 +19,7 @@ answers     nothing but 0 and 1 where any real number may stand: another family 
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ WEEK, DAY = 7, 24  # shortest scale of counts, and longest scale
 MOST_NAMED = 8  # columns that a remedy lists
 NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide at 3 times the gaps of the 10 next values, and a tenth of the range
 LEAST_WITHIN, RARE = 100, 1e-3  # smallest mark among amounts, and the chance that an amount is as frequent as a mark
-FULL = 1.25  # all pairs of two columns over the pairs that occur, at most, in a long table
+FULL = 1.25  # all combinations of keys over those that occur, at most, in a long table
 CODES = [sign * code for code in WORDS["code"] for sign in (1, -1)] + WORDS["negative_code"]
 NAME, UNIT, MEASURED, AMOUNT = pattern_of("name"), pattern_of("unit"), pattern_of("measured"), pattern_of("amount")
 BY_NAMES = (  # questions about two columns with such names
@@ -151,31 +152,32 @@ def _kind(column: Column, counts: bool) -> str:
 
 def _names(names: Sequence[str]) -> list[str]:
     """Ask about pairs of columns whose names say that a row is no sample."""
-    notes = []
-    for first, second, question in BY_NAMES:
-        ones, others = ([name for name in names if of.fullmatch(name)] for of in (first, second))
-        notes += [question.format(some_of(ones), some_of(others))] if ones and others else []
-    return notes
+    pairs = [[[name for name in names if of.fullmatch(name)] for of in (one, other)] for one, other, _ in BY_NAMES]
+    asked = zip(BY_NAMES, pairs, strict=True)
+    return [question.format(*map(some_of, pair)) for (_, _, question), pair in asked if all(pair)]
 
 
 def _crossed(raw: Mapping[str, Sequence[Any]]) -> list[str]:
-    """Ask about two columns if each pair of their values is in one row, and nearly every possible pair occurs."""
+    """Ask about two or three columns if each combination of their values is in one row, and nearly all occur."""
     n = len(next(iter(raw.values())))
     levels = {name: len({*cells}) for name, cells in raw.items()} if NEAREST <= n <= MOST_LOOKED_AT else {}
-    for one, other in combinations(sorted(levels, key=levels.__getitem__), 2):
-        is_grid = levels[one] > 1 and levels[other] < n <= levels[one] * levels[other] <= FULL * n
-        if is_grid and len({*zip(raw[one], raw[other], strict=True)}) == n:
-            pairs = f"each pair of {one!r} and {other!r} is in one row, as in a long table"
-            return [f"{pairs}: is a row a sample? If not, write a column for each {one!r}"]
+    names = sorted(levels, key=levels.__getitem__)
+    for keys in (*combinations(names, 2), *combinations(names[:NEAREST], 3)):
+        is_grid = levels[keys[0]] > 1 and levels[keys[-1]] < n <= prod(levels[key] for key in keys) <= FULL * n
+        if is_grid and len({*zip(*(raw[key] for key in keys), strict=True)}) == n:
+            asked = "is in one row, as in a long table: is a row a sample? If not, write a column for each"
+            return [f"each combination of {some_of(keys)} {asked} {some_of(keys[:-1])}"]
     return []
 
 
 def _shape(features: Sequence[Column]) -> list[str]:
-    """Ask whether the table is transposed, or has one column for each group."""
+    """Ask whether the table is transposed, has merged cells, or has one column for each group."""
     n, D = len(features[0].codes), len(features)
     short = [one for one in features if not one.observed.all()]
     end_early = all(not any(one.observed[-2:]) and (np.diff(one.observed.astype(int)) <= 0).all() for one in short)
     notes = [f"{n} rows of {D} features: is a row a sample? If it is a variable, transpose the table"] * (1 < n <= D)
+    merged = some_of([one.name for one in features if one.is_whole and one.is_merged])
+    notes += [f"{merged}: each number is above empty cells; write it into every row if merged"] * bool(merged)
     ends = f"{some_of([one.name for one in short])} end early: are columns groups?"
     return notes + [f"{ends} Write one of values, and one of groups"] * bool(short and end_early)
 
@@ -258,8 +260,7 @@ def _follows(X: Array) -> np.ndarray:
 
 def _without_zeros(features: Sequence[Column]) -> list[str]:
     """Return a note on counts without a 0 but with empty cells, which may stand for zeros."""
-    empty = [one for one in features if {"empty", "null"} & one.marks.keys()]
-    names = [one.name for one in empty if one.is_numeric and min(one.numbers, default=0) == 1]
+    names = [one.name for one in features if {"empty", "null"} & one.marks.keys() and min(one.numbers, default=0) == 1]
     return [f"no 0, but empty cells: {', '.join(names)}; write 0 into them if they mean no or none"][: len(names)]
 
 

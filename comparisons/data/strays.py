@@ -7,7 +7,7 @@ begins with "Total of ...", "Total North"                refused (*)
 one of the first or last, begins with a word for a mean  refused (*)
 one of the last, has words in one cell and nothing else  refused (*)
 the first or last, is the only one without a label       refused
-the first or last, holds sums or means of all others     refused
+one of the first or last, holds sums or means of others  refused
 the first or last, has fewer cells, or stands apart      a note asks about it
 =======================================================  ===================
 
@@ -35,6 +35,7 @@ STRAYS = {  # messages by kind of row
     "note": "stands alone: delete it if it is a note, or write NA into its empty cells if it is a sample",
 }
 FEWEST, MANY_ROWS, UNLIKELY = 3, 10, 1e-4
+LARGEST = 10_000  # rows of a table below which there may be several rows of sums and means
 
 
 def refuse_words(table: Table, named: Collection[str]) -> None:
@@ -105,14 +106,14 @@ def refuse_unlabelled(table: Table, labels: Column) -> None:
 
 
 def refuse_sums(table: Table, X: Any) -> None:
-    """Raise an error if the first or the last row holds the sums or means of all others."""
-    if isinstance(X, pd.DataFrame) or len(X) <= FEWEST:
-        return
-    for row, others, where in ((len(X) - 1, X[:-1], "above"), (0, X[1:], "below")):
-        filled = ~np.isnan(X[row])
-        if what := _summary(X[row, filled], others[:, filled]):
-            given = f"holds the {what} of the rows {where} it and is no sample"
-            raise ValueError(f"{table.location(row)} {given}: delete it")
+    """Raise an error if the first or the last row, or one near it, holds sums or means of all below or above it."""
+    n = 0 if isinstance(X, pd.DataFrame) else len(X)
+    for k in range(max(n > FEWEST, min(LOWEST, n - MANY_ROWS) * (n <= LARGEST))):
+        for row, others, where in ((n - 1 - k, X[: n - 1 - k], "above"), (k, X[k + 1 :], "below")):
+            filled = ~np.isnan(X[row])
+            if what := _summary(X[row, filled], others[:, filled]):
+                given = f"holds the {what} of the rows {where} it and is no sample"
+                raise ValueError(f"{table.location(row)} {given}: delete it, and lines like it")
 
 
 def _summary(row: Array, others: Array) -> str:
@@ -123,7 +124,7 @@ def _summary(row: Array, others: Array) -> str:
     rounding = 1e-9 if n_rows < MANY_ROWS else 1e-3  # of many rows no sample is as large as a sum: allow rounded rows
     is_sum = np.allclose(row, sums, rtol=rounding, atol=0) and (np.abs(sums) > 2).all()
     alone = len(row) == 1 and n_rows >= MANY_ROWS and np.nanmin(others) >= 0 and (row > 2 * np.nanmax(others)).all()
-    if is_sum and (len(sums) > 1 or alone):
+    if is_sum and (alone or (len(sums) > 1 and (np.abs(row) > np.nan_to_num(np.abs(others)).max(axis=0)).any())):
         return "sums"
     if len(sums) < 2 or not spread.any() or (row % 1 == 0).any():
         return ""
@@ -147,8 +148,9 @@ def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) ->
         first = f"{len(empty)} row(s), the first in {table.row_name(empty[0])}"
         lines.append(f"without an observed feature: {first}; delete them if they are headings")
     poor = [row for row in (0, n - 1) if n > FEWEST and 0 < filled[row] < filled[1:-1].min()]
-    advice = "has fewer cells than all inner rows: delete it if it is no sample"
-    lines += [f"{table.row_name(row)} {advice}" for row in poor]
+    lines += [
+        f"{table.row_name(row)} has fewer cells than all inner rows: delete it if it is no sample" for row in poor
+    ]
     if len(gaps) >= FEWEST and (gaps[:-HIGHEST] == 1).all() and (gaps > 1).sum() == 1:
         below = [table.row_name(row) for row in range(int(np.argmax(gaps > 1)) + 1, n)]
         lines.append(f"below an empty row: {', '.join(below)}; delete lines that summarise others")

@@ -93,6 +93,11 @@ class Column:
         return self.codes >= 0
 
     @property
+    def is_merged(self) -> bool:
+        """Whether each value stands once, above empty cells, as in merged cells."""
+        return bool(1 < len(self.values) == self.observed.sum() < len(self.codes) / 2 and self.codes[0] == 0)
+
+    @property
     def array(self) -> Array:
         """The number of each row, NaN where it is missing."""
         return np.append(self.numbers, nan)[self.codes]
