@@ -275,7 +275,7 @@ REFUSED = {
     "Japanese of Windows": ("gmm", "身長,体重\n1.7,7\n".encode("shift_jis"), {}, ["none in cp1252", "shift_jis"]),
     "a name in an encoding that was guessed": (
         "gmm", "Şehir;a\nVan;1,5\nMuş;7\n".encode("cp1254"), {"index": "Şehir"},
-        ["its columns are Þehir, a; got 'Şehir'; encoding cp1252 (a guess: if letters are wrong, name it by"],
+        ["columns of the file: Þehir, a; got 'Şehir'; encoding cp1252 (a guess: if letters are wrong, name it by"],
     ),
     "an encoding that there is not": (
         "gmm", "a\n1\n", {"encoding": "cp12"}, ["encoding must be one that Python knows"],

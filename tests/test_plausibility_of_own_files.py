@@ -47,6 +47,17 @@ IMPLAUSIBLE = {
         "gmm", lines_of(np.arange(36) // 6 + 9.5, np.arange(36) // 3 % 2, [0, 1, 2] * 12, amounts(60, 9, 36)),
         "each combination of b, c, a is in one row, as in a long table",
     ),
+    "points of labels beside decimal commas": (
+        "gmm", "room;x;y\n1.10;5,5;2\n2.29;3,75;4\n1.01;4,4;3\n", "'room' has decimal points, others have commas",
+    ),
+    "a sum and a share, both rounded": (
+        "gmm",
+        lines_of(SPREAD, OTHER, np.round(np.multiply(SPREAD, 0.19), 2), np.round(np.add(SPREAD, OTHER) / 3, 1)),
+        "each of c, d is a sum or other linear combination of those before it; --drop c,d leaves them out",
+    ),
+    "days of the week beside counts": (
+        "pmm", lines_of([i % 7 + 1 for i in range(28)], [0, 3, 9, 4] * 7), "read as amounts: a; --drop a",
+    ),
     "merged cells of years": (
         "pmm", lines_of([2015, "", "", "", 2016, "", "", ""], [9, 8, 4, 5, 3, 7, 6, 1]),
         "a: each number is above empty cells; write it into every row if merged",
@@ -212,6 +223,9 @@ REFUSED = {
         "gmm", "who,a,b\nx,1.5,2\ny,4,7.5\nz,2,3\nMin,1.5,2\nMax,4,7.5\n", "line 5, column 'who': 'Min' begins a row",
     ),
     "a German mean below the samples": ("gmm", "who,a,b\nx,1.5,2\ny,4,7.5\nMittel,2.8,4.8\n", "'Mittel' begins a row"),
+    "the world below its countries": (
+        "gmm", "who,a,b\nx,1.5,2\ny,4,7.5\nz,2,3\nWorld,9,14\n", "line 5, column 'who': 'World' begins a row",
+    ),
     "rounded means that nothing names": (
         "gmm", lines_of([*SPREAD, round(np.mean(SPREAD), 1)], [*OTHER, round(np.mean(OTHER), 1)], [*OTHER[::-1], 15.4]),
         "line 22 holds the means of the rows above it",
@@ -319,6 +333,21 @@ def test_next_to_nothing_is_asked_about_measurements_that_were_rounded(written):
             X += rng.normal(0, sizes, X.shape)
             asked += len(questions(written, pd.DataFrame(np.round(X, decimals)).add_prefix("x")))
     assert asked <= 3  # of 600 columns
+
+
+def test_next_to_nothing_is_asked_about_counts_that_are_never_zero(written):
+    rng = np.random.default_rng(0)
+    frames = [pd.DataFrame({"a": rng.poisson(0.5, 90), "b": rng.poisson(5, 90) + rng.poisson(0.1)}) for _ in range(60)]
+    frames = [frame[frame["b"] > 0] for frame in frames]
+    notes = [read(written(frame.to_csv(index=False)), "pmm").notes for frame in frames]
+    assert sum(any("read as amounts" in line for line in lines) for lines in notes) <= 6
+
+
+def test_measurements_that_are_rounded_are_no_combinations_of_each_other(written):
+    rng = np.random.default_rng(0)
+    frames = [pd.DataFrame(rng.normal(50, 5, (30, 4)).round(i % 3)).add_prefix("x") for i in range(60)]
+    notes = [line for frame in frames for line in read(written(frame.to_csv(index=False)), "gmm").notes]
+    assert not any("combination" in line for line in notes)
 
 
 def test_what_holds_for_several_columns_is_said_once(written):

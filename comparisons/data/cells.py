@@ -46,6 +46,9 @@ def columns_of(table: Table, names: Sequence[str], reading: Reading, letters: bo
     for column in columns:
         if column.is_typed:
             column.numbers = np.where(np.isfinite(column.values), column.values, nan)
+            if column.decimal and "," in of_file:
+                labels = f"{flag('drop', [column.name])} if they are labels"
+                column.notes["points"] = f"column {column.name!r} has decimal points, others have commas; {labels}"
         else:
             decimal = reading.decimal or _decimal(table, column, texts[column.name], of_file)
             column.numbers = _numbers(column, texts[column.name], decimal)
@@ -177,8 +180,7 @@ def _numbers(column: Column, texts: Sequence[str], decimal: str) -> Array:
             for kind in () if found is None else _how(text, value, decimal):
                 _note(column, kind, value, found)
         else:
-            is_number = isinstance(value, Real | Decimal | np.bool_) and isfinite(value)
-            found = float(value) if is_number else None
+            found = float(value) if isinstance(value, Real | Decimal | np.bool_) and isfinite(value) else None
         numbers.append(nan if found is None else found)
     return np.array(numbers, dtype=np.float64)
 

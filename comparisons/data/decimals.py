@@ -101,8 +101,7 @@ def decimal_of(texts: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
     ambiguous : dict of str
         By the mark in it, the first text that is a number under both marks, and not the same one.
     """
-    clear: dict[str, str] = {}
-    ambiguous: dict[str, str] = {}
+    clear, ambiguous = dict[str, str](), dict[str, str]()
     for text in texts:
         values = {mark: value for mark in OTHER if (value := number(text, mark)) is not None}
         if len(values) == 1:

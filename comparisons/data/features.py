@@ -267,9 +267,8 @@ def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) 
         advice = cells.advice(x, sizes, [one.name for one in features])
         if size == 1 and x[row, d] > 0 and (x % 1 == 0).all():
             advice += f"; {commands_of_levels()} takes whole numbers as levels"
-        measured = (x[:, d] % 1 != 0).sum() > (~missing[:, d]).sum() / 2
-        if measured:
-            advice += f"; {commands_of_measurements()} takes measurements"
+        measured = bool((x[:, d] % 1 != 0).sum() > (~missing[:, d]).sum() / 2)
+        advice += f"; {commands_of_measurements()} takes measurements" * measured
         words: list[Any] | None = [] if measured else None
         table.refuse(features[d], int(features[d].codes[row]), cells.wanted(sizes), advice, words)
 

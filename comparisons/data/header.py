@@ -132,17 +132,13 @@ def _numbers(cells: list[str]) -> list[str]:
     return [cell for cell in cells if looks_like_number(cell)]
 
 
-def _is_word(cell: str) -> bool:
-    return bool(cell) and not is_mark(cell) and not looks_like_number(cell)
-
-
 def _is_header(where: str, rows: Rows) -> bool:
     """Whether the first row holds names; raise an error if it may be names or data."""
     header, *body = rows.cells
     numbers = _numbers(header)
     if len(header) > 1 and not numbers:
         body = [cells for cells in body if cells != header]  # a header that is repeated below is a header
-    words = [d for d, cell in enumerate(header) if _is_word(cell)]
+    words = [d for d, cell in enumerate(header) if cell and not is_mark(cell) and not looks_like_number(cell)]
     columns = {d: [cells[d] for cells in body if cells[d] and not is_mark(cells[d])] for d in words}
     of_words = {d: column for d, column in columns.items() if 2 * len(_numbers(column[:SAMPLE])) < len(column[:SAMPLE])}
     if not numbers and len(of_words) < len(columns):

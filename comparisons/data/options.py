@@ -115,9 +115,8 @@ def check_names(reading: Reading, known: Sequence[str], guess: str = "") -> None
     """
     for option, name in reading.named:
         if name not in known:
-            given = f"columns are {', '.join(known)}; got {shown(name)}"
             near = f"; {guess}" if guess else did_you_mean(name, known)
-            raise ValueError(f"{option} must name columns of the file; its {given}{near}")
+            raise ValueError(f"{option} must name columns of the file: {', '.join(known)}; got {shown(name)}{near}")
 
 
 def _is_encoding(name: str) -> bool:

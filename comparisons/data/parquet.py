@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_list_like, is_numeric_dtype
 from pyarrow.dataset import dataset
 
 from comparisons.data.cells import as_numbers
@@ -53,8 +53,7 @@ class Sample:
         why = "the levels of a categorical mixture are not read by chunks here" if categorical else why
         if why:
             return AllRows(self.n_rows, None, why)
-        rows = self.rows[names]
-        return AllRows(self.n_rows, rows.map_partitions(_without, codes) if codes else rows)
+        return AllRows(self.n_rows, self.rows[names].map_partitions(_without, codes) if codes else self.rows[names])
 
 
 def _without(rows: pd.DataFrame, codes: Sequence[float]) -> pd.DataFrame:
@@ -82,16 +81,12 @@ def table_of_parquet(path: Path, most_rows: int | None, seed: int) -> Table:
     if frame.empty:
         raise ValueError(f"data file {path} has no rows")
     raw = {str(name): column for name, column in frame.items()}
-    if nested := [name for name, column in raw.items() if column.dtype == object and any(map(_is_nested, column))]:
+    if nested := [name for name, column in raw.items() if column.dtype == object and any(map(is_list_like, column))]:
         raise ValueError(f"data file {path} holds lists in column(s) {', '.join(nested)}: write one value in each cell")
     if isinstance(frame.index, pd.RangeIndex):
         return Table(path, raw, sample=sample)
     labels, notes = [str(label) for label in frame.index], ["left out: the frame's index, which labels the rows"]
     return Table(path, raw, notes=notes, labels=labels, sample=sample)
-
-
-def _is_nested(value: Any) -> bool:
-    return hasattr(value, "__len__") and not isinstance(value, str)
 
 
 def _sample_of(path: Path, most_rows: int, seed: int) -> tuple[pd.DataFrame, Sample]:

@@ -27,8 +27,10 @@ from scipy.stats import poisson
 
 from comparisons.data.decimals import looks_like_number
 from comparisons.data.features import commands_of_answers, takes
+from comparisons.data.files import SAMPLE
 from comparisons.data.options import flag
 from comparisons.data.roles import Roles
+from comparisons.data.strays import half_a_digit
 from comparisons.data.table import Column, Table, names_by_message
 from comparisons.data.words import WORDS, pattern_of
 from comparisons.family import Family
@@ -37,10 +39,11 @@ from models.validation import Array
 
 MOST_LOOKED_AT = 100_000  # rows
 MOST_CODED = 5  # if no number is larger, -1 is a code like the others and no mark
-WEEK, DAY = 7, 24  # shortest scale of counts, and longest scale
+WEEK, DAY, EVEN = 7, 24, 2  # shortest scale of counts, longest scale, and its variance over mean of frequencies
 MOST_NAMED = 8  # columns that a remedy lists
 NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide at 3 times the gaps of the 10 next values, and a tenth of the range
 LEAST_WITHIN, RARE = 100, 1e-3  # smallest mark among amounts, and the chance that an amount is as frequent as a mark
+MOST_ROUNDED = 0.01  # error of rounding, in standard deviations, up to which a linear combination is seen
 FULL = 1.25  # all combinations of keys over those that occur, at most, in a long table
 CODES = [sign * code for code in WORDS["code"] for sign in (1, -1)] + WORDS["negative_code"]
 NAME, UNIT, MEASURED, AMOUNT = pattern_of("name"), pattern_of("unit"), pattern_of("measured"), pattern_of("amount")
@@ -62,10 +65,9 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
             notes += [] if roles.weights else _crossed(table.raw)
             seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
             ordered = roles.weights is None
-            why = names_by_message(
-                (name, _minutes(x) or _units(x) or _order(x, len(features)) * ordered) for name, x in seen
-            )
-            notes += [f"{_each(names)} {what.format(drop=flag('drop', names))}" for what, names in why.items()]
+            why = [(name, _minutes(x) or _units(x) or _order(x, len(features)) * ordered) for name, x in seen]
+            asked = names_by_message(why).items()
+            notes += [f"{_each(names)} {what.format(drop=flag('drop', names))}" for what, names in asked]
             notes += [*_without_variance(features, X), *_pasted_twice(X), *(_without_zeros(features) if counts else [])]
             notes += _answers(X) if takes(type(pair), -0.5) else []
     for name in filter(UNIT.fullmatch, table.raw):
@@ -144,7 +146,9 @@ def _kind(column: Column, counts: bool) -> str:
         return "amount"
     if NAME.fullmatch(column.name):
         return "name"
-    if values[0] == 1 and (WEEK if counts else 1) <= len(values) == values[-1] <= DAY:
+    times = np.bincount(column.codes + 1)[1:]  # counts gather about their mean, classes do not
+    is_even = not counts or (len(values) >= WEEK and times.var() < EVEN * times.mean())
+    if values[0] == 1 and len(values) == values[-1] <= DAY and is_even:
         return "scale"
     is_code = values[0] >= 1000 and len(f"{values[0]:.0f}") == len(f"{values[-1]:.0f}")
     return "code" if is_code else "amount" if counts else "whole"
@@ -250,12 +254,13 @@ def _pasted_twice(X: Array) -> list[str]:
 
 def _follows(X: Array) -> np.ndarray:
     """Return which columns are linear combinations of those before them, up to rounding, and not constant."""
-    largest = np.abs(X).max(axis=0)
-    X = X / np.where(largest > 0, largest, 1.0)
+    largest = np.maximum(np.abs(X).max(axis=0), np.finfo(float).tiny)
+    unit, X = np.array([2 * half_a_digit(x[:SAMPLE]).min() for x in X.T]) / largest, X / largest
     scale = X.std(axis=0)
-    constant = scale <= 1e-12
-    left = np.linalg.qr((X - X.mean(axis=0)) / np.where(constant, 1.0, scale), mode="r").diagonal()
-    return ~constant & (np.abs(left) <= 1e-9 * len(X) ** 0.5)
+    scale[constant := scale <= 1e-12] = 1.0
+    left = np.linalg.qr((X - X.mean(axis=0)) / scale, mode="r").diagonal()
+    n_free = len(X) - 1 - np.arange(len(left))
+    return ~constant & (np.abs(left) <= np.clip(unit / scale, 1e-9, MOST_ROUNDED) * n_free**0.5)
 
 
 def _without_zeros(features: Sequence[Column]) -> list[str]:

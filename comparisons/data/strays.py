@@ -34,8 +34,7 @@ STRAYS = {  # messages by kind of row
     "column: {index} (labels of rows) or {drop}, or among --columns",
     "note": "stands alone: delete it if it is a note, or write NA into its empty cells if it is a sample",
 }
-FEWEST, MANY_ROWS, UNLIKELY = 3, 10, 1e-4
-LARGEST = 10_000  # rows of a table below which there may be several rows of sums and means
+FEWEST, MANY_ROWS, MOST_ROWS, UNLIKELY = 3, 10, 10_000, 1e-4
 
 
 def refuse_words(table: Table, named: Collection[str]) -> None:
@@ -108,7 +107,7 @@ def refuse_unlabelled(table: Table, labels: Column) -> None:
 def refuse_sums(table: Table, X: Any) -> None:
     """Raise an error if the first or the last row, or one near it, holds sums or means of all below or above it."""
     n = 0 if isinstance(X, pd.DataFrame) else len(X)
-    for k in range(max(n > FEWEST, min(LOWEST, n - MANY_ROWS) * (n <= LARGEST))):
+    for k in range(max(n > FEWEST, min(LOWEST, n - MANY_ROWS) * (n <= MOST_ROWS))):
         for row, others, where in ((n - 1 - k, X[: n - 1 - k], "above"), (k, X[k + 1 :], "below")):
             filled = ~np.isnan(X[row])
             if what := _summary(X[row, filled], others[:, filled]):
@@ -129,12 +128,12 @@ def _summary(row: Array, others: Array) -> str:
     if len(sums) < 2 or not spread.any() or (row % 1 == 0).any():
         return ""
     with np.errstate(over="ignore", invalid="ignore"):
-        near = np.minimum(np.maximum(_half_a_digit(row), 1e-3 * (n_rows >= MANY_ROWS) * spread), spread)
+        near = np.minimum(np.maximum(half_a_digit(row), 1e-3 * (n_rows >= MANY_ROWS) * spread), spread)
         chance = np.prod(near[spread > 0] / spread[spread > 0])  # that a sample is as near to the means
         return "means" * bool((np.abs(row - sums / n_cells) <= near).all() and chance < UNLIKELY)
 
 
-def _half_a_digit(values: Array) -> Array:
+def half_a_digit(values: Array) -> Array:
     """Return half a unit in the last decimal of each number: the largest error of rounding."""
     decimals = [len(f"{value:.9f}".rstrip("0").partition(".")[2]) for value in values]
     return np.array([0.500001 * 10.0**-count for count in decimals])
