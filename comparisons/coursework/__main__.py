@@ -97,12 +97,12 @@ def check(
             raise ValueError(f"script must be a Python file, got {script}, which does not exist")
         from comparisons.coursework.script import checks_of, options_of
 
-        for _, found in checks_of(script, family, **options_of(option or ())):
-            page = found.explain() if explain and not found.right else str(found)
+        for _, result in checks_of(script, family, **options_of(option or ())):
+            page = result.explain() if explain and not result.right else str(result)
             for line in page.replace("print what explain() of this result returns", "add --explain").splitlines():
                 tell(console, line)
             console.print()
-            all_right &= found.right
+            all_right &= result.right
     raise typer.Exit(0 if all_right else 1)
 
 

@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.calling.caller import Answer, Caller
+from comparisons.coursework.calling.caller import Caller
 from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.examples import example_of
-from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
-from comparisons.coursework.judging import Trial, judge
+from comparisons.coursework.judging import Trial, judge, trial_of
 from comparisons.coursework.notes import notes_of
-from comparisons.coursework.repeated_calls import judged_again
+from comparisons.coursework.repeated_calls import judge_repeated_calls
 from comparisons.coursework.result import Check, Verdict
 
 SHARE_OF_CALLS = 0.6  # of the time limit, for calls of the student's function; the rest is for the catalogue
@@ -78,7 +77,7 @@ def check_e_step(
     >>> check.right, check.mistakes
     (False, ('weights left out',))
     """
-    return checked(f, "e", family, takes, returns, time_limit, options)
+    return check_of_step(f, "e", family, takes, returns, time_limit, options)
 
 
 def check_m_step(
@@ -115,7 +114,7 @@ def check_m_step(
     >>> [verdict.quantity for verdict in check.verdicts if not verdict.right], check.mistakes
     (['rates'], ('n in place of N_k',))
     """
-    return checked(f, "m", family, takes, returns, time_limit, options, prior)
+    return check_of_step(f, "m", family, takes, returns, time_limit, options, prior)
 
 
 def check_log_likelihood(
@@ -142,7 +141,7 @@ def check_log_likelihood(
     >>> check_log_likelihood(log_likelihood, family="pmm").mistakes
     ('weights outside of the logarithm',)
     """
-    return checked(f, "log_likelihood", family, takes, returns, time_limit, options)
+    return check_of_step(f, "log_likelihood", family, takes, returns, time_limit, options)
 
 
 def check_q(
@@ -172,7 +171,7 @@ def check_q(
     >>> check_q(q, family="pmm").right
     False
     """
-    return checked(f, "q", family, takes, returns, time_limit, options)
+    return check_of_step(f, "q", family, takes, returns, time_limit, options)
 
 
 def check_fit(
@@ -185,9 +184,9 @@ def check_fit(
 
     Parameters are those of `check_e_step`.
     """
-    from comparisons.coursework.fits import checked_fit
+    from comparisons.coursework.fits import check_of_fit
 
-    return checked_fit(fit_function, family, time_limit, options)
+    return check_of_fit(fit_function, family, time_limit, options)
 
 
 def check_steps(
@@ -205,11 +204,11 @@ def check_steps(
 
     Parameters are those of `check_m_step`; ``time_limit`` holds for each step.
     """
-    first = checked(
-        e_step, "e", family, takes, [n for n in _several(returns) if "respons" in n or "(K" in n], time_limit, options
+    first = check_of_step(
+        e_step, "e", family, takes, [n for n in _as_list(returns) if "respons" in n or "(K" in n], time_limit, options
     )
-    second = checked(
-        m_step, "m", family, takes, [n for n in _several(returns) if "respons" not in n], time_limit, options, prior
+    second = check_of_step(
+        m_step, "m", family, takes, [n for n in _as_list(returns) if "respons" not in n], time_limit, options, prior
     )
     wrong = first if not first.right else second
     return Check(
@@ -222,12 +221,12 @@ def check_steps(
     )
 
 
-def _several(names: Declared) -> list[str]:
+def _as_list(names: Declared) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
 @np.errstate(all="ignore")
-def checked(
+def check_of_step(
     f: Callable[..., Any],
     step: str,
     family: str,
@@ -237,37 +236,37 @@ def checked(
     options: dict[str, Any],
     prior: Any = None,
 ) -> Check:
-    """Return the check of a step."""
+    """Call a student's function on the inputs of a step, judge each quantity, and return the result."""
     if not callable(f):
         raise TypeError(f"f must be a function, got {type(f).__name__}: pass its name, without calling it")
     start, deadline = perf_counter(), used_seconds() + SHARE_OF_SEARCH * time_limit
     book = textbook_of(family, prior, **options)
-    caller = Caller(f, book, step, _several(takes), _several(returns), SHARE_OF_CALLS * time_limit)
+    caller = Caller(f, book, step, _as_list(takes), _as_list(returns), SHARE_OF_CALLS * time_limit)
     book.sized(caller.signature.roles, caller.default)
     book.two_sets = any(role.startswith("old ") for role in caller.signature.roles)
     what = f"{book.step_title(step)} of {book.title}"
     if caller.signature.problem:
         verdict = Verdict(book.first_quantity(step), False, located=caller.signature.problem)
         return Check(what, (verdict,), section=book.section(step), seconds=perf_counter() - start)
-    trials = _trials(caller, book, step)
+    trials = _trials(caller)
     names = [q.name for q in book.expected(step, trials[0].problem) if q.required or q.name in trials[0].answer.values]
-    verdicts = tuple(judge(caller, name, trials, deadline) for name in names)
-    verdicts, trials = judged_again(caller, trials, verdicts, deadline)
+    verdicts = tuple(judge(book, name, trials, deadline, caller=caller) for name in names)
+    verdicts, trials = judge_repeated_calls(caller, trials, verdicts, deadline)
     wrong = [verdict.quantity for verdict in verdicts if not verdict.right]
-    example = example_of(caller, book, step, wrong, trials) if wrong else ""
-    notes = notes_of(caller, book, step, trials, verdicts)
+    example = example_of(caller, wrong, trials) if wrong else ""
+    notes = notes_of(caller, trials, verdicts)
     return Check(what, verdicts, notes, example, book.section(step), perf_counter() - start)
 
 
-def _trials(caller: Caller, book: Textbook, step: str) -> list[Trial]:
-    """Return problems with the function's answers and the right ones, as long as there is time."""
+def _trials(caller: Caller) -> list[Trial]:
+    """Call the function on each input of its step until the time limit; return at least one trial."""
     trials: list[Trial] = []
-    for problem in caller.settle(book.problems_of(step)):
-        answer: Answer = caller(problem)
-        if answer.outcome.overtime and trials:
+    for problem in caller.settle(caller.book.problems_of(caller.step)):
+        trial = trial_of(caller, problem)
+        if trial.answer.outcome.overtime and trials:
             caller.notes.append(f"slow: only {len(trials)} input(s) could be tried within the time limit")
             break
-        trials.append(Trial(problem, answer, book.truth(step, problem)))
-        if answer.outcome.overtime:
+        trials.append(trial)
+        if trial.answer.outcome.overtime:
             break
     return trials

@@ -1,22 +1,22 @@
-"""Time that a check has used: seconds in which its thread computed, however busy the machine is."""
+"""Measure the time that a check uses in seconds of its own thread, so that a busy machine does not shorten it."""
 
 from threading import local
 from time import perf_counter, thread_time
 
-WAITING = 3.0  # seconds on the wall that count as one, where the thread computes less: it waits, or others are served
+WAITING = 3.0  # seconds on the wall that count as one second while the thread does not compute
 
 
 class Clock(local):
-    """The time of one thread, counted since it was last asked for."""
+    """Count the time of one thread: each call adds what was used since the call before."""
 
     def __init__(self) -> None:
-        self.wall, self.own, self.total = perf_counter(), thread_time(), 0.0
+        self.wall, self.cpu, self.total = perf_counter(), thread_time(), 0.0
 
     def __call__(self) -> float:
         """Return the time counted up to now."""
-        wall, own = perf_counter(), thread_time()
-        self.total += max(own - self.own, (wall - self.wall) / WAITING)
-        self.wall, self.own = wall, own
+        wall, cpu = perf_counter(), thread_time()
+        self.total += max(cpu - self.cpu, (wall - self.wall) / WAITING)
+        self.wall, self.cpu = wall, cpu
         return self.total
 
 
@@ -24,8 +24,9 @@ _CLOCK = Clock()
 
 
 def used_seconds() -> float:
-    """Return the time used up to now; only differences mean something.
+    """Return the time that this thread has used; only differences of two calls mean something.
 
-    On a quiet machine these are seconds on the wall, but for what sleeps; on a busy one, at most `WAITING` times fewer.
+    While the thread computes, a second is a second of CPU time. While it sleeps or other processes run, `WAITING`
+    seconds on the wall count as one.
     """
     return _CLOCK()

@@ -1,6 +1,6 @@
-"""Judge where a student's fit ends: at a maximum or not, by its own defaults, and what it says of the log-likelihood.
+"""Judge where a student's fit ends, with given arguments and with its defaults, and the log-likelihood that it returns.
 
-The limit of a wrong iteration is a fixed point of that iteration, so that some mistakes are named by the end alone.
+The limit of a wrong iteration is a fixed point of that iteration. So the limit alone can name a mistake.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.loops import (
     LIMIT_MISTAKES,
     LOOSE,
+    MOVES,
     all_the_same,
     distance,
     iterations,
@@ -22,24 +23,23 @@ from comparisons.coursework.formulas.loops import (
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake, close
 from comparisons.coursework.formulas.textbook import Textbook
-from comparisons.coursework.judging import Trial, judge_values
+from comparisons.coursework.judging import Trial, judge
 from comparisons.coursework.result import Verdict
 from comparisons.coursework.unlisted.sums import by_constants
 from models.validation import Array
 
-MOVES = 1e-4  # relative: an iteration that goes on
 ENOUGH, COARSE = 0.1, 1e-3  # nats that may be left to gain at the end; from here on they are noted
 EARLY, A_FEW = 1.0, 10  # nats that may be left with a function's own tolerance, or with fewer iterations than these
 UNIT = 10.0  # of the data of a second fit
-MUCH = 0.01  # relative: how much below a number variances are that were kept above it
-RESTARTS, FEW, SEEDS = (1, 2, 3, 4), 40, (0, 1, 2)  # that are asked for, each of few iterations, with each seed
-OF_NUMBER = 1e-6  # relative: a single number agrees with some mistake by chance if it need not agree well
+MUCH = 0.01  # relative: a variance was kept above a floor if EM's would be lower by this much
+RESTARTS, FEW, SEEDS = (1, 2, 3, 4), 40, (0, 1, 2)  # numbers of restarts, iterations of each, and seeds
+OF_NUMBER = 1e-6  # relative tolerance of a single number, which a wider one would match by chance
 LIMIT = "M(E(θ)) = θ at the end, and the log-likelihood at its maximum"
 
 
 @dataclass
 class Findings:
-    """What is found about a fit, verdict by verdict."""
+    """Verdicts and notes about a fit, to which each judging function appends."""
 
     verdicts: list[Verdict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ def judge_limit(
     limit, best = book.limit_from(at), book.limit_from(problem)
     gain = book.objective_at(problem.changed(**limit)) - reached
     wrong_before = any(v.quantity == "iteration" and not v.right for v in findings.verdicts)
-    mistakes = () if wrong_before else of_limit(book, at, deadline)
+    mistakes = () if wrong_before else mistakes_of_limit(book, at, deadline)
     if problem.K > 1 and not wrong_before and all_the_same(book, last.theta):
         mistakes = (LIMIT_MISTAKES["components all the same"],)
         findings.verdicts.append(Verdict("limit", False, mistakes, formula=LIMIT))
@@ -76,14 +76,14 @@ def judge_limit(
         mistakes = (LIMIT_MISTAKES["wrong iterations"],)
     if not mistakes:
         mistakes = (LIMIT_MISTAKES["never iterates" if early else "stops early"],)
-        if not early and not _on_the_way(book, at, gain):
+        if not early and not _is_on_path(book, at, gain):
             mistakes = ()
     located = "" if mistakes else f"{gain:.3g} nats below where EM goes on to from there"
     findings.verdicts.append(Verdict("limit", False, mistakes, located, LIMIT))
 
 
 def judge_defaults(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:
-    """Judge where a right fit ends with its own number of iterations and tolerance, and with other seeds."""
+    """Judge where a right fit ends with its default number of iterations, its default tolerance and other seeds."""
     seed = caller.signature.roles.get("random_state")
     for name, value in [*caller.defaults.items(), *((seed, other) for other in SEEDS[1:] if seed)]:
         if any(not verdict.right for verdict in findings.verdicts):
@@ -101,7 +101,7 @@ def judge_defaults(book: Textbook, problem: Problem, caller: FitCaller, findings
 
 
 def judge_units(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:
-    """Judge whether a right fit keeps variances above a number, which shows where the data are in small units."""
+    """Judge whether a right fit keeps variances above a fixed number, by fitting the same data in a larger unit."""
     if book.variances(problem) is None or any(not verdict.right for verdict in findings.verdicts):
         return
     unit = np.full(problem.D, UNIT)
@@ -112,44 +112,50 @@ def judge_units(book: Textbook, problem: Problem, caller: FitCaller, findings: F
     at = small.changed(**fit.theta)
     yours, right = (np.asarray(book.variances(p)) for p in (at, small.changed(**book.iterate(at))))
     least = float(yours.min())
-    kept = (yours < least * (1 + LOOSE)) & (right < least * (1 - MUCH))
-    if kept.sum() > 1 and close(np.maximum(right, least), yours, LOOSE):
+    at_floor = (yours < least * (1 + LOOSE)) & (right < least * (1 - MUCH))
+    if at_floor.sum() > 1 and close(np.maximum(right, least), yours, LOOSE):
         mistake = LIMIT_MISTAKES["variances kept above a number"]
         mistake = replace(mistake, name=f"variances kept above {least:.6g}")
         findings.verdicts[-1] = Verdict("limit", False, (mistake,), formula=LIMIT)
 
 
 def judge_restarts(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:
-    """Judge whether more restarts, which contain the fewer ones, never end lower; on twice the components."""
+    """Judge whether a fit keeps its best restart: with the same seed, more restarts must not end lower.
+
+    The data are fitted with twice the components, so that restarts end in different maxima.
+    """
     roles = caller.signature.roles
     if "n_init" not in roles or any(not verdict.right for verdict in findings.verdicts):
         return
-    own = [quantity for quantity in book.quantities if quantity not in ("weights", *book.shared)]
-    theta = {quantity: np.concatenate([problem.theta[quantity]] * 2) for quantity in own}
+    repeated = [quantity for quantity in book.quantities if quantity not in ("weights", *book.shared)]
+    theta = {quantity: np.concatenate([problem.theta[quantity]] * 2) for quantity in repeated}
     theta |= {"weights": np.full(2 * problem.K, 0.5 / problem.K)} if "weights" in problem.theta else {}
     crowded = problem.changed(r=np.tile(problem.r, 2) / 2, **theta)
     for seed in SEEDS if "random_state" in roles else SEEDS[:1]:
         given = {roles["random_state"]: seed} if "random_state" in roles else {}
         fits = [caller.on(crowded).by(FEW, **given, **{roles["n_init"]: n}) for n in (1, *RESTARTS)]
-        whole = [fit for fit in fits if fit.theta.keys() == theta.keys() and not book.misfit(crowded, fit.theta)]
-        if len(whole) < 2 or not same(fits[0].theta, fits[1].theta):
+        complete = [fit for fit in fits if fit.theta.keys() == theta.keys() and not book.misfit(crowded, fit.theta)]
+        if len(complete) < 2 or not same(fits[0].theta, fits[1].theta):
             return
-        ends = [book.objective_at(crowded.changed(**fit.theta)) for fit in whole]
+        ends = [book.objective_at(crowded.changed(**fit.theta)) for fit in complete]
         if np.diff(ends).min() < -EARLY:
             findings.verdicts[-1] = Verdict("limit", False, (LIMIT_MISTAKES["best restart not kept"],), formula=LIMIT)
             return
 
 
-def _on_the_way(book: Textbook, at: Problem, gain: float) -> bool:
-    """Whether the end looks like a point on EM's path: one iteration gains little of what is left, and more than 0."""
+def _is_on_path(book: Textbook, at: Problem, gain: float) -> bool:
+    """Whether the end may be a point on EM's path: one more iteration gains something, but not all that is left."""
     step = book.objective_at(at.changed(**book.iterate(at))) - book.objective_at(at)
     return 0 < step < gain
 
 
-def of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ...]:
-    """Return the mistake of whose iteration the end is a fixed point, if it is one much more than of EM's."""
-    own = distance(book.iterate(at), at.theta)
-    if own < MOVES:
+def mistakes_of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ...]:
+    """Return the mistake with which an iteration leaves the end as it is, if EM's own iteration does not.
+
+    Each known mistake is tried in one step. If none fits, constants added to the sums of the M-step are tried.
+    """
+    move = distance(book.iterate(at), at.theta)
+    if move < MOVES:
         return ()
     best: tuple[float, Mistake] | None = None
     for mistake, iterate in iterations(book):
@@ -158,28 +164,28 @@ def of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ...
         if "old" in mistake.name.split():
             continue  # what returns its input, or a part of it, ends anywhere
         gap = distance(iterate(at), at.theta)
-        if gap < 1e-3 * own and (best is None or gap < best[0] / 10):
+        if gap < 1e-3 * move and (best is None or gap < best[0] / 10):
             best = gap, mistake
-    return _smoothed(book, at) if best is None else (best[1],)
+    return _mistakes_of_smoothing(book, at) if best is None else (best[1],)
 
 
-def _smoothed(book: Textbook, at: Problem) -> tuple[Mistake, ...]:
-    """Return which numbers, added to the M-step's sums, have the end as a fixed point."""
+def _mistakes_of_smoothing(book: Textbook, at: Problem) -> tuple[Mistake, ...]:
+    """Return the constants that, added to the sums of the M-step, make the end a fixed point."""
     soft = at.changed(r=book.responsibilities(at))
-    found: list[Mistake] = []
+    mistakes: list[Mistake] = []
     for name, right in book.truth("m", soft).items():
         if distance({name: right}, {name: at.theta[name]}) < LOOSE:
             continue
         pair, divisor = (soft, at.theta[name], right), book.formulas[name].divisor
         allowed = lambda y: LOOSE * max(1.0, float(np.abs(y).max()))  # noqa: E731
-        mistake = None if divisor is None else by_constants(name, [pair], divisor, _one, allowed)
+        mistake = None if divisor is None else by_constants(name, [pair], divisor, _ones, allowed)
         if mistake is None:
             return ()
-        found.append(mistake)
-    return tuple(found)
+        mistakes.append(mistake)
+    return tuple(mistakes)
 
 
-def _one(problem: Problem) -> dict[str, Array]:
+def _ones(problem: Problem) -> dict[str, Array]:
     return {"1": np.ones(1)}
 
 
@@ -195,19 +201,19 @@ def judge_objective(book: Textbook, problem: Problem, last: Fit, deadline: float
         rises = book.falls_with_fit and (steps > slack).any()
         ok = not rises if book.falls_with_fit else not falls.any() or (steps < slack).all()
         findings.verdicts.append(Verdict("history", bool(ok), located="" if ok else worse))
-        said = np.asarray(last.history[-1])
+        reported = np.asarray(last.history[-1])
     elif last.log_likelihood is not None:
-        said = np.asarray(last.log_likelihood)
+        reported = np.asarray(last.log_likelihood)
     else:
         return
-    if abs(float(said - right)) < ENOUGH / 5:
+    if abs(float(reported - right)) < ENOUGH / 5:
         findings.verdicts.append(Verdict("log_likelihood", True, formula=book.formulas["log_likelihood"].text))
         return
     if any(v.quantity == "limit" and not v.right and v.mistakes and not v.follows for v in findings.verdicts):
         return  # far from the limit it may be that of the parameters before
-    trial = Trial(at, Answer({"log_likelihood": said}), {"log_likelihood": right})
-    verdict = judge_values(book, "log_likelihood", [trial], deadline, OF_NUMBER)
+    trial = Trial(at, Answer({"log_likelihood": reported}), {"log_likelihood": right})
+    verdict = judge(book, "log_likelihood", [trial], deadline, OF_NUMBER)
     if not verdict.mistakes:
-        located = f"{float(said):.6g} is returned, and that of the returned parameters is {float(right):.6g}"
+        located = f"{float(reported):.6g} is returned, and that of the returned parameters is {float(right):.6g}"
         verdict = replace(verdict, located=located)
     findings.verdicts.append(verdict)

@@ -26,7 +26,7 @@ from comparisons.coursework.end_of_fit import (
     judge_objective,
     judge_restarts,
     judge_units,
-    of_limit,
+    mistakes_of_limit,
 )
 from comparisons.coursework.formulas.loops import (
     LOOP_MISTAKES,
@@ -42,7 +42,7 @@ from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
-from comparisons.coursework.judging import Trial, judge_values
+from comparisons.coursework.judging import Trial, judge
 from comparisons.coursework.notes import NO_LIMIT
 from comparisons.coursework.other_forms import other_form
 from comparisons.coursework.result import Check, Verdict
@@ -56,8 +56,8 @@ Theta = Mapping[str, Array]
 
 
 @np.errstate(all="ignore")
-def checked_fit(function: Callable[..., Any], family: str, time_limit: float, options: Mapping[str, Any]) -> Check:
-    """Return the check of a fit; see `comparisons.coursework.checks.check_fit`."""
+def check_of_fit(function: Callable[..., Any], family: str, time_limit: float, options: Mapping[str, Any]) -> Check:
+    """Call a student's fit, judge its iterations and its end, and return the result of `checks.check_fit`."""
     if not callable(function):
         raise TypeError(f"fit_function must be a function, got {type(function).__name__}")
     start, begin = perf_counter(), used_seconds()
@@ -105,7 +105,10 @@ def _check(what: str, findings: Findings, section: str, start: float) -> Check:
 
 
 def _path(caller: FitCaller) -> dict[int, Fit]:
-    """Return the parameters after few iterations, where the function takes their number; 0 is a given start."""
+    """Return the fits after the first iterations, by number of iterations; 0 is the start, if the function takes one.
+
+    The path is empty if the function takes no number of iterations.
+    """
     if not caller.takes_iterations or caller.restarts:
         return {}
     path = {0: Fit(dict(caller.start))} if caller.takes_start else {}
@@ -118,7 +121,7 @@ def _path(caller: FitCaller) -> dict[int, Fit]:
 
 
 def _judge_mixture(book: Textbook, problem: Problem, last: Fit, findings: Findings) -> None:
-    """Judge whether the parameters are a mixture at all."""
+    """Judge whether all parameters are returned, with legal shapes and values."""
     missing = [name for name in book.quantities if name not in last.theta]
     why = (
         f"{', '.join(missing)} missing from what the function returns" if missing else book.misfit(problem, last.theta)
@@ -134,26 +137,26 @@ def _judge_path(
     deadline: float,
     findings: Findings,
 ) -> None:
-    """Judge each iteration by the one before."""
+    """Judge whether each iteration is one of EM from the parameters before it, and name its mistake if not."""
     times = sorted(path)
     if len(times) < 2:
         return
-    whole = _aligned(book, problem, [path[t].theta for t in times])
-    pairs = list(pairwise(whole))
-    again = caller(times[-1])
-    if not again.error and not same(again.theta, path[times[-1]].theta):
+    aligned = _aligned_path(book, problem, [path[t].theta for t in times])
+    pairs = list(pairwise(aligned))
+    repeated = caller(times[-1])
+    if not repeated.error and not same(repeated.theta, path[times[-1]].theta):
         findings.notes.append("two calls with the same arguments differ: its path cannot be followed; take a seed")
         return
     steps = [(problem.changed(**before), after) for before, after in pairs]
-    note = _note_of_right(book, steps, caller.takes_start)
+    note = _note_on_em(book, steps, caller.takes_start)
     if note is not None:
         findings.notes += [note] if note else []
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
-    mistake = loop_mistake(book, problem, whole, caller.takes_start)
+    mistake = loop_mistake(book, problem, aligned, caller.takes_start)
     if mistake and mistake.name == "E-step only once":
-        fixed = of_limit(book, problem.changed(**whole[-1]), deadline)
-        mistake = fixed[0] if fixed else _standing_still(caller, whole[-1])
+        fixed = mistakes_of_limit(book, problem.changed(**aligned[-1]), deadline)
+        mistake = fixed[0] if fixed else _mistake_of_standstill(caller, aligned[-1])
     moving = [(at, after) for at, after in steps if not same(at.theta, after)]
     if not mistake and caller.leaves_loops and moving and all(same(book.iterate(at), after) for at, after in moving):
         findings.notes.append(f"its loop ends by itself after {times[len(moving)]} iterations")
@@ -163,15 +166,15 @@ def _judge_path(
         if mistake.name == STILL[0] and "in the loop" not in place.why:
             mistake = LOOP_MISTAKES[STILL[1]]
         mistake = replace(mistake, why=f"{mistake.why} {place.why}")
-    mistakes, located = ((mistake,), "") if mistake else _of_steps(book, steps, deadline, caller)
+    mistakes, located = ((mistake,), "") if mistake else _mistakes_of_steps(book, steps, deadline, caller)
     findings.verdicts.append(Verdict("iteration", False, mistakes, located, ITERATION))
 
 
-def _note_of_right(book: Textbook, steps: Sequence[tuple[Problem, Theta]], from_start: bool) -> str | None:
-    """Return a note of iterations that are EM's, "" where there is nothing to note, or None where they are not."""
+def _note_on_em(book: Textbook, steps: Sequence[tuple[Problem, Theta]], from_start: bool) -> str | None:
+    """Return a note if the iterations are a legitimate variant of EM, "" if they are EM's, or None if neither."""
     if all(same(book.iterate(at), after) for at, after in steps):
         return ""
-    if share := _damped(book, steps):
+    if share := _damping(book, steps):
         return f"its iterations are damped: {share:.3g} times EM's, and the rest of the old parameters"
     if any(all(same(between(book, at, blocks), after) for at, after in steps) for blocks in orders(book.quantities)):
         return "its E-step is repeated between the updates of one iteration: a multi-cycle ECM, which climbs as EM does"
@@ -180,7 +183,7 @@ def _note_of_right(book: Textbook, steps: Sequence[tuple[Problem, Theta]], from_
 
 
 def _name_by_edit(caller: FitCaller, deadline: float, findings: Findings) -> None:
-    """Name by an edit what is only located, or ends before the limit."""
+    """Find an edit of the source for a wrong quantity that has no named mistake, or that ends before the limit."""
     by_end = any(verdict.quantity == "iteration" and verdict.right for verdict in findings.verdicts)
     for i, verdict in enumerate(findings.verdicts):
         vague = not verdict.mistakes or verdict.mistakes[0].name in EARLY
@@ -193,16 +196,16 @@ def _name_by_edit(caller: FitCaller, deadline: float, findings: Findings) -> Non
 
 
 def _excuse_other_iterations(book: Textbook, end: Problem, findings: Findings) -> None:
-    """Make a note of iterations without a known mistake that end at a maximum, such as those of annealing."""
+    """Turn a wrong iteration without a named mistake into a note if the fit ends at a maximum, as annealing does."""
     for i, verdict in enumerate(findings.verdicts):
-        other = verdict.quantity == "iteration" and not verdict.right and not verdict.mistakes
-        if other and findings.verdicts[-1].right and distance(book.iterate(end), end.theta) < LOOSE:
+        unnamed = verdict.quantity == "iteration" and not verdict.right and not verdict.mistakes
+        if unnamed and findings.verdicts[-1].right and distance(book.iterate(end), end.theta) < LOOSE:
             findings.verdicts[i] = Verdict("iteration", True, formula=ITERATION)
             findings.notes.append("its iterations are not those of EM, but they end at a maximum")
 
 
-def _standing_still(caller: FitCaller, end: Theta) -> Mistake:
-    """Return why nothing changes after the first iteration, as far as no iteration and the source say it."""
+def _mistake_of_standstill(caller: FitCaller, end: Theta) -> Mistake:
+    """Return the mistake of a fit whose parameters change only once, from its source and a call with 0 iterations."""
     if not caller.uses_iterations:
         return LOOP_MISTAKES["number of iterations not used"]
     if not caller.takes_start:
@@ -212,19 +215,19 @@ def _standing_still(caller: FitCaller, end: Theta) -> Mistake:
     return LOOP_MISTAKES["stands still after the first iteration" if caller.leaves_loops else "E-step only once"]
 
 
-def _damped(book: Textbook, steps: Sequence[tuple[Problem, Theta]]) -> float:
-    """Return a, if each iteration is θ + a (M(E(θ)) - θ) with the same a for all quantities, else 0."""
+def _damping(book: Textbook, steps: Sequence[tuple[Problem, Theta]]) -> float:
+    """Return the factor a if each iteration is θ + a (M(E(θ)) - θ) with the same a for all quantities, else 0."""
     moves = [({n: a - at.theta[n] for n, a in book.iterate(at).items()}, at.theta, after) for at, after in steps]
     full, before, after = moves[0]
-    whole = np.concatenate([np.ravel(a) for a in full.values()])
-    made = np.concatenate([np.ravel(after[name] - before[name]) for name in full])
-    share = float(whole @ made / max(whole @ whole, np.finfo(float).tiny))
+    full_step = np.concatenate([np.ravel(a) for a in full.values()])
+    actual_step = np.concatenate([np.ravel(after[name] - before[name]) for name in full])
+    share = float(full_step @ actual_step / max(full_step @ full_step, np.finfo(float).tiny))
     damped = all(same({n: start[n] + share * a for n, a in move.items()}, end) for move, start, end in moves)
     return share if damped and 0 < share < 2 else 0.0
 
 
 def _off_by_one(book: Textbook, steps: Sequence[tuple[Problem, Theta]], from_start: bool) -> str:
-    """Return what the first iteration is in place of one, if the later ones are right; or that each is two."""
+    """Return how the number of iterations is off: the first is none or two, or each is two; "" if it is not."""
     start, first = steps[0]
     if all(same(book.iterate(at.changed(**book.iterate(at))), after) for at, after in steps):
         return "asked for one more it makes two"
@@ -237,20 +240,20 @@ def _off_by_one(book: Textbook, steps: Sequence[tuple[Problem, Theta]], from_sta
     return "asked for one it makes two" if same(book.iterate(start.changed(**book.iterate(start))), first) else ""
 
 
-def _aligned(book: Textbook, problem: Problem, path: Sequence[Theta]) -> list[Theta]:
-    """Return a path with the components of each point in the order of the point before."""
-    whole = [path[0]]
+def _aligned_path(book: Textbook, problem: Problem, path: Sequence[Theta]) -> list[Theta]:
+    """Return a path whose components are permuted at each point to be most like one EM iteration from the last."""
+    aligned = [path[0]]
     for after in path[1:]:
-        if after.keys() != whole[-1].keys() or any(after[n].shape != whole[-1][n].shape for n in after):
+        if after.keys() != aligned[-1].keys() or any(after[n].shape != aligned[-1][n].shape for n in after):
             return list(path)
-        whole.append(book.aligned(after, book.iterate(problem.changed(**whole[-1]))))
-    return whole
+        aligned.append(book.aligned(after, book.iterate(problem.changed(**aligned[-1]))))
+    return aligned
 
 
-def _of_steps(
+def _mistakes_of_steps(
     book: Textbook, steps: Sequence[tuple[Problem, Theta]], deadline: float, caller: FitCaller
 ) -> tuple[tuple[Mistake, ...], str]:
-    """Return which known mistake in the M-step or the E-step gives every iteration, or which quantities differ."""
+    """Return the mistakes in the E-step or the M-step that give every iteration, or else which quantities differ."""
     for mistake, iterate in iterations(book):
         if used_seconds() > deadline:
             break
@@ -260,10 +263,10 @@ def _of_steps(
         return (edit,), ""
     soft = [(at.changed(r=book.responsibilities(at)), after) for at, after in steps]
     trials = [Trial(at, Answer(dict(after)), book.truth("m", at)) for at, after in soft]
-    verdicts = [judge_values(book, name, trials, deadline) for name in book.quantities]
+    verdicts = [judge(book, name, trials, deadline) for name in book.quantities]
     wrong = [verdict for verdict in verdicts if not verdict.right]
     if all(verdict.mistakes for verdict in wrong):
-        named = (mistake for verdict in wrong for mistake in verdict.mistakes if not mistake.follows)
-        return tuple(dict.fromkeys(named)), ""
+        causes = (mistake for verdict in wrong for mistake in verdict.mistakes if not mistake.follows)
+        return tuple(dict.fromkeys(causes)), ""
     names = ", ".join(verdict.quantity for verdict in wrong)
     return (), f"an iteration's {names} are not those of one E-step and one M-step from the parameters before it"

@@ -31,7 +31,7 @@ from models.validation import Array
 
 ORDINARY = ("",)
 MOST_ALTERNATIVES = 2
-QUICK = 0.6  # seconds for the place in the source of a mistake that has a name
+QUICK = 0.6  # seconds to look for the place in the source, if the mistake is already named
 PRIOR = Mistake(
     "prior left out",
     "What does the prior add to the counts and the sums of this step?",
@@ -53,16 +53,16 @@ class Trial:
 
 
 def tolerance(trials: Sequence[Trial]) -> float:
-    """Return how near is near enough: wider where the answers are of single precision."""
+    """Return the relative tolerance of a right answer; it is wider if an answer has single precision."""
     return SINGLE if any(trial.answer.single for trial in trials) else GUARD
 
 
-def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: float) -> Verdict:
-    """Return what is found about a quantity of a function."""
-    return judge_values(caller.book, quantity, trials, deadline, caller=caller)
+def trial_of(caller: Caller, problem: Problem) -> Trial:
+    """Call a function on a problem and return its answer beside the right one."""
+    return Trial(problem, caller(problem), caller.book.truth(caller.step, problem))
 
 
-def judge_values(
+def judge(
     book: Textbook,
     quantity: str,
     trials: Sequence[Trial],
@@ -70,22 +70,22 @@ def judge_values(
     rtol: float | None = None,
     caller: Caller | None = None,
 ) -> Verdict:
-    """Return what is found about a quantity from answers on some problems.
+    """Return whether a quantity is right, and else the mistakes that give the answers, or where these differ.
 
     Parameters
     ----------
     book : Textbook
         The family's formulas.
     quantity : str
-        Which one.
+        Name of the quantity.
     trials : sequence of Trial
         Problems with the answers and the right ones.
     deadline : float
-        When the search ends, a time of `used_seconds`.
+        Time of `used_seconds` at which the search ends.
     rtol : float or None
         Relative tolerance; ``None`` follows from the precision of the answers.
     caller : Caller or None
-        Calls the function on more inputs, and edits it; without it the answers are all that is known.
+        Calls the function on more inputs, and edits its source. Without it, the verdict follows from the trials alone.
     """
     formula = book.formulas.get(quantity)
     text = formula.text if formula else book.texts.get(quantity, "")
@@ -93,77 +93,85 @@ def judge_values(
     ordinary = [trial for trial in trials if trial.problem.name in ORDINARY]
     failed = [trial for trial in ordinary if quantity not in trial.answer.values]
     if failed:
-        located = _of_failures(failed, ordinary)
-        edit = _place(caller, quantity, [(trial.problem, trial.right) for trial in trials], deadline)
-        named = [] if edit is None else [replace(edit, hint=f"{located}. {edit.hint}")]
-        return Verdict(quantity, False, tuple(named), located, text)
+        located = _failure_text(failed, ordinary)
+        edit = _mistake_in_source(caller, quantity, [(trial.problem, trial.right) for trial in trials], deadline)
+        causes = [] if edit is None else [replace(edit, hint=f"{located}. {edit.hint}")]
+        return Verdict(quantity, False, tuple(causes), located, text)
     rtol = tolerance(trials) if rtol is None else rtol
     wrong = [trial for trial in answered if not trial.is_right(quantity, rtol)]
     rough = [trial for trial in answered if not trial.is_right(quantity, RTOL)]
     if not rough:
         return Verdict(quantity, True, formula=text)
     exact = rtol if rtol > GUARD else RTOL
-    mistakes, alternatives = _known(formula, quantity, answered, deadline, exact)
+    mistakes, alternatives = _catalogue_mistakes(formula, quantity, answered, deadline, exact)
     if not wrong and (not mistakes or rtol > GUARD):
         return Verdict(quantity, True, formula=text)
     if not mistakes:
-        mistakes = _not_known(book, quantity, answered, deadline, caller)
+        mistakes = _unlisted_mistakes(book, quantity, answered, deadline, caller)
     elif alternatives:
         mistakes = _with_place(mistakes, caller, quantity, answered, deadline)
-    located = "" if mistakes else narrowed(quantity, answered, rtol, _probes(caller, quantity))
+    located = "" if mistakes else narrowed(quantity, answered, rtol, _probe_trials(caller, quantity))
     return Verdict(quantity, False, mistakes, located, text, alternatives)
 
 
-def _not_known(
+def _unlisted_mistakes(
     book: Textbook, quantity: str, trials: Sequence[Trial], deadline: float, caller: Caller | None
 ) -> tuple[Mistake, ...]:
-    """Return mistakes that are no single entry of the catalogue."""
+    """Return mistakes that are not in the catalogue, from the answers on the ordinary problems and the source."""
     pairs = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
-    found: tuple[Mistake, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
     if not all(close(yours, right, GUARD) for _, yours, right in pairs):
         with suppress(np.linalg.LinAlgError):  # answers may be of any size
-            found = unlisted(book, quantity, pairs, lambda: more_of(caller, quantity) if caller else [])
-    return _with_place(found, caller, quantity, trials, deadline)
+            mistakes = unlisted(book, quantity, pairs, lambda: more_of(caller, quantity) if caller else [])
+    return _with_place(mistakes, caller, quantity, trials, deadline)
 
 
 def _with_place(
     mistakes: tuple[Mistake, ...], caller: Caller | None, quantity: str, trials: Sequence[Trial], deadline: float
 ) -> tuple[Mistake, ...]:
-    """Return a mistake with its place in the source; where there is none, or several, what the place alone says."""
+    """Add to a single mistake its place in the source; return the place in place of none or of several mistakes.
+
+    If no place is found, the mistakes are returned as they are.
+    """
     until = min(deadline, used_seconds() + QUICK) if mistakes else deadline
-    place = _place(caller, quantity, [(trial.problem, {quantity: trial.right[quantity]}) for trial in trials], until)
+    inputs = [(trial.problem, {quantity: trial.right[quantity]}) for trial in trials]
+    place = _mistake_in_source(caller, quantity, inputs, until)
     if place is None:
         return mistakes
     return (replace(mistakes[0], why=f"{mistakes[0].why} {place.why}"),) if len(mistakes) == 1 else (place,)
 
 
-def _place(caller: Caller | None, quantity: str, inputs: list[Input], until: float) -> Mistake | None:
-    """Return the edit after which the function is right on inputs, or the expression that should have been another.
+def _mistake_in_source(caller: Caller | None, quantity: str, inputs: Sequence[Input], until: float) -> Mistake | None:
+    """Return a mistake as a place in the source: an edit that makes the function right, or a wrong expression.
 
-    The right answers stand beside the inputs.
+    ``inputs`` are pairs of a problem and its right answers. Without a caller there is no source, and the result is
+    None.
     """
     if caller is None:
         return None
     if edit := repaired(caller, quantity, inputs, until, NEAR):
         return edit
-    expression = substituted(caller, quantity, inputs, until)  # takes less time than many edits, and tells less
+    expression = substituted(caller, quantity, inputs, until)  # faster than many edits, but less precise
     return repaired(caller, quantity, inputs, until, FAR) or expression
 
 
-def _probes(caller: Caller | None, quantity: str) -> list[Trial]:
-    """Return the function's answers where something is left out of the input, such as unequal weights."""
+def _probe_trials(caller: Caller | None, quantity: str) -> list[Trial]:
+    """Return trials on inputs without something that may matter, such as inputs of equal weights."""
     if caller is None or caller.flat:
         return []
-    book, step = caller.book, caller.step
-    probes = [p for p in book.probes(step) if not (book.two_sets and "responsibilities" in p.name)]
-    trials = [Trial(problem, caller(problem), book.truth(step, problem)) for problem in book.seen(probes)]
+    book = caller.book
+    probes = [p for p in book.probes(caller.step) if not (book.two_sets and "responsibilities" in p.name)]
+    trials = [trial_of(caller, problem) for problem in book.seen(probes)]
     return [trial for trial in trials if quantity in trial.answer.values]
 
 
-def _known(
+def _catalogue_mistakes(
     formula: Formula | None, quantity: str, trials: Sequence[Trial], deadline: float, rtol: float
 ) -> tuple[tuple[Mistake, ...], tuple[str, ...]]:
-    """Return the mistakes that give a quantity on all problems, or on the ordinary ones, and names of others."""
+    """Search the catalogue for mistakes that give all answers, else for mistakes that give the ordinary ones.
+
+    Returned are the mistakes of the simplest explanation, and the names of other explanations.
+    """
     if formula is None:
         return (), ()
     special = [trial for trial in trials if trial.problem.name not in ORDINARY]
@@ -177,12 +185,12 @@ def _known(
         outputs = [trial.answer.values[quantity] for trial in chosen]
         if any(not np.isfinite(output).any() for output in outputs):
             continue
-        found = explanations(formula, problems, outputs, rtol)
-        if not found:
-            found = with_following(formula, problems, outputs, deadline, rtol)
-        if found:
-            best = _causes(found)
-            others = [" and ".join(mistake.name for mistake in mistakes) for mistakes in found if mistakes != best]
+        candidates = explanations(formula, problems, outputs, rtol)
+        if not candidates:
+            candidates = with_following(formula, problems, outputs, deadline, rtol)
+        if candidates:
+            best = _causes(candidates)
+            others = [" and ".join(mistake.name for mistake in mistakes) for mistakes in candidates if mistakes != best]
             return best, tuple(others[:MOST_ALTERNATIVES])
         if used_seconds() > deadline:
             break
@@ -190,20 +198,21 @@ def _known(
 
 
 def _forgets_prior(formula: Formula, quantity: str, trials: Sequence[Trial], rtol: float) -> bool:
-    """Whether a quantity is that of maximum likelihood where a prior is given."""
+    """Whether a prior is given, and the answers are those of maximum likelihood."""
     if any(trial.problem.prior is None for trial in trials):
         return False
     flat = [(formula.value(trial.problem.changed(prior=None)), trial.answer.values[quantity]) for trial in trials]
     return all(close(right, yours, rtol) for right, yours in flat)
 
 
-def _causes(found: Sequence[tuple[Mistake, ...]]) -> tuple[Mistake, ...]:
+def _causes(candidates: Sequence[tuple[Mistake, ...]]) -> tuple[Mistake, ...]:
     """Return the first explanation, without mistakes that follow from its others."""
-    best = min(found, key=lambda ms: (sum(not m.follows for m in ms), any(OF_INDEX[1] in m.why for m in ms)))
+    best = min(candidates, key=lambda ms: (sum(not m.follows for m in ms), any(OF_INDEX[1] in m.why for m in ms)))
     return tuple(mistake for mistake in best if not mistake.follows) or best
 
 
-def _of_failures(failed: Sequence[Trial], ordinary: Sequence[Trial]) -> str:
+def _failure_text(failed: Sequence[Trial], ordinary: Sequence[Trial]) -> str:
+    """Return why a quantity is missing, and on which inputs."""
     error = (
         failed[0].answer.error or "not found in what the function returns: a part is missing, or is no array of numbers"
     )

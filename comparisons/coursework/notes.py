@@ -1,20 +1,17 @@
-"""What a check says beside right and wrong: conventions, inputs that were changed, underflow far out."""
+"""Notes of a check: conventions of the function, inputs that it changes, precision, underflow far from the means."""
 
 from collections.abc import Sequence
 
 from comparisons.coursework.calling.caller import Caller
 from comparisons.coursework.calling.running import can_limit
-from comparisons.coursework.formulas.textbook import Textbook
-from comparisons.coursework.judging import Trial
+from comparisons.coursework.judging import Trial, trial_of
 from comparisons.coursework.result import Verdict
 
 NO_LIMIT = "no time limit could be set: it needs the main thread, and an operating system with timers"
 
 
-def notes_of(
-    caller: Caller, book: Textbook, step: str, trials: Sequence[Trial], verdicts: Sequence[Verdict]
-) -> tuple[str, ...]:
-    """Return what is worth to know and not wrong by itself."""
+def notes_of(caller: Caller, trials: Sequence[Trial], verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    """Return sentences on what is not wrong, but worth knowing."""
     notes = list(caller.notes)
     if not can_limit():
         notes.append(NO_LIMIT)
@@ -30,21 +27,21 @@ def notes_of(
     if right and rough and not any(trial.answer.single for trial in trials):
         notes.append("agrees to 5 digits only: a small constant is added somewhere, or it is computed in float32")
     if right:
-        notes += far_out(caller, book, step)
+        notes += _far_out(caller)
     return tuple(dict.fromkeys(notes))
 
 
-def far_out(caller: Caller, book: Textbook, step: str) -> list[str]:
-    """Return where the function fails only far out."""
-    if caller.flat or step == "m":
+def _far_out(caller: Caller) -> list[str]:
+    """Return a note, in a list, if a right function fails where plain densities underflow."""
+    if caller.flat or caller.step == "m":
         return []
-    for problem in book.seen(book.far()):
-        trial = Trial(problem, caller(problem), book.truth(step, problem))
+    for problem in caller.book.seen(caller.book.far()):
+        trial = trial_of(caller, problem)
         if trial.answer.outcome.overtime:
             return []
         if not all(
             trial.is_right(name, 1e-5) for name in trial.right if name in trial.answer.values or trial.answer.error
         ):
-            said = "fails" if trial.answer.error else "wrong"
-            return [f"right on ordinary inputs, but {said} {problem.name}: {book.far_out}"]
+            fault = "fails" if trial.answer.error else "wrong"
+            return [f"right on ordinary inputs, but {fault} {problem.name}: {caller.book.far_out}"]
     return []

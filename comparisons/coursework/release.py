@@ -30,16 +30,16 @@ def student_version(notebook: dict[str, Any]) -> dict[str, Any]:
     notebook : dict
         An assignment in nbgrader's format, as JSON.
     """
-    return notebook | {"cells": [_released(cell) for cell in notebook["cells"]]}
+    return notebook | {"cells": [_student_cell(cell) for cell in notebook["cells"]]}
 
 
-def _released(cell: dict[str, Any]) -> dict[str, Any]:
-    marked, is_code = cell["metadata"].get("nbgrader", {}), cell["cell_type"] == "code"
+def _student_cell(cell: dict[str, Any]) -> dict[str, Any]:
+    nbgrader, is_code = cell["metadata"].get("nbgrader", {}), cell["cell_type"] == "code"
     source, metadata = "".join(cell["source"]), dict(cell["metadata"])
-    if marked.get("solution"):
+    if nbgrader.get("solution"):
         source = without_solution(source, CODE_STUB if is_code else TEXT_STUB)
-    if marked:
-        metadata |= {"deletable": False} | ({} if marked.get("solution") else {"editable": False})
+    if nbgrader:
+        metadata |= {"deletable": False} | ({} if nbgrader.get("solution") else {"editable": False})
     output: dict[str, Any] = {"outputs": [], "execution_count": None} if is_code else {}
     lines = HIDDEN.sub("", source).splitlines(keepends=True)
     return cell | {"source": lines, "metadata": metadata} | output
@@ -57,7 +57,7 @@ def without_solution(source: str, stub: str) -> str:
     """
     if BEGIN_SOLUTION not in source:
         return stub
-    return SOLUTION.sub(lambda found: "\n".join(found[1] + line for line in stub.splitlines()), source)
+    return SOLUTION.sub(lambda match: "\n".join(match[1] + line for line in stub.splitlines()), source)
 
 
 def release(folder: Path, source: Path = FOLDER) -> list[Path]:

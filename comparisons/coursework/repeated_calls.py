@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from comparisons.coursework.calling.caller import Caller
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
-from comparisons.coursework.judging import Trial, judge, tolerance
+from comparisons.coursework.judging import Trial, judge, tolerance, trial_of
 from comparisons.coursework.result import Verdict
 
-EDGE = 1e-3  # how far off an answer is there that was not guarded but clipped
+EDGE = 1e-3  # relative error near an edge: clipping makes a larger one, a guard against 0 a smaller one
 STATE = Mistake(
     "state kept between calls",
     "Call your function twice with the same arguments, and once with others of the same shapes. Does an answer depend "
@@ -21,31 +21,35 @@ STATE = Mistake(
 )
 
 
-def judged_again(
+def judge_repeated_calls(
     caller: Caller, trials: Sequence[Trial], verdicts: tuple[Verdict, ...], deadline: float
 ) -> tuple[tuple[Verdict, ...], list[Trial]]:
-    """Return verdicts after further calls, and the trials with those of them that show a mistake."""
+    """Call the function again, and return the changed verdicts, and the trials with those that show a mistake.
+
+    A right quantity becomes wrong if its answer to the first input changes, or if it is wrong on another input. A wrong
+    one has the mistake `STATE` if its answer to the first input changes.
+    """
     first, rtol = trials[0], tolerance(trials)
     if first.answer.error:
         return verdicts, list(trials)
-    same = Trial(first.problem, caller(first.problem), first.answer.values)
-    others = [] if caller.flat else _others(caller, first.problem)
-    found, shown = [], list(trials)
+    repeated = Trial(first.problem, caller(first.problem), first.answer.values)
+    others = [] if caller.flat else _other_trials(caller, first.problem)
+    judged, shown = [], list(trials)
     for verdict in verdicts:
         name = verdict.quantity
-        for trial in [same, *others]:
+        for trial in [repeated, *others]:
             edge = bool(trial.problem.name)
-            known = name in first.answer.values and (verdict.right or trial is same)
-            if known and not trial.answer.outcome.overtime and not trial.is_right(name, EDGE if edge else rtol):
-                shown += [] if trial is same else [trial]
+            comparable = name in first.answer.values and (verdict.right or trial is repeated)
+            if comparable and not trial.answer.outcome.overtime and not trial.is_right(name, EDGE if edge else rtol):
+                shown += [] if trial is repeated else [trial]
                 state = Verdict(name, False, (STATE,), formula=verdict.formula)
-                verdict = judge(caller, name, [*trials, trial], deadline) if edge else state
-        found.append(verdict)
-    return tuple(found), shown
+                verdict = judge(caller.book, name, [*trials, trial], deadline, caller=caller) if edge else state
+        judged.append(verdict)
+    return tuple(judged), shown
 
 
-def _others(caller: Caller, first: Problem) -> list[Trial]:
-    """Return the answers to another input of the same size, and to one whose parameters are near an edge."""
-    book, step = caller.book, caller.step
-    problems = [book.another(first), *([] if step == "m" else book.near_edge(first))]
-    return [Trial(problem, caller(problem), book.truth(step, problem)) for problem in book.seen(problems)]
+def _other_trials(caller: Caller, first: Problem) -> list[Trial]:
+    """Call the function on another input of the same size, and on one whose parameters are near an edge."""
+    book = caller.book
+    problems = [book.another(first), *([] if caller.step == "m" else book.near_edge(first))]
+    return [trial_of(caller, problem) for problem in book.seen(problems)]

@@ -12,7 +12,7 @@ UNKNOWN_HINT = (
     "Compute the smallest input below by hand, term by term, and print every term of your function beside it."
 )
 UNKNOWN_FIT_HINT = "Print the parameters after one and after two iterations, and compute one from the other by hand."
-OF_FAILURES = {  # by what all sentences on failures say; of a missing return no more is to be said
+FAILURE_HINTS = {  # by what all sentences on failures say; of a missing return no more is to be said
     "no answer within": "Does every loop end? If it is only slow, or its first call compiles something, "
     "pass a larger time_limit.",
     "returned None": "",
@@ -95,9 +95,13 @@ class Check(Tabular):
     @property
     def mistakes(self) -> tuple[str, ...]:
         """Names of the mistakes that were recognised, those that follow from others left out."""
+        return tuple(dict.fromkeys(mistake.name for verdict in self._causes for mistake in verdict.mistakes))
+
+    @property
+    def _causes(self) -> list[Verdict]:
+        """Wrong quantities without those that are wrong only because another one is."""
         wrong = [verdict for verdict in self.verdicts if not verdict.right]
-        causes = [verdict for verdict in wrong if not verdict.follows] or wrong
-        return tuple(dict.fromkeys(mistake.name for verdict in causes for mistake in verdict.mistakes))
+        return [verdict for verdict in wrong if not verdict.follows] or wrong
 
     @property
     def located(self) -> tuple[str, ...]:
@@ -111,12 +115,10 @@ class Check(Tabular):
     @property
     def hint(self) -> str:
         """A nudge that does not give the mistake away; empty if all is right."""
-        wrong = [verdict for verdict in self.verdicts if not verdict.right]
-        causes = [verdict for verdict in wrong if not verdict.follows] or wrong
-        hints = [mistake.hint for verdict in causes for mistake in verdict.mistakes]
-        if any(not verdict.mistakes for verdict in causes):
+        hints = [mistake.hint for verdict in self._causes for mistake in verdict.mistakes]
+        if any(not verdict.mistakes for verdict in self._causes):
             unknown = UNKNOWN_HINT if self.example else UNKNOWN_FIT_HINT
-            of_failures = (hint for said, hint in OF_FAILURES.items() if all(said in one for one in self.located))
+            of_failures = (hint for phrase, hint in FAILURE_HINTS.items() if all(phrase in one for one in self.located))
             hints += [f"{sentence}." for sentence in self.located]
             if not any("this step" in sentence for sentence in self.located):  # else its arguments are not understood
                 hints.append(next(of_failures, unknown))

@@ -16,7 +16,7 @@ CHECKS: dict[str, Callable[..., Any]] = {
     "q_function": coursework.check_q,
     "fit": coursework.check_fit,
 }
-OF_KMEANS: dict[str, Callable[..., Any]] = {"assign": coursework.check_e_step, "update": coursework.check_m_step}
+KMEANS_CHECKS: dict[str, Callable[..., Any]] = {"assign": coursework.check_e_step, "update": coursework.check_m_step}
 
 
 def options_of(given: Iterable[str]) -> dict[str, Any]:
@@ -65,9 +65,9 @@ def checks_of(path: Path, family: str, **options: Any) -> Iterator[tuple[str, An
         names = runpy.run_path(str(path), run_name="coursework")
     except (Exception, SystemExit) as error:
         raise ValueError(f"script {path} cannot be run: {type(error).__name__}: {error}") from None
-    wanted = CHECKS | OF_KMEANS if family == "kmeans" else CHECKS
-    found = {name: check for name, check in wanted.items() if callable(names.get(name))}
-    if not found:
+    wanted = CHECKS | KMEANS_CHECKS if family == "kmeans" else CHECKS
+    checks = {name: check for name, check in wanted.items() if callable(names.get(name))}
+    if not checks:
         raise ValueError(f"script must define at least one of {', '.join(wanted)}; {path} defines none of them")
-    for name, check in found.items():
+    for name, check in checks.items():
         yield name, check(names[name], family=family, **options)

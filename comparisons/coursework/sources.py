@@ -102,11 +102,11 @@ def cells_of(notebook: Any) -> tuple[Cell, ...]:
 def _cell(node: dict[str, Any]) -> Cell:
     source, metadata = node.get("source", ""), node.get("metadata")
     text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-    marked = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    if not isinstance(marked, dict):
+    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    if not isinstance(nbgrader, dict):
         return Cell(str(node.get("id", "")), "", node.get("cell_type") == "code", text)
-    name, points = marked.get("grade_id", node.get("id", "")), marked.get("points", 0)
-    kind = KINDS[bool(marked.get("grade")), bool(marked.get("solution"))]
+    name, points = nbgrader.get("grade_id", node.get("id", "")), nbgrader.get("points", 0)
+    kind = KINDS[bool(nbgrader.get("grade")), bool(nbgrader.get("solution"))]
     worth = float(points) if isinstance(points, int | float) else 0.0
     return Cell(str(name), kind, node.get("cell_type") == "code", text, worth)
 
@@ -144,8 +144,8 @@ def load_assignment(path: Path) -> Assignment:
 
 
 def _faults(cell: Cell) -> Iterator[str]:
-    of_marks = {BEGIN_SOLUTION: (END_SOLUTION, ("answer", "read")), BEGIN_HIDDEN: (END_HIDDEN, ("test",))}
-    for begin, (end, kinds) in of_marks.items():
+    markers = {BEGIN_SOLUTION: (END_SOLUTION, ("answer", "read")), BEGIN_HIDDEN: (END_HIDDEN, ("test",))}
+    for begin, (end, kinds) in markers.items():
         if cell.source.count(begin) != cell.source.count(end):
             yield f"has not as many {begin!r} as {end!r}"
         if begin in cell.source and cell.kind not in kinds:

@@ -7,26 +7,26 @@ from comparisons.coursework.calling.roles import roles_of
 
 
 class Bundle(tuple[Any, ...]):
-    """Parameters in the textbook's order; any usual name of one leads to it."""
+    """Parameters in the textbook's order, which any usual name finds."""
 
     _names: tuple[str, ...]
     _spellings: Mapping[str, Iterable[str]]
 
     @classmethod
     def of(cls, values: Mapping[str, Any], spellings: Mapping[str, Iterable[str]]) -> "Bundle":
-        """Return a bundle of these values by name."""
+        """Return a bundle of values by name; ``spellings`` are the usual names of each."""
         bundle = cls(values.values())
         bundle._names, bundle._spellings = tuple(values), spellings
         return bundle
 
-    def _place(self, name: str) -> int:
+    def _position(self, name: str) -> int:
         roles = roles_of(name, self._spellings, self._names)
         if not roles:
             raise KeyError(name)
         return self._names.index(roles[0])
 
     def __getitem__(self, key: Any) -> Any:
-        return super().__getitem__(self._place(key) if isinstance(key, str) else key)
+        return super().__getitem__(self._position(key) if isinstance(key, str) else key)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

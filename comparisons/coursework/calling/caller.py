@@ -1,4 +1,4 @@
-"""Call a student's function on a problem in the way that it is written, and read its answer as quantities."""
+"""Call a student's function on a problem with the arguments that it takes, and read its answer as quantities."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.coursework.calling.bundle import Bundle
-from comparisons.coursework.calling.outputs import by_quantity, fitted, is_single, named_parts, numbers, part, sortings
+from comparisons.coursework.calling.outputs import as_array, by_quantity, match_shape, matchings, named_parts, part
 from comparisons.coursework.calling.roles import DATA, default_of, plain_name, roles_of, signature_of, without_numbers
 from comparisons.coursework.calling.running import Outcome, run
 from comparisons.coursework.calling.source import returned_names, transposes
@@ -21,7 +21,7 @@ from models.validation import Array
 
 @dataclass(frozen=True)
 class Answer:
-    """What a function answered on a problem: arrays by quantity, or why there is none."""
+    """A function's answer to a problem: arrays by quantity, the call's outcome, and whether its precision is single."""
 
     values: dict[str, Array] = field(default_factory=dict)
     outcome: Outcome = field(default_factory=Outcome)
@@ -34,20 +34,20 @@ class Answer:
 
 
 class Caller:
-    """A student's function with its arguments in order.
+    """Call a student's function on problems, whatever the order of its arguments and results.
 
     Parameters
     ----------
     function : callable
-        The student's.
+        The student's function.
     book : Textbook
-        Of its family.
+        The formulas of its family.
     step : {"e", "m", "log_likelihood", "q"}
-        What it should compute.
+        The step that it should compute.
     takes, returns : sequence of str
         Declared conventions.
     seconds : float
-        How long all calls may take together.
+        Time limit of all calls together.
     """
 
     def __init__(
@@ -65,25 +65,20 @@ class Caller:
         self.returned = returned_names(function)
         self.until = used_seconds() + seconds
         self.notes: list[str] = []
-        self.sorting: dict[str, Any] | None = None
+        self.matching: dict[str, Any] | None = None
         self.flat = False
         self._declare(takes, returns)
 
     def _declare(self, takes: Sequence[str], returns: Sequence[str]) -> None:
-        known = self.book.all_conventions(self.step)
+        """Collect the conventions that the caller or the names of arguments and results declare."""
+        conventions = self.book.all_conventions(self.step)
         for name in (*takes, *returns):
-            if name not in {convention.name for convention in known}:
-                names = ", ".join(repr(convention.name) for convention in known)
+            if name not in {convention.name for convention in conventions}:
+                names = ", ".join(repr(convention.name) for convention in conventions)
                 raise ValueError(f"takes and returns must be among {names}, got {name!r}")
-        called = {role: plain_name(name) for role, name in self.signature.roles.items()}
-        self.inputs = [c for c in known if c.name in takes or any(w in called.get(c.quantity, "") for w in c.words)]
-        self.outputs = [c for c in known if c.name in returns]
-        for name in self.returned:
-            self.outputs += [
-                c
-                for c in known
-                if any(w in plain_name(name) for w in c.words) and c.name not in {o.name for o in self.outputs}
-            ]
+        roles = self.signature.roles
+        self.inputs = [c for c in conventions if c.name in takes or c.is_declared_by(roles.get(c.quantity, ""))]
+        self.outputs = [c for c in conventions if c.name in returns or any(map(c.is_declared_by, self.returned))]
 
     def default(self, role: str) -> Any:
         """Return the default of the argument that has a role."""
@@ -94,60 +89,64 @@ class Caller:
         """Seconds that are left for calls."""
         return self.until - used_seconds()
 
-    def take(self, function: Callable[..., Any], sorting: dict[str, Any] | None) -> None:
-        """Call another function from now on, which has the same arguments and returns."""
-        self.function, self.sorting = function, sorting
+    def take(self, function: Callable[..., Any], matching: dict[str, Any] | None) -> None:
+        """Replace the function by another one with the same arguments and results."""
+        self.function, self.matching = function, matching
         if self.signature.object_of is not None:
             self.signature = replace(self.signature, object_of=getattr(function, "__self__", None))
 
     def settle(self, problems: Sequence[Problem]) -> list[Problem]:
-        """Find out how the function is to be called, on the first problems; return the problems that it can take."""
+        """Find conventions and inputs with which the function works, and return the inputs.
+
+        Each attempt is judged by its answer to the first input. The first right one is taken, else the first with the
+        best score. Inputs without an axis of features are tried if no answer to the usual inputs has the right shapes.
+        """
         declared, usable, fits, error = self.inputs, None, False, ""
-        for attempt, others in self._attempts():
-            if others is not None and fits:
+        for attempt, variant in self._attempts():
+            if variant is not None and fits:
                 break
-            self.inputs, self.sorting = [*declared, *attempt], None
-            self.flat, note, tried = others or (False, "", list(problems))
-            answer = self(tried[0])
+            self.inputs, self.matching = [*declared, *attempt], None
+            self.flat, note, candidates = variant or (False, "", list(problems))
+            answer = self(candidates[0])
             if answer.outcome.overtime:
                 break
             error = error or answer.error
-            score = self._score(answer, tried[0])
+            score = self._score(answer, candidates[0])
             if score == 3:
                 note += f"; with two features: {error}" if self.flat and error else ""
                 self.notes += [note] if note else [f"takes {c.quantity} as {c.name}" for c in attempt]
-                return tried
-            fits = fits or (score == 2 and others is None)
+                return candidates
+            fits = fits or (score == 2 and variant is None)
             if usable is None or score > usable[0]:
-                usable = score, self.inputs, self.flat, self.sorting, tried
+                usable = score, self.inputs, self.flat, self.matching, candidates
         if usable is not None:
-            _, self.inputs, self.flat, self.sorting, tried = usable
-            return tried
+            _, self.inputs, self.flat, self.matching, candidates = usable
+            return candidates
         return list(problems)
 
     def _attempts(self) -> Iterator[tuple[list[Convention], tuple[bool, str, list[Problem]] | None]]:
-        """Yield conventions to try, and problems of another kind, for functions that take no others."""
+        """Yield conventions to try, with None for the usual inputs or another kind: if flat, a note, and the inputs."""
         yield [], None
         taken = {*self.signature.roles} if not self.signature.bundled else {*self.book.quantities, "responsibilities"}
         declared = {convention.name for convention in self.inputs}
-        known = [c for c in self.book.all_conventions(self.step) if c.quantity in taken and c.name not in declared]
-        free = [convention for convention in known if convention.free or self._may_mean(convention)]
+        undeclared = [c for c in self.book.all_conventions(self.step) if c.quantity in taken and c.name not in declared]
+        free = [convention for convention in undeclared if convention.free or self._may_mean(convention)]
         yield from (([convention], None) for convention in free)
         for flat, note, problems in self.book.other_problems(self.step):
-            others = flat, note, self.book.seen(problems)
-            if others[0] and transposes(self.function, self.signature.roles.get(DATA, "")):
+            variant = flat, note, self.book.seen(problems)
+            if variant[0] and transposes(self.function, self.signature.roles.get(DATA, "")):
                 continue
-            yield [], others
-            yield from (([convention], others) for convention in free if self._may_mean(convention))
+            yield [], variant
+            yield from (([convention], variant) for convention in free if self._may_mean(convention))
         pairs = [[a, b] for a in free for b in free if a.quantity < b.quantity]
         yield from ((pair, (False, "", self.book.problems_of(self.step))) for pair in pairs)
 
     def _may_mean(self, convention: Convention) -> bool:
-        """Whether the name of the argument may declare a convention."""
+        """Whether the name of an argument may mean a convention, or the textbook's own way."""
         return plain_name(self.signature.roles.get(convention.quantity, "")) in convention.maybe
 
     def _score(self, answer: Answer, problem: Problem) -> int:
-        """Return 3 where all is right, 2 where shapes fit, 1 where there is an answer, 0 where there is none."""
+        """Return 3 if all is right, 2 if the shapes are, 1 if there is any answer, 0 if there is none."""
         if answer.error or not answer.values:
             return 0
         right = self.book.truth(self.step, problem)
@@ -158,7 +157,7 @@ class Caller:
         return 1 + (finite and all(value.shape == expected[name].shapes[0] for name, value in answer.values.items()))
 
     def arguments(self, problem: Problem) -> tuple[list[Any], dict[str, Any]]:
-        """Return what the function is called with."""
+        """Return the positional and the keyword arguments for a problem."""
         encoded = {c.quantity: c for c in self.inputs}
         flat = self.book.flat(problem) if self.flat else {}
         if self.flat and self.book.two_sets:
@@ -178,20 +177,20 @@ class Caller:
         return positional, {name: value_of(role) for name, role in self.signature.keyword.items() if self._given(role)}
 
     def _given(self, role: str) -> bool:
-        """Whether a role is passed: an option with a default that the caller did not give is left alone."""
+        """Whether an argument is passed; a size with a default is not, unless it is an option of the check."""
         optional = role in self.book.size_names and role not in self.book.given
         return not optional or default_of(self.function, self.signature.roles[role]) is None
 
     def _set_attributes(self, value_of: Callable[[str], Any]) -> None:
         """Set the parameters that a method reads from its object."""
-        holder = self.signature.object_of
-        used = getattr(getattr(self.function, "__func__", None), "__code__", None)
-        names = {*vars(holder), *(used.co_names if used else ())}
+        owner = self.signature.object_of
+        code = getattr(getattr(self.function, "__func__", None), "__code__", None)
+        names = {*vars(owner), *(code.co_names if code else ())}
         for role in self.book.needed(self.step)[1:]:
             if role not in self.signature.roles:
                 for name in names:
                     if role in roles_of(name, self.book.all_spellings, self.book.needed(self.step)):
-                        setattr(holder, name, value_of(role))
+                        setattr(owner, name, value_of(role))
 
     def __call__(self, problem: Problem) -> Answer:
         """Call the function on a problem."""
@@ -200,8 +199,8 @@ class Caller:
         try:
             with np.errstate(all="ignore"):
                 args, kwargs = self.arguments(problem)
-        except (TypeError, IndexError, ValueError, np.linalg.LinAlgError) as misfit:
-            return Answer(outcome=Outcome(error=f"cannot be written so: {misfit}"))
+        except (TypeError, IndexError, ValueError, np.linalg.LinAlgError) as error:
+            return Answer(outcome=Outcome(error=f"cannot be written so: {error}"))
         outcome = run(self.function, args, kwargs, self.left)
         if outcome.error:
             return Answer(outcome=outcome)
@@ -210,52 +209,51 @@ class Caller:
             value = getattr(self.function, "__self__", None)
         if value is None:
             return Answer(outcome=Outcome(error="returned None: is a return missing?", seconds=outcome.seconds))
-        if self.sorting is None:
-            self.sorting = self._sorted(value, problem)
+        if self.matching is None:
+            self.matching = self._best_matching(value, problem)
         return self._read(value, problem, outcome)
 
-    def _sorted(self, value: Any, problem: Problem) -> dict[str, Any] | None:
-        """Return how to read a value: the way that makes most quantities right."""
+    def _best_matching(self, value: Any, problem: Problem) -> dict[str, Any] | None:
+        """Return which part of a value is which quantity: the matching that makes most quantities right."""
         expected, right = self.book.expected(self.step, problem), self.book.truth(self.step, problem)
         best, most = None, -1
-        for sorting in sortings(value, expected, self.book.all_spellings, self.returned):
-            answer = self._read(value, problem, Outcome(), sorting)
+        for matching in matchings(value, expected, self.book.all_spellings, self.returned):
+            answer = self._read(value, problem, Outcome(), matching)
             n_right = sum(close(a, right[name], GUARD) for name, a in answer.values.items())
             if n_right > most:
-                best, most = sorting, n_right
+                best, most = matching, n_right
             if n_right == len(right):
                 break
         return best
 
-    def _read(self, value: Any, problem: Problem, outcome: Outcome, sorting: dict[str, Any] | None = None) -> Answer:
-        """Return the quantities of a value."""
-        sorting = self.sorting if sorting is None else sorting
+    def _read(self, value: Any, problem: Problem, outcome: Outcome, matching: dict[str, Any] | None = None) -> Answer:
+        """Return the answer in a value, whose parts are the quantities of a matching."""
+        matching = self.matching if matching is None else matching
         values, single = {}, False
         expected = {q.name: q for q in self.book.expected(self.step, problem)}
         keys = named_parts(value) or {}
-        for name, key in (sorting or {}).items():
+        for name, key in (matching or {}).items():
             try:
                 raw = part(value, key)
             except (IndexError, KeyError, TypeError):
                 continue
-            array = numbers(raw)
+            array = as_array(raw)
             if array is None:
                 continue
-            single = single or is_single(raw)
-            values[name] = self._decoded(name, str(key) if key in keys else "", array, expected[name].shapes, problem)
+            single = single or str(getattr(raw, "dtype", "")).endswith(("float32", "float16"))
+            values[name] = self._decode(name, str(key) if key in keys else "", array, expected[name].shapes, problem)
         return Answer(values, outcome, single)
 
-    def _decoded(self, name: str, key: str, array: Array, shapes: Sequence[tuple[int, ...]], problem: Problem) -> Array:
-        """Return an array in the textbook's way."""
+    def _decode(self, name: str, key: str, array: Array, shapes: Sequence[tuple[int, ...]], problem: Problem) -> Array:
+        """Return an array in the textbook's convention, from the one that is declared or that its shape shows."""
         if self.flat and array.size == np.prod(shapes[0]) and name != "responsibilities":
             array = array.reshape(shapes[0])
-        array, declared = fitted(array, shapes), {convention.name for convention in self.outputs}
+        array, declared = match_shape(array, shapes), {convention.name for convention in self.outputs}
         for convention in self.book.all_conventions(self.step):
             if convention.quantity != name:
                 continue
-            by_key = bool(key) and any(word in plain_name(key) for word in convention.words)
             flipped = convention.free and array.shape != shapes[0] and convention.fits(array, problem, shapes[0])
-            if convention.name in declared or by_key or flipped:
+            if convention.name in declared or convention.is_declared_by(key) or flipped:
                 with np.errstate(all="ignore"):
                     try:
                         array = np.asarray(convention.decode(array, problem), dtype=np.float64)

@@ -10,13 +10,13 @@ import numpy as np
 from comparisons.coursework.calling.bundle import Bundle
 from comparisons.coursework.calling.outputs import (
     Expected,
+    as_array,
     by_quantity,
-    fitted,
     leaves,
+    match_shape,
+    matchings,
     named_parts,
-    numbers,
     part,
-    sortings,
 )
 from comparisons.coursework.calling.roles import default_of, is_required, plain_name, signature_of, without_numbers
 from comparisons.coursework.calling.running import run
@@ -27,9 +27,9 @@ from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
 
-MANY, TINY = 120, 1e-9
+MAX_ITER, TOL = 120, 1e-9  # of a fit to the end
 SEED = 0
-OF_OBJECTIVE = (
+OBJECTIVE_NAMES = (
     "log_likelihood loglik ll logl lls llh loss history hist log_likelihoods lower_bound bound objective inertia trace"
 )
 
@@ -46,7 +46,19 @@ class Fit:
 
 
 class FitCaller:
-    """A student's fit with its arguments in order."""
+    """Call a student's fit, whatever the order of its arguments, and read its result.
+
+    Parameters
+    ----------
+    function : callable
+        The student's fit.
+    book : Textbook
+        The formulas of its family.
+    problem : Problem
+        The data, and the start if the fit takes one.
+    seconds : float
+        Time limit of all calls together.
+    """
 
     def __init__(self, function: Callable[..., Any], book: Textbook, problem: Problem, seconds: float) -> None:
         self.function, self.book, self.problem = function, book, problem
@@ -88,7 +100,7 @@ class FitCaller:
 
     @property
     def restarts(self) -> bool:
-        """Whether it begins several times, and does not let itself be told how often."""
+        """Whether it starts several times, and has no argument for the number of starts."""
         roles = self.signature.roles
         return "n_init" not in roles and restarts(self.function, roles.get("max_iter", ""))
 
@@ -104,45 +116,45 @@ class FitCaller:
         names = [roles[role] for role in ("max_iter", "tol") if role in roles]
         return {name: default_of(self.function, name) for name in names if default_of(self.function, name) is not None}
 
-    def settle_start(self, other: Mapping[str, Array]) -> None:
-        """Give it no start any more where that may be left out, and fails, or where another one changes nothing."""
+    def settle_start(self, other_start: Mapping[str, Array]) -> None:
+        """Leave out an optional start from now on if a call with it fails, or if another start changes nothing."""
         name = self.signature.roles.get("parameters", "")
         if not name or is_required(self.function, name):
             return
-        fits = [self._called(1, TINY, {name: self._start(theta)}) for theta in (self.start, other)]
+        fits = [self._call(1, TOL, {name: self._start(theta)}) for theta in (self.start, other_start)]
         if any(fit.error for fit in fits) or same(fits[0].theta, fits[1].theta):
             roles = [role for role in self.roles if role != "parameters"]
             self.signature = signature_of(self.function, self.needed, roles, self.book.all_spellings)
 
     def _start(self, theta: Mapping[str, Array]) -> Any:
-        """Return parameters as one argument: an array where there is one quantity."""
+        """Return the parameters as one argument; those of a single quantity are an array."""
         return Bundle.of(theta, self.book.all_spellings) if len(theta) > 1 else next(iter(theta.values()))
 
     def __call__(self, n_iter: int | None) -> Fit:
-        """Fit with so many iterations and no test of convergence, or to the end."""
+        """Fit with a number of iterations and without a test of convergence, or to the end for None."""
         if n_iter is None or "tol" not in self.signature.roles:
-            return self._called(n_iter, TINY)
-        fit = self._called(n_iter, -np.inf)  # no gain is smaller
-        return fit if not fit.error or fit.overtime else self._called(n_iter, 0.0)
+            return self._call(n_iter, TOL)
+        fit = self._call(n_iter, -np.inf)  # no gain is smaller
+        return fit if not fit.error or fit.overtime else self._call(n_iter, 0.0)
 
     def by(self, n_iter: int | None = None, **given: Any) -> Fit:
-        """Fit with so many iterations, or to the end, and with these values of some arguments."""
-        return self._called(n_iter, TINY, given)
+        """Fit with a number of iterations, or to the end for None, and with given values of some arguments."""
+        return self._call(n_iter, TOL, given)
 
     def on(self, problem: Problem) -> "FitCaller":
-        """Return what fits another problem within the same time."""
+        """Return a caller for another problem with the same time limit."""
         other = copy(self)
         other.problem = problem
         return other
 
-    def _called(self, n_iter: int | None, tol: float, given: Mapping[str, Any] | None = None) -> Fit:
+    def _call(self, n_iter: int | None, tol: float, given: Mapping[str, Any] | None = None) -> Fit:
         left = self.left
         if left <= 0:
             return Fit(error="no answer within the time limit", overtime=True)
         values: dict[str, Any] = {
             "X": self.problem.X,
             "K": self.problem.K,
-            "max_iter": MANY if n_iter is None else n_iter,
+            "max_iter": MAX_ITER if n_iter is None else n_iter,
             "tol": tol,
             "random_state": self.seed,
             "n_init": 1,
@@ -162,7 +174,7 @@ class FitCaller:
         return self._read(value)
 
     def _read(self, value: Any) -> Fit:
-        """Return the parts of what a fit returned."""
+        """Read parameters and log-likelihood from the value that a fit returned."""
         expected = [
             Expected(name, (self.problem.theta[name].shape, *self.book.other_shapes(name, self.problem)))
             for name in self.book.quantities
@@ -174,35 +186,38 @@ class FitCaller:
             flat = leaves(value, self.returned)
             value, names = [leaf for _, leaf in flat], [name for name, _ in flat]
             theta, used = self._parameters(value, expected, names)
-        said = self._objective(value, used, names)
-        history = said if said is not None and said.ndim == 1 and len(said) > 1 else None
-        single = float(np.ravel(said)[-1]) if said is not None and said.size else None
-        return Fit(theta, single, history)
+        objective = self._objective(value, used, names)
+        history = objective if objective is not None and objective.ndim == 1 and len(objective) > 1 else None
+        final = float(np.ravel(objective)[-1]) if objective is not None and objective.size else None
+        return Fit(theta, final, history)
 
     def _parameters(
         self, value: Any, expected: Sequence[Expected], names: Sequence[str]
     ) -> tuple[dict[str, Array], set[str]]:
-        """Return the parameters in a value, and the keys of the parts that they are."""
-        sorting = next(iter(sortings(value, expected, self.book.all_spellings, names)), {})
+        """Return the parameters in a value, and the keys of their parts."""
+        matching = next(iter(matchings(value, expected, self.book.all_spellings, names)), {})
         theta: dict[str, Array] = {}
         for quantity in expected:
-            if quantity.name in sorting:
-                array = numbers(part(value, sorting[quantity.name]))
+            if quantity.name in matching:
+                array = as_array(part(value, matching[quantity.name]))
                 if array is not None:
-                    theta[quantity.name] = fitted(array, quantity.shapes)
-        return theta, set(map(str, sorting.values()))
+                    theta[quantity.name] = match_shape(array, quantity.shapes)
+        return theta, set(map(str, matching.values()))
 
     def _objective(self, value: Any, used: set[str], names: Sequence[str]) -> Array | None:
-        """Return the log-likelihood or its history: by its name, else what is a number or a list of numbers."""
+        """Return the log-likelihood or its history: the part of such a name, else a number or a list of numbers.
+
+        A whole number without a name is no log-likelihood: it may be a number of iterations.
+        """
         by_name = named_parts(value)
         if by_name is not None:
-            parts = {name: p for name, p in by_name.items() if plain_name(name) in OF_OBJECTIVE.split()}
+            parts = {name: p for name, p in by_name.items() if plain_name(name) in OBJECTIVE_NAMES.split()}
         elif isinstance(value, tuple | list):
             parts = {str(i): p for i, p in enumerate(value) if str(i) not in used}
         else:
             return None
         for name, candidate in parts.items():
-            array = numbers(candidate)
+            array = as_array(candidate)
             named = plain_name(names[int(name)]) if name.isdigit() and len(names) > int(name) else ""
             if (
                 array is None
@@ -211,7 +226,7 @@ class FitCaller:
                 or named in ("k", "n_iter", "it", "i", "t", "labels", "z")
             ):
                 continue
-            whole = array.size == 1 and float(array.ravel()[0]).is_integer() and named not in OF_OBJECTIVE.split()
-            if not whole and array.shape != (self.problem.n,):
+            is_whole = array.size == 1 and float(array.ravel()[0]).is_integer() and named not in OBJECTIVE_NAMES.split()
+            if not is_whole and array.shape != (self.problem.n,):
                 return array
         return None

@@ -1,4 +1,4 @@
-"""What a student's function returned, sorted into quantities: by names, else by shape and order."""
+"""Match the parts of what a student's function returned to quantities: by names, else by shape and order."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ MOST_PARTS, DEEP = 6, 3
 
 @dataclass(frozen=True)
 class Expected:
-    """A quantity that a step returns: its name, the shapes that it may have, the declared one first, and if it must."""
+    """A quantity that a step returns: its name, its shapes with the textbook's first, and whether it is required."""
 
     name: str
     shapes: tuple[tuple[int, ...], ...]
     required: bool = True
 
 
-def numbers(value: Any) -> Array | None:
-    """Return a value as an array of float64, or None if it is none."""
+def as_array(value: Any) -> Array | None:
+    """Return a value as an array of float64, or None if it cannot be converted."""
     if value is None:
         return None
     try:
@@ -37,13 +37,8 @@ def numbers(value: Any) -> Array | None:
         return None
 
 
-def is_single(value: Any) -> bool:
-    """Whether the numbers are single precision."""
-    return str(getattr(value, "dtype", "")).endswith(("float32", "float16"))
-
-
-def fitted(array: Array, shapes: Sequence[tuple[int, ...]]) -> Array:
-    """Return an array in the first shape that it has but for axes of length one, or else as it is."""
+def match_shape(array: Array, shapes: Sequence[tuple[int, ...]]) -> Array:
+    """Reshape an array to the first shape from which it differs by axes of length one only; else leave it as it is."""
     for shape in shapes:
         if array.shape == shape:
             return array
@@ -54,26 +49,30 @@ def fitted(array: Array, shapes: Sequence[tuple[int, ...]]) -> Array:
     return array
 
 
-def sortings(
+def matchings(
     value: Any,
     expected: Sequence[Expected],
     spellings: Mapping[str, Iterable[str]],
     returned: Sequence[str],
 ) -> Iterator[dict[str, Any]]:
-    """Yield ways to read a value as the quantities: by name the key that `part` takes, the likeliest first."""
+    """Yield matchings of the quantities to parts of a value, the likeliest first.
+
+    A matching has the name of each quantity and the key of its part, as `part` takes it. If the parts have names that
+    say which is which, there is only this matching. Else more names that agree come first, then more shapes that fit.
+    """
     names = [quantity.name for quantity in expected]
     required = [quantity.name for quantity in expected if quantity.required]
     by_name = named_parts(value)
     if by_name is not None:
-        found: dict[str, Any] = {}
+        keys: dict[str, Any] = {}
         for key in by_name:
             for role in roles_of(key, spellings, names):
-                found.setdefault(role, key)
-        if set(required) <= set(found):
-            yield found
+                keys.setdefault(role, key)
+        if set(required) <= set(keys):
+            yield keys
             return
         value = list(by_name.values())
-    if _is_one(value, expected):
+    if _is_single_quantity(value, expected):
         yield {names[0]: None}
         return
     parts = list(value)[:MOST_PARTS]
@@ -82,21 +81,21 @@ def sortings(
     options = []
     for chosen in {tuple(names), tuple(required)}:
         for order in permutations(range(len(parts)), len(chosen)):
-            sorting = dict(zip(chosen, order, strict=True))
-            agreeing = sum(name in hints[i] for name, i in sorting.items()) if hints else 0
-            fitting = sum(fits[i, name] for name, i in sorting.items())
+            matching = dict(zip(chosen, order, strict=True))
+            agreeing = sum(name in hints[i] for name, i in matching.items()) if hints else 0
+            fitting = sum(fits[i, name] for name, i in matching.items())
             if any(
                 hints and returned[i] and name not in hints[i] + required and not fits[i, name]
-                for name, i in sorting.items()
+                for name, i in matching.items()
             ):
                 continue  # another name, another shape: it is something else
-            options.append((-agreeing, -fitting, -len(order), order, sorting))
-    for *_, sorting in sorted(options, key=lambda option: option[:4]):
-        yield sorting
+            options.append((-agreeing, -fitting, -len(order), order, matching))
+    for *_, matching in sorted(options, key=lambda option: option[:4]):
+        yield matching
 
 
 def part(value: Any, key: Any) -> Any:
-    """Return the part of a value that a key of `sortings` stands for: a name, a place, or None for the whole."""
+    """Return the part of a value at a key of `matchings`: a name, a position, or None for the whole value."""
     if key is None:
         return value
     by_name = named_parts(value)
@@ -127,19 +126,19 @@ def leaves(value: Any, names: Sequence[str], name: str = "", deep: int = DEEP) -
     names : sequence of str
         Names of the parts of a tuple or list, if they are known.
     name : str
-        Of the value itself.
+        Name of the value itself.
     deep : int
-        Objects in objects that are opened: they may hold each other.
+        Most levels of objects that are opened, since objects may refer to each other.
     """
     by_name = named_parts(value) if deep else None
     if by_name is not None:
         return [leaf for key, inner in by_name.items() for leaf in leaves(inner, (), key, deep - 1)]
-    if not isinstance(value, list | tuple) or numbers(value) is not None:
+    if not isinstance(value, list | tuple) or as_array(value) is not None:
         return [(name, value)]
     if isinstance(value, list) and all(isinstance(inner, list | tuple | Mapping) for inner in value):
         return leaves(value[-1], (), deep=deep) if value else []
-    known = names if len(names) == len(value) else [""] * len(value)
-    return [leaf for inner, key in zip(value, known, strict=True) for leaf in leaves(inner, (), key, deep)]
+    keys = names if len(names) == len(value) else [""] * len(value)
+    return [leaf for inner, key in zip(value, keys, strict=True) for leaf in leaves(inner, (), key, deep)]
 
 
 def by_quantity(value: Any) -> Any:
@@ -147,13 +146,13 @@ def by_quantity(value: Any) -> Any:
 
     A component is a dictionary or an object, or a tuple that begins or ends with a number.
     """
-    if not isinstance(value, list) or not value or numbers(value) is not None:
+    if not isinstance(value, list) or not value or as_array(value) is not None:
         return value
     parts = [named_parts(component) for component in value]
     if all(parts):
-        named = [part for part in parts if part]
-        alike = all(part.keys() == named[0].keys() for part in named)
-        return {key: [part[key] for part in named] for key in named[0]} if alike else value
+        components = [part for part in parts if part]
+        alike = all(part.keys() == components[0].keys() for part in components)
+        return {key: [part[key] for part in components] for key in components[0]} if alike else value
     if all(
         isinstance(c, tuple) and len(c) == len(value[0]) > 1 and (_is_number(c[0]) or _is_number(c[-1])) for c in value
     ):
@@ -162,15 +161,15 @@ def by_quantity(value: Any) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    array = numbers(value)
+    array = as_array(value)
     return array is not None and array.ndim == 0
 
 
-def _is_one(value: Any, expected: Sequence[Expected]) -> bool:
+def _is_single_quantity(value: Any, expected: Sequence[Expected]) -> bool:
     """Whether a value is the first quantity, and no sequence of several."""
     if not isinstance(value, tuple | list):
         return True
-    array = numbers(value)
+    array = as_array(value)
     alone = sum(quantity.required for quantity in expected) == 1
     if array is None or array.ndim == 0 or not alone:
         return False
@@ -178,5 +177,5 @@ def _is_one(value: Any, expected: Sequence[Expected]) -> bool:
 
 
 def _fits(part: Any, quantity: Expected) -> bool:
-    array = numbers(part)
-    return array is not None and fitted(array, quantity.shapes).shape in quantity.shapes
+    array = as_array(part)
+    return array is not None and match_shape(array, quantity.shapes).shape in quantity.shapes

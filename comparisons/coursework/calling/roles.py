@@ -1,4 +1,4 @@
-"""Which argument of a student's function is which: by its name, else by the textbook's order."""
+"""Find the role of each argument of a student's function: by its name, else by the textbook's order."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 DATA = "X"
 OLD_ENDINGS = "_old", "_prev", "_previous", "_t", "_cur", "_current", "_prime"
-OLD_SET = "old parameters"  # the role of a second set, of which the responsibilities are
+OLD_SET = "old parameters"  # role of a second set of parameters, from which Q takes the responsibilities
 OLD_BEGINNINGS = "old_", "prev_", "previous_", "current_"
 SPELLINGS: dict[str, str] = {
     "X": "x xs data dataset samples sample points point obs observations observed features y ys counts values df",
@@ -44,7 +44,7 @@ class Signature:
     object_of : object or None
         The object whose method it is, if the method reads parameters from its attributes.
     problem : str
-        Why it cannot be called, or nothing.
+        Why it cannot be called; "" if it can.
     """
 
     positional: tuple[tuple[str, str], ...]
@@ -78,10 +78,10 @@ def roles_of(name: str, spellings: Mapping[str, Iterable[str]], roles: Sequence[
     return [role for role in roles if plain & {*spellings.get(role, ()), role.lower()}]
 
 
-def spellings_of(own: Mapping[str, str]) -> dict[str, frozenset[str]]:
+def spellings_of(extra: Mapping[str, str]) -> dict[str, frozenset[str]]:
     """Return the usual names of each role, with those that a family adds."""
-    both = {role: f"{SPELLINGS.get(role, '')} {own.get(role, '')}" for role in {*SPELLINGS, *own}}
-    return {role: frozenset(names.lower().split()) for role, names in both.items()}
+    names_of = {role: f"{SPELLINGS.get(role, '')} {extra.get(role, '')}" for role in {*SPELLINGS, *extra}}
+    return {role: frozenset(names.lower().split()) for role, names in names_of.items()}
 
 
 def signature_of(
@@ -92,11 +92,11 @@ def signature_of(
     Parameters
     ----------
     function : callable
-        The student's.
+        The student's function.
     needed : sequence of str
         Roles that it should have, in the textbook's order.
     optional : sequence of str
-        Roles that are passed where an argument has such a name.
+        Roles that it may have, if an argument has such a name.
     spellings : mapping
         Usual names by role.
     """
@@ -110,90 +110,93 @@ def signature_of(
         if any(p.kind is kinds.VAR_POSITIONAL for p in parameters):
             return Signature(tuple((role, role) for role in needed), {})
         return Signature((), {role: role for role in needed})
-    old = _old_names([p.name for p in named]) if OLD_SET in optional else {}
-    if old:
+    twin_of = _old_names([p.name for p in named]) if OLD_SET in optional else {}
+    if twin_of:
         needed, named_now = (
             [role for role in needed if role != "responsibilities"],
-            [p for p in named if p.name not in old],
+            [p for p in named if p.name not in twin_of],
         )
     else:
         named_now = named
-    role_of, missing, unplaced = _assigned(named_now, needed, optional, spellings)
-    role_of |= {name: f"old {role_of[twin]}" for name, twin in old.items() if twin in role_of}
-    positional, by_name = _passed(named, role_of)
-    holder, problem = getattr(function, "__self__", None), ""
-    if unplaced:
-        problem = f"argument(s) {', '.join(unplaced)} are none that this step has: it takes {', '.join(needed)}"
-    elif missing and holder is None:
+    role_of, missing, superfluous = _assign_roles(named_now, needed, optional, spellings)
+    role_of |= {name: f"old {role_of[twin]}" for name, twin in twin_of.items() if twin in role_of}
+    positional, by_name = _split_arguments(named, role_of)
+    owner, problem = getattr(function, "__self__", None), ""
+    if superfluous:
+        problem = f"argument(s) {', '.join(superfluous)} are none that this step has: it takes {', '.join(needed)}"
+    elif missing and owner is None:
         problem = f"no argument for {', '.join(missing)}: this step takes {', '.join(needed)}"
     bundled = "parameters" in role_of.values()
-    return Signature(positional, by_name, bundled, holder if missing else None, problem)
+    return Signature(positional, by_name, bundled, owner if missing else None, problem)
 
 
 def _old_names(names: Sequence[str]) -> dict[str, str]:
-    """Return names of a second set of parameters, the old ones, each with its twin among the new ones."""
+    """Return the names of old parameters, each with the name of the new parameter of the same role."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault("parameters" if name.lower() in ("old", "new") else plain_name(name), []).append(name)
-    found = {}
+    twin_of = {}
     for twins in groups.values():
         if len(twins) == 2:
             marked = [n for n in twins if n.lower() == "old" or n.endswith(OLD_ENDINGS) or n.startswith(OLD_BEGINNINGS)]
             new = [n for n in twins if "new" in n.lower() or n.endswith("_next")]
             old = marked[0] if len(marked) == 1 else next((n for n in twins if new and n not in new), twins[1])
-            found[old] = next(n for n in twins if n != old)
-    return found
+            twin_of[old] = next(n for n in twins if n != old)
+    return twin_of
 
 
-def _assigned(
+def _assign_roles(
     named: list[inspect.Parameter],
     needed: Sequence[str],
     optional: Sequence[str],
     spellings: Mapping[str, Iterable[str]],
 ) -> tuple[dict[str, str], list[str], list[str]]:
-    """Return the role of each argument, roles that have none, and arguments that have none."""
-    role_of, free = _by_name(named, needed, optional, spellings)
+    """Return the role of each argument, the needed roles without an argument, and the arguments without a role.
+
+    A single argument that may hold all parameters has the role "parameters".
+    """
+    role_of, free = _roles_by_name(named, needed, optional, spellings)
     required = [p for p in named if p.default is inspect.Parameter.empty]
-    unknown = [p.name for p in free if p in required]
+    unnamed = [p.name for p in free if p in required]
     rest = [role for role in needed if role not in role_of.values()]
-    if len(unknown) == 1 and len(rest) > 1 and DATA not in rest:
-        return {**role_of, unknown[0]: "parameters"}, [], []
-    role_of |= dict(zip(unknown, rest, strict=False))
-    missing = [role for role in rest[len(unknown) :] if role == DATA or "parameters" not in role_of.values()]
+    if len(unnamed) == 1 and len(rest) > 1 and DATA not in rest:
+        return {**role_of, unnamed[0]: "parameters"}, [], []
+    role_of |= dict(zip(unnamed, rest, strict=False))
+    missing = [role for role in rest[len(unnamed) :] if role == DATA or "parameters" not in role_of.values()]
     if missing and len(required) == len(needed) and all(len(p.name) == 1 for p in required):
         return {p.name: role for p, role in zip(required, needed, strict=True)}, [], []  # by order: names mislead
-    others = [
+    parameter_like = [
         p.name
         for p in required
         if role_of.get(p.name, "parameters") in {"parameters", *needed} - {DATA, "responsibilities"}
     ]
-    if missing and len(others) == 1 and DATA in role_of.values() and len(needed) > 2:
-        return {**role_of, others[0]: "parameters"}, [], []
-    return role_of, missing, unknown[len(rest) :]
+    if missing and len(parameter_like) == 1 and DATA in role_of.values() and len(needed) > 2:
+        return {**role_of, parameter_like[0]: "parameters"}, [], []
+    return role_of, missing, unnamed[len(rest) :]
 
 
-def _passed(
+def _split_arguments(
     named: list[inspect.Parameter], role_of: Mapping[str, str]
 ) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
-    """Return which arguments are passed by position, those before the first without a role, and which by name."""
+    """Split the arguments into those passed by position, up to the first without a role, and those passed by name."""
     ordered = [p.name for p in named if p.kind is not inspect.Parameter.KEYWORD_ONLY]
     leading = ordered[: next((i for i, name in enumerate(ordered) if name not in role_of), len(ordered))]
     positional = tuple((role_of[name], name) for name in leading)
     return positional, {p.name: role_of[p.name] for p in named if p.name in role_of and p.name not in leading}
 
 
-def _by_name(
+def _roles_by_name(
     named: list[inspect.Parameter],
     needed: Sequence[str],
     optional: Sequence[str],
     spellings: Mapping[str, Iterable[str]],
 ) -> tuple[dict[str, str], list[inspect.Parameter]]:
-    """Return the role of each argument whose name says it, and the arguments left over."""
+    """Return the role of each argument whose name is usual for it, and the other arguments."""
     roles = [*needed, *optional]
     role_of: dict[str, str] = {}
-    may_be = {p.name: roles_of(p.name, spellings, roles) for p in named if not isinstance(p.default, str)}
+    candidates_of = {p.name: roles_of(p.name, spellings, roles) for p in named if not isinstance(p.default, str)}
     for only_one in (True, False):  # names that leave no choice first
-        for name, candidates in may_be.items():
+        for name, candidates in candidates_of.items():
             free = [role for role in candidates if role not in role_of.values()]
             if name not in role_of and free and (len(free) == 1 or not only_one):
                 role_of[name] = free[0]
@@ -214,10 +217,10 @@ def is_required(function: Callable[..., Any], name: str) -> bool:
 def without_numbers(
     function: Callable[..., Any], roles: Sequence[str], arrays: Sequence[str], spellings: Mapping[str, Iterable[str]]
 ) -> tuple[str, ...]:
-    """Return roles without those arrays for which an argument is named whose default is a number."""
+    """Return the roles without arrays whose argument has a number as its default, and so is no array."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return tuple(roles)
-    numbers = [roles_of(p.name, spellings, arrays) for p in parameters if isinstance(p.default, int | float)]
-    return tuple(role for role in roles if [role] not in numbers)
+    scalars = [roles_of(p.name, spellings, arrays) for p in parameters if isinstance(p.default, int | float)]
+    return tuple(role for role in roles if [role] not in scalars)

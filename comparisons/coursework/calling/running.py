@@ -1,8 +1,9 @@
-"""Run a student's function: within a time limit, silently, with what it raised or changed.
+"""Run a student's function within a time limit, without its output, and record what it raised or changed.
 
-The limit is a timer of the operating system, which Python serves in the main thread only and Windows has not. Elsewhere
-there is none, and `can_limit` says so. Code that goes on after the first interruption is interrupted at each line: an
-endless loop around an ``except`` ends too. Nothing is pickled or forked, so functions of a notebook work.
+The limit is a timer of the operating system. Python serves it in the main thread only, and Windows does not have it:
+elsewhere `can_limit` is false, and there is no limit. Code that catches the first interruption is interrupted at each
+line, so that an endless loop around an ``except`` ends too. Nothing is pickled or forked, so functions of a notebook
+work.
 """
 
 import gc
@@ -26,8 +27,8 @@ from comparisons.coursework.clock import used_seconds
 from em.process.process_wide import without_warnings
 from models.shown import shown
 
-AGAIN = 0.05  # seconds after which the timer goes off again, where code caught the first
-WAITS, SHORT = 0.1, 0.2  # share of the time on the wall in which a call computes that waits; seconds that say nothing
+AGAIN = 0.05  # seconds after which the timer goes off again, if code caught the first interruption
+WAITS, SHORT = 0.1, 0.2  # a call waits if it computes less than this share of the wall time, after these seconds
 
 
 class Overtime(BaseException):
@@ -35,7 +36,7 @@ class Overtime(BaseException):
 
 
 class _Sink(io.StringIO):
-    """Where prints go: nowhere."""
+    """A stream that discards what is printed."""
 
     def write(self, text: str) -> int:
         return len(text)
@@ -43,18 +44,18 @@ class _Sink(io.StringIO):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call came to.
+    """The outcome of a call.
 
     Attributes
     ----------
     value : object
-        What it returned.
+        The value returned.
     error : str
         The exception with the line of the student's code that raised it, or that time was up; "" if it returned.
     seconds : float
-        How long it took.
+        Time that the call used.
     changed : tuple of int or str
-        Which arguments it changed in place.
+        Positions and names of the arguments that it changed in place.
     overtime : bool
         Whether the limit was reached.
     """
@@ -73,33 +74,33 @@ def can_limit() -> bool:
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Raise `Overtime` in a call by `_called` in the block when so many seconds are over, where `can_limit`."""
+    """Raise `Overtime` in a call by `_call_student` in the block when so many seconds are over, where `can_limit`."""
     if not can_limit():
         yield
         return
     events = sys.monitoring
     tool = next((i for i in range(events.OPTIMIZER_ID + 1) if events.get_tool(i) is None), None)
 
-    stopped: list[bool] = []
+    stops: list[bool] = []
     until, waits = used_seconds() + seconds, thread_time() + WAITS * (seconds - SHORT)
 
     def stop(_: int, frame: FrameType | None) -> None:
         if used_seconds() < until and thread_time() > waits:
             return  # others use the machine: the timer goes off again
-        if stopped and tool is not None:
+        if stops and tool is not None:
             events.set_events(tool, events.events.LINE)
-        stopped.append(True)
+        stops.append(True)
         _stop(frame)
 
     if tool is not None:
         events.use_tool_id(tool, __name__)
         events.register_callback(tool, events.events.LINE, lambda *_: _stop(inspect.currentframe()))
     handler = signal.signal(signal.SIGALRM, stop)
-    others = signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3), AGAIN)
+    previous_timer = signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3), AGAIN)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, *others)
+        signal.setitimer(signal.ITIMER_REAL, *previous_timer)
         signal.signal(signal.SIGALRM, handler)
         if tool is not None:
             events.set_events(tool, events.events.NO_EVENTS)
@@ -108,19 +109,19 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 def _stop(frame: FrameType | None) -> None:
-    """Raise `Overtime` if a student's function is running: if `_called` is among the callers of a frame.
+    """Raise `Overtime` if a student's function is running: if `_call_student` is among the callers of a frame.
 
     What the garbage collector or a weak reference calls meanwhile is not stopped: Python ignores what is raised there.
     """
-    others = {getattr(callback, "__code__", None) for callback in gc.callbacks}
-    while frame is not None and frame.f_code is not _called.__code__:
-        ignored = frame.f_code in others or frame.f_code.co_filename == weakref.__file__
+    collector_callbacks = {getattr(callback, "__code__", None) for callback in gc.callbacks}
+    while frame is not None and frame.f_code is not _call_student.__code__:
+        ignored = frame.f_code in collector_callbacks or frame.f_code.co_filename == weakref.__file__
         frame = None if ignored else frame.f_back
     if frame is not None:
         raise Overtime
 
 
-def _called(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def _call_student(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     return function(*args, **kwargs)
 
 
@@ -139,13 +140,13 @@ def run(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, 
             redirect_stdout(_Sink()),
             redirect_stderr(_Sink()),
         ):
-            value = _called(function, args, kwargs)
+            value = _call_student(function, args, kwargs)
     except Overtime:
         error, overtime = f"no answer within {seconds:.2g} s", True
     except KeyboardInterrupt:
         raise
     except BaseException as raised:  # a student's code may raise anything, SystemExit too
-        error = _sentence(raised)
+        error = _describe(raised)
     taken = used_seconds() - start
     places: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
     old = [*before[0], *before[1].values()]
@@ -161,11 +162,12 @@ def _same(now: Any, then: Any) -> bool:
     return not isinstance(now, np.ndarray) or np.array_equal(now, then, equal_nan=now.dtype.kind == "f")
 
 
-def _sentence(raised: BaseException) -> str:
+def _describe(raised: BaseException) -> str:
     """Return class, message and line of an exception."""
     frames = [frame for frame in traceback.extract_tb(raised.__traceback__) if frame.filename != __file__]
-    own = next(
+    innermost = next(
         (f for f in reversed(frames) if "site-packages" not in f.filename and "/lib/python" not in f.filename), None
     )
-    where = f", in line {own.lineno}: {own.line}" if own and own.line else f", in line {own.lineno}" if own else ""
+    line = f": {innermost.line}" if innermost and innermost.line else ""
+    where = f", in line {innermost.lineno}{line}" if innermost else ""
     return f"{type(raised).__name__}: {shown(str(raised))[1:-1]}{where}"

@@ -1,4 +1,4 @@
-"""Read the source of a student's function: what it returns, how it is built, and which functions it calls."""
+"""Read the source of a student's function: names that it returns, its loops, and the functions that it calls."""
 
 import ast
 import inspect
@@ -39,18 +39,26 @@ def _name(node: Any) -> str:
 
 
 def transposes(function: Callable[..., Any], data: str) -> bool:
-    """Whether a function transposes its data, or gaps to them: it is written for an axis of features."""
+    """Whether a function transposes its data, or a variable computed from them: then it needs an axis of features."""
     names, nodes = {data}, _nodes(function)
     for node in nodes:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp | ast.Name) and _of(node.value, names):
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.BinOp | ast.Name)
+            and _is_computed_from(node.value, names)
+        ):
             names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-    return any(isinstance(node, ast.Attribute) and node.attr == "T" and _of(node.value, names) for node in nodes)
+    return any(
+        isinstance(node, ast.Attribute) and node.attr == "T" and _is_computed_from(node.value, names) for node in nodes
+    )
 
 
-def _of(node: ast.AST, names: set[str]) -> bool:
-    """Whether an expression is one of some arrays, or a sum or product with one in it."""
+def _is_computed_from(node: ast.AST, names: set[str]) -> bool:
+    """Whether an expression is one of the named arrays, or elementwise arithmetic with one of them."""
     if isinstance(node, ast.BinOp):
-        return not isinstance(node.op, ast.MatMult) and (_of(node.left, names) or _of(node.right, names))
+        return not isinstance(node.op, ast.MatMult) and (
+            _is_computed_from(node.left, names) or _is_computed_from(node.right, names)
+        )
     return isinstance(node, ast.Name) and node.id in names
 
 
@@ -69,14 +77,14 @@ def leaves_loops(function: Callable[..., Any]) -> bool:
 
 
 def restarts(function: Callable[..., Any], max_iter: str) -> bool:
-    """Whether a fit runs its iterations several times: in a loop stands a call that takes their number."""
+    """Whether a fit runs its iterations several times: a call that takes their number is in a loop."""
     nodes = _nodes(function)
     closures = {n.name for n in nodes[2:] if isinstance(n, ast.FunctionDef) and _names(n) >= {max_iter}}
     bodies: list[ast.AST] = [step for node in nodes if isinstance(node, ast.For | ast.While) for step in node.body]
     bodies += [node.elt for node in nodes if isinstance(node, ast.ListComp | ast.GeneratorExp)]
     calls = [call for body in bodies for call in ast.walk(body) if isinstance(call, ast.Call)]
-    given = [value for call in calls for value in (call.func, *call.args, *(word.value for word in call.keywords))]
-    return any(isinstance(value, ast.Name) and value.id in {max_iter, *closures} for value in given)
+    values = [value for call in calls for value in (call.func, *call.args, *(word.value for word in call.keywords))]
+    return any(isinstance(value, ast.Name) and value.id in {max_iter, *closures} for value in values)
 
 
 def _names(tree: ast.AST) -> set[str]:
@@ -84,36 +92,36 @@ def _names(tree: ast.AST) -> set[str]:
 
 
 def functions_of(function: Callable[..., Any]) -> dict[Called, Source]:
-    """Return the sources of a function, and of functions and classes of its module that it calls, its own the first.
+    """Return the source of a function, then those of the functions and classes of its module that it calls.
 
-    There are none if its own is not there.
+    There are none if the function's own source cannot be read.
     """
-    own, holder = getattr(function, "__func__", function), getattr(function, "__self__", None)
-    found: dict[Called, Source] = {}
-    waiting = [own]
+    plain, owner = getattr(function, "__func__", function), getattr(function, "__self__", None)
+    sources: dict[Called, Source] = {}
+    waiting = [plain]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, FunctionType | type) and one not in found and (source := _source(one)) is not None:
-            found[one] = source
-            called = [f for method in _methods(one) for f in _called_by(method, holder)]
-            waiting += [f for f in called if f.__module__ == one.__module__ and f.__name__ != LAMBDA]
-    return found if own in found else {}
+        item = waiting.pop()
+        if isinstance(item, FunctionType | type) and item not in sources and (source := _source_of(item)) is not None:
+            sources[item] = source
+            called = [f for method in _methods(item) for f in _called_by(method, owner)]
+            waiting += [f for f in called if f.__module__ == item.__module__ and f.__name__ != LAMBDA]
+    return sources if plain in sources else {}
 
 
-def _methods(one: Called) -> list[FunctionType]:
+def _methods(function_or_class: Called) -> list[FunctionType]:
     """Return the methods of a class and of its bases, or a function itself."""
-    if isinstance(one, FunctionType):
-        return [one]
-    held = [getattr(a, "__func__", a) for cls in one.__mro__ for a in vars(cls).values()]
-    return [a for a in held if isinstance(a, FunctionType)]
+    if isinstance(function_or_class, FunctionType):
+        return [function_or_class]
+    attributes = [getattr(a, "__func__", a) for cls in function_or_class.__mro__ for a in vars(cls).values()]
+    return [a for a in attributes if isinstance(a, FunctionType)]
 
 
-def _called_by(one: FunctionType, holder: Any) -> list[Called]:
-    """Return the functions and classes that a function names, methods of the same object among them."""
-    names = _names_in(one.__code__)
-    named = [one.__globals__.get(name) for name in names] + [getattr(type(holder), name, None) for name in names]
-    named += [cell.cell_contents for cell in one.__closure__ or () if cell != CellType()]
-    return [f for f in named if isinstance(f, FunctionType | type)]
+def _called_by(function: FunctionType, owner: Any) -> list[Called]:
+    """Return the functions, classes and methods of its object that a function names."""
+    names = _names_in(function.__code__)
+    values = [function.__globals__.get(name) for name in names] + [getattr(type(owner), name, None) for name in names]
+    values += [cell.cell_contents for cell in function.__closure__ or () if cell != CellType()]
+    return [f for f in values if isinstance(f, FunctionType | type)]
 
 
 def _names_in(code: CodeType) -> list[str]:
@@ -122,8 +130,8 @@ def _names_in(code: CodeType) -> list[str]:
     return [*code.co_names, *inner]
 
 
-def _source(function: Called) -> Source | None:
-    """Return the tree of a source and its first line; None if there is none, or it is that of what is wrapped."""
+def _source_of(function: Called) -> Source | None:
+    """Return the syntax tree of a source and its first line, or None if there is no source or a decorator wraps it."""
     try:
         lines, first = inspect.getsourcelines(function)
         tree = ast.parse(textwrap.dedent("".join(lines)))
@@ -134,7 +142,7 @@ def _source(function: Called) -> Source | None:
     if function.__name__ == LAMBDA:
         names = function.__code__.co_varnames[: function.__code__.co_argcount]
         one = [a for a in ast.walk(tree) if isinstance(a, ast.Lambda) and tuple(b.arg for b in a.args.args) == names]
-        tree.body = [ast.copy_location(_named(a), a) for a in one]
+        tree.body = [ast.copy_location(_as_definition(a), a) for a in one]
     if len(tree.body) != 1 or not isinstance(definition := tree.body[0], ast.FunctionDef):
         return None
     if hasattr(function, "__wrapped__"):
@@ -143,7 +151,7 @@ def _source(function: Called) -> Source | None:
     return tree, first
 
 
-def _named(one: ast.Lambda) -> ast.FunctionDef:
-    """Return a lambda as the definition of a function of this name."""
+def _as_definition(one: ast.Lambda) -> ast.FunctionDef:
+    """Return a lambda as a function definition named `LAMBDA`."""
     result = ast.copy_location(ast.Return(one.body), one.body)
     return ast.FunctionDef(LAMBDA, one.args, [result], [], None, None, [])

@@ -1,4 +1,4 @@
-"""Other ways to write quantities down than the textbook's, such as precisions for covariances."""
+"""Conventions: other ways to write a quantity than the textbook's, such as precisions for covariances."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from comparisons.coursework.calling.roles import plain_name
 from comparisons.coursework.formulas.problem import Problem
 from models.validation import Array
 
@@ -19,17 +20,17 @@ class Convention:
     Attributes
     ----------
     name : str
-        As ``takes`` and ``returns`` declare it.
+        Name by which ``takes`` and ``returns`` declare it.
     quantity : str
         Which quantity it concerns.
     encode, decode : callable
-        From the textbook's array and the problem to the other way, and back.
+        Functions of an array and the problem: from the textbook's way to this one, and back.
     words : tuple of str
-        Parts of names of variables that declare it.
+        A variable with one of these in its name declares it.
     free : bool
-        Whether it needs no declaration.
+        Whether it is tried without a declaration.
     maybe : tuple of str
-        Names of arguments that may mean it.
+        Names of arguments that may mean it; it is tried for them.
     """
 
     name: str
@@ -40,8 +41,12 @@ class Convention:
     free: bool = False
     maybe: tuple[str, ...] = ()
 
+    def is_declared_by(self, name: str) -> bool:
+        """Whether the name of a variable declares it."""
+        return any(word in plain_name(name) for word in self.words)
+
     def fits(self, array: Array, problem: Problem, shape: tuple[int, ...]) -> bool:
-        """Whether an array in this way has the textbook's shape once it is decoded."""
+        """Whether an array in this convention has the textbook's shape once it is decoded."""
         try:
             return np.shape(self.decode(array, problem)) == shape
         except (ValueError, IndexError, np.linalg.LinAlgError):

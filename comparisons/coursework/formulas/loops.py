@@ -15,6 +15,7 @@ from models.validation import Array
 
 TEXTS = tables_beside(__file__)
 SAME = 1e-6  # relative: two iterations that are one
+MOVES = 1e-4  # relative: an iteration that goes on
 LOOSE = 1e-5  # relative: what rounding and a fine tolerance leave at the end
 Theta = Mapping[str, Array]
 Iterate = Callable[[Problem], Theta]

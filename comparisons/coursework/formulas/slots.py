@@ -211,23 +211,14 @@ def with_following(
     return found
 
 
-def _answers(formula: Formula, problems: Sequence[Problem], changes: Sequence[Change]) -> list[Array] | None:
-    """Return the quantity with mistakes on each problem, or None if they cannot be made there."""
-    try:
-        return [formula.changed(problem, changes) for problem in problems]
-    except (ValueError, np.linalg.LinAlgError, IndexError, KeyError):
-        return None
-
-
 def _gives(
     formula: Formula, changes: Sequence[Change], problems: Sequence[Problem], outputs: Sequence[Array], rtol: float
 ) -> bool:
-    """Whether mistakes give all outputs; the first problem that says no ends it."""
-    for problem, output in zip(problems, outputs, strict=True):
-        answers = _answers(formula, [problem], changes)
-        if answers is None or not _agrees(answers[0], output, rtol):
-            return False
-    return True
+    """Whether mistakes give the outputs on all problems; mistakes that cannot be made on one give none."""
+    try:
+        return all(_agrees(formula.changed(p, changes), out, rtol) for p, out in zip(problems, outputs, strict=True))
+    except (ValueError, np.linalg.LinAlgError, IndexError, KeyError):
+        return False
 
 
 def _agrees(answer: Array, output: Array, rtol: float) -> bool:

@@ -115,11 +115,12 @@ def expression_of_fit(caller: FitCaller, deadline: float) -> Mistake | None:
 
     def answers(function: Callable[..., Any], seconds: float) -> Iterator[tuple[Array | None, Array]]:
         tried.function, tried.until = function, used_seconds() + seconds
-        yield joined(tried(1).theta), np.concatenate([np.ravel(a) for a in after.values()])
+        yield joined(tried(1).theta), right
 
+    right = np.concatenate([np.ravel(a) for a in after.values()])
     begin, own = used_seconds(), joined(tried(1).theta)
     taken = used_seconds() - begin
-    if own is None or close(own, np.concatenate([np.ravel(a) for a in after.values()]), GUARD):
+    if own is None or close(own, right, GUARD):
         return None
     old = intermediates(book, "e", at)
     new = {f"{name} (M-step)" if name in old else name: a for name, a in intermediates(book, "m", soft).items()}

@@ -47,8 +47,6 @@ def repaired(
     The right answers stand beside the inputs; if there are others than that of the quantity, none that the function
     returns may be wrong.
     """
-    if not inputs:
-        return None
     inputs = sorted(inputs, key=lambda pair: (pair[0].K == 1, pair[0].X.size))
     own, answers = calls_of(caller, inputs, deadline)
     if own.outcome.overtime:
@@ -75,7 +73,7 @@ def calls_of(
     tried.notes, tried.until = [], deadline
 
     def answers(function: Callable[..., Any], seconds: float) -> Iterator[Mapping[str, Array]]:
-        tried.take(function, caller.sorting)
+        tried.take(function, caller.matching)
         for problem, _ in inputs:
             tried.until = used_seconds() + seconds
             yield tried(problem).values

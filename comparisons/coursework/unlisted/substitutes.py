@@ -30,7 +30,7 @@ def substituted(caller: Caller, quantity: str, inputs: Sequence[Input], deadline
 
     The right answers stand beside the inputs. No answer of the step itself replaces an expression.
     """
-    if not inputs or not editable(caller.function):
+    if not editable(caller.function):
         return None
     inputs = sorted(inputs, key=lambda pair: (pair[0].name != "", pair[0].X.size))
     own, calls = calls_of(caller, inputs, deadline)
