@@ -19,8 +19,8 @@ def example_of(caller: Caller, wrong: Sequence[str], trials: Sequence[Trial]) ->
     Answers that look alike show little, so that a larger input is taken if they differ there by more than ``SEEN``.
     """
     book, rtol, fallback = caller.book, tolerance(trials), ""
-    problems = book.flat_problems(caller.step)[::-1] if caller.flat else book.small(caller.step)
-    for problem in book.seen(problems):
+    problems = book.flat_problems(caller.step)[::-1] if caller.flat else book.small_problems(caller.step)
+    for problem in book.with_old_parameters(problems):
         trial = trial_of(caller, problem)
         if trial.answer.outcome.overtime:
             break

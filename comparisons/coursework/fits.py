@@ -31,8 +31,8 @@ from comparisons.coursework.end_of_fit import (
 from comparisons.coursework.formulas.loops import (
     LOOP_MISTAKES,
     LOOSE,
-    between,
     distance,
+    ecm_step,
     iterations,
     loop_mistake,
     orders,
@@ -176,7 +176,7 @@ def _note_on_em(book: Textbook, steps: Sequence[tuple[Problem, Theta]], from_sta
         return ""
     if share := _damping(book, steps):
         return f"its iterations are damped: {share:.3g} times EM's, and the rest of the old parameters"
-    if any(all(same(between(book, at, blocks), after) for at, after in steps) for blocks in orders(book.quantities)):
+    if any(all(same(ecm_step(book, at, blocks), after) for at, after in steps) for blocks in orders(book.quantities)):
         return "its E-step is repeated between the updates of one iteration: a multi-cycle ECM, which climbs as EM does"
     off = _off_by_one(book, steps, from_start)
     return f"its number of iterations is off by one: {off}" if off else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from comparisons.coursework.calling.caller import Answer, Caller
 from comparisons.coursework.clock import used_seconds
-from comparisons.coursework.formulas.catalogue import OF_INDEX
+from comparisons.coursework.formulas.catalogue import INDEX_TEXTS
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import (
     GUARD,
@@ -161,7 +161,7 @@ def _probe_trials(caller: Caller | None, quantity: str) -> list[Trial]:
         return []
     book = caller.book
     probes = [p for p in book.probes(caller.step) if not (book.two_sets and "responsibilities" in p.name)]
-    trials = [trial_of(caller, problem) for problem in book.seen(probes)]
+    trials = [trial_of(caller, problem) for problem in book.with_old_parameters(probes)]
     return [trial for trial in trials if quantity in trial.answer.values]
 
 
@@ -181,7 +181,7 @@ def _catalogue_mistakes(
             continue
         if _forgets_prior(formula, quantity, chosen, rtol):
             return (PRIOR,), ()
-        problems = [trial.problem.changed(own=trial.answer.values) for trial in chosen]
+        problems = [trial.problem.changed(returned=trial.answer.values) for trial in chosen]
         outputs = [trial.answer.values[quantity] for trial in chosen]
         if any(not np.isfinite(output).any() for output in outputs):
             continue
@@ -207,7 +207,7 @@ def _forgets_prior(formula: Formula, quantity: str, trials: Sequence[Trial], rto
 
 def _causes(candidates: Sequence[tuple[Mistake, ...]]) -> tuple[Mistake, ...]:
     """Return the first explanation, without mistakes that follow from its others."""
-    best = min(candidates, key=lambda ms: (sum(not m.follows for m in ms), any(OF_INDEX[1] in m.why for m in ms)))
+    best = min(candidates, key=lambda ms: (sum(not m.follows for m in ms), any(INDEX_TEXTS[1] in m.why for m in ms)))
     return tuple(mistake for mistake in best if not mistake.follows) or best
 
 

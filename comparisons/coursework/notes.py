@@ -35,7 +35,7 @@ def _far_out(caller: Caller) -> list[str]:
     """Return a note, in a list, if a right function fails where plain densities underflow."""
     if caller.flat or caller.step == "m":
         return []
-    for problem in caller.book.seen(caller.book.far()):
+    for problem in caller.book.with_old_parameters(caller.book.far_problems()):
         trial = trial_of(caller, problem)
         if trial.answer.outcome.overtime:
             return []

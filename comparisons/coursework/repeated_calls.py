@@ -51,5 +51,5 @@ def judge_repeated_calls(
 def _other_trials(caller: Caller, first: Problem) -> list[Trial]:
     """Call the function on another input of the same size, and on one whose parameters are near an edge."""
     book = caller.book
-    problems = [book.another(first), *([] if caller.step == "m" else book.near_edge(first))]
-    return [trial_of(caller, problem) for problem in book.seen(problems)]
+    problems = [book.another_problem(first), *([] if caller.step == "m" else book.near_edge(first))]
+    return [trial_of(caller, problem) for problem in book.with_old_parameters(problems)]

@@ -56,7 +56,7 @@ class Bernoulli(CellTextbook):
         return self.family.of_data["n_trials"] if self.trials is None else self.trials
 
     @override
-    def sized(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
+    def note_sizes(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
         if "n_trials" in roles and "n_trials" not in self.given:
             held = default("n_trials")
             self.trials = held if isinstance(held, int | float) and held >= 1 else TRIALS
@@ -70,7 +70,7 @@ class Bernoulli(CellTextbook):
         X[0, 0] = trials[0, 0]
         if n > 2:
             X[1, 0] = 0
-        return self.drawn(rng, X, plain, {"n_trials": self.n_trials}, probs=probs)
+        return self.complete(rng, X, plain, {"n_trials": self.n_trials}, probs=probs)
 
     @override
     def problems(self, step: str) -> list[Problem]:
@@ -104,7 +104,7 @@ class Bernoulli(CellTextbook):
         return drawn.changed(X=X.astype(float), weights=np.array([0.55, 0.45]), probs=0.6 * probs + 0.2)
 
     @override
-    def far(self) -> list[Problem]:
+    def far_problems(self) -> list[Problem]:
         K, D = self.shape()
         if D is not None or self.prior is not None:
             return []

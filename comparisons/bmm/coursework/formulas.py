@@ -8,7 +8,7 @@
 import numpy as np
 from scipy.special import gammaln
 
-from comparisons.coursework.formulas.catalogue import Catalogue, misplaced
+from comparisons.coursework.formulas.catalogue import Catalogue, wrong_inputs
 from comparisons.coursework.formulas.cells import FEATURES, by_component, by_sample, hyperparameter
 from comparisons.coursework.formulas.estimates import after_of
 from comparisons.coursework.formulas.problem import Problem
@@ -53,7 +53,7 @@ SUCCESSES = CATALOGUE.slot("x log p", lambda p: _x(p) * np.log(_p(p)))
 FAILURES = CATALOGUE.slot("(m - x) log(1 - p)", lambda p: (_m(p) - _x(p)) * np.log1p(-_p(p)))
 COEFFICIENT = CATALOGUE.slot("log C(m, x)", lambda p: np.where(_m(p) > 1, _choose(p), 0.0))
 INTERMEDIATES, SUMS = CATALOGUE.formulas("intermediates"), CATALOGUE.formulas("sums")
-SWAPS = misplaced(CATALOGUE.slot("inputs", lambda p: p), probs=("component", "feature"), X=("sample", "feature"))
+SWAPS = wrong_inputs(CATALOGUE.slot("inputs", lambda p: p), probs=("component", "feature"), X=("sample", "feature"))
 OTHERS = FEATURES.extended(CATALOGUE.rows("features", ["cells"]))
 VALUES = CATALOGUE.slot("successes", lambda p: p.X)
 AFTER = after_of("probs", CATALOGUE.rows("after", ["a"]))

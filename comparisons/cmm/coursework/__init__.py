@@ -76,7 +76,7 @@ class Categorical(CellTextbook):
             probs[..., -1] = 1 - probs[..., :-1].sum(axis=-1)
         X: Any = rng.randint(L, size=(n, D))  # integers, which index probs
         X[-L:] = np.arange(L)[-n:, None]  # so that the levels can be read off
-        return self.drawn(rng, X, plain, {"levels": L}, probs=probs)
+        return self.complete(rng, X, plain, {"levels": L}, probs=probs)
 
     @override
     def near_edge(self, problem: Problem) -> list[Problem]:
@@ -102,7 +102,7 @@ class Categorical(CellTextbook):
         )
 
     @override
-    def flat(self, problem: Problem) -> dict[str, Any]:
+    def without_feature_axis(self, problem: Problem) -> dict[str, Any]:
         probs = problem.theta["probs"][:, 0]
         return {"X": problem.X[:, 0], "weights": problem.theta["weights"], "probs": probs}
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.formulas.catalogue import Catalogue, misplaced
+from comparisons.coursework.formulas.catalogue import Catalogue, wrong_inputs
 from comparisons.coursework.formulas.estimates import SHARE, after_of
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula, Slot
@@ -65,7 +65,7 @@ WORDS: dict[str, Callable[[Problem], Any]] = {"T": one_hot, "L": _levels, "chose
 CATALOGUE = Catalogue(__file__, WORDS, [counts, total])
 ANSWER = CATALOGUE.slot("log p_x", lambda p: np.log(chosen(p, p.theta["probs"])))
 INTERMEDIATES, SUMS = CATALOGUE.formulas("intermediates"), CATALOGUE.formulas("sums")
-SWAPS = misplaced(CATALOGUE.slot("inputs", lambda p: p), probs=("component", "item"), X=("sample", "item"))
+SWAPS = wrong_inputs(CATALOGUE.slot("inputs", lambda p: p), probs=("component", "item"), X=("sample", "item"))
 DIVISOR = CATALOGUE.slot("divisor of the probs", lambda s, p: _sizes(p), ["s"], follows=("the shares' own sum",))
 GENERAL = after_of("probs", {})
 AFTER = Slot("after", GENERAL.right, CATALOGUE.rows("after", ["a"], GENERAL.wrong), apply=False)

@@ -133,7 +133,7 @@ class Caller:
         free = [convention for convention in undeclared if convention.free or self._may_mean(convention)]
         yield from (([convention], None) for convention in free)
         for flat, note, problems in self.book.other_problems(self.step):
-            variant = flat, note, self.book.seen(problems)
+            variant = flat, note, self.book.with_old_parameters(problems)
             if variant[0] and transposes(self.function, self.signature.roles.get(DATA, "")):
                 continue
             yield [], variant
@@ -159,9 +159,9 @@ class Caller:
     def arguments(self, problem: Problem) -> tuple[list[Any], dict[str, Any]]:
         """Return the positional and the keyword arguments for a problem."""
         encoded = {c.quantity: c for c in self.inputs}
-        flat = self.book.flat(problem) if self.flat else {}
+        flat = self.book.without_feature_axis(problem) if self.flat else {}
         if self.flat and self.book.two_sets:
-            flat |= {f"old {name}": a for name, a in self.book.flat(self.book.at_old(problem)).items()}
+            flat |= {f"old {name}": a for name, a in self.book.without_feature_axis(self.book.at_old(problem)).items()}
 
         def value_of(role: str) -> Any:
             if role.endswith("parameters"):

@@ -60,22 +60,22 @@ class Expression:
 
     @cached_property
     def parts(self) -> tuple[CodeType, dict[str, Any], list[str]]:
-        """The compiled expression, what it calls by name, and the names whose values are those of a problem."""
+        """The compiled expression, the functions that it calls by name, and the names whose values a problem has."""
         tree = ast.parse(self.text, mode="eval")
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         names -= {*self.takes, *(node.arg for node in ast.walk(tree) if isinstance(node, ast.arg))}
-        called = {}
+        calls = {}
         for name in names - self.words.keys():
-            homes = [home for home in LIBRARIES if hasattr(home, name)]
-            if name in self.functions or homes:
-                called[name] = self.functions[name] if name in self.functions else getattr(homes[0], name)
-        return compile(tree, self.text, "eval"), called, sorted(names - called.keys())
+            sources = [library for library in LIBRARIES if hasattr(library, name)]
+            if name in self.functions or sources:
+                calls[name] = self.functions[name] if name in self.functions else getattr(sources[0], name)
+        return compile(tree, self.text, "eval"), calls, sorted(names - calls.keys())
 
     def __call__(self, *arguments: Any) -> Any:
         """Return the value of the expression."""
         *given, problem = arguments
-        code, called, names = self.parts
-        values = called | dict(zip(self.takes, given, strict=True)) | {name: self._of(problem, name) for name in names}
+        code, calls, names = self.parts
+        values = calls | dict(zip(self.takes, given, strict=True)) | {name: self._of(problem, name) for name in names}
         return eval(code, values)
 
     def _of(self, problem: Problem, name: str) -> Any:
@@ -96,9 +96,9 @@ class Catalogue:
     file : str
         The module's ``__file__``.
     words : mapping
-        What its formulas may name: functions of the problem, by the names of their values.
+        Functions of the problem, by the names that stand for their values in the formulas.
     functions : iterable of callable
-        What its formulas may call.
+        Functions that the formulas may call.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Catalogue:
         self.functions = {function.__name__: function for function in functions}
 
     def formulas(self, table: str, takes: Sequence[str] = ()) -> dict[str, Expression]:
-        """Return the formulas of a table without words, by name; they take these arguments."""
+        """Return the formulas of a table without hints, by name; ``takes`` are the names of their arguments."""
         return {name: self._formula(text, takes) for name, text in self.tables[table].items()}
 
     def _formula(self, text: str, takes: Sequence[str], **words: Callable[[Problem], Any]) -> Expression:
@@ -133,35 +133,38 @@ class Catalogue:
         takes : sequence of str
             Names of the arguments of its formulas.
         general : mapping or None
-            Mistakes of other formulas: an empty row stands for the one of its name.
+            Mistakes of other formulas; an empty row takes the one of its name.
         **words : callable
-            What these formulas may name besides.
+            More functions of the problem, by the names that stand for their values.
         """
-        found = {}
+        wrong = {}
         for name, row in self.tables[table].items():
             if general and not row:
-                found[name] = general[name]
+                wrong[name] = general[name]
             else:
                 formula, hint, why = row
-                found[name] = Wrong(self._formula(formula, takes, **words), hint, why)
-        return found
+                wrong[name] = Wrong(self._formula(formula, takes, **words), hint, why)
+        return wrong
 
     def slot(
         self, name: str, right: Callable[..., Any], takes: Sequence[str] = (), follows: tuple[str, ...] = ()
     ) -> Slot:
-        """Return a slot with the mistakes of the table of its name; its values are functions of what it takes."""
+        """Return a slot with the mistakes of the table of its name.
+
+        Its values are functions of the problem, and of the arguments in ``takes`` before it.
+        """
         return Slot(name, right, self.rows(name, takes), not takes, follows)
 
     def term(self, name: str, hint: str, right: Callable[[Problem], Any]) -> Slot:
-        """Return a slot of a term whose mistakes need no words of their own: what stands in its place, and its edits.
+        """Return a slot of a term; each row of the table of its name is what may stand in its place, with a formula.
 
-        In the table of its name a row is what stands there, and its formula.
+        Hints and explanations are made from the names.
         """
         return term(name, hint, right, self.formulas(name))
 
 
 def at(a: Array, axis: int, place: int) -> Array:
-    """Return whether an entry is at a place of an axis, as it stands beside an array."""
+    """Return a mask that is true at one index of an axis, in a shape that broadcasts with an array."""
     size = a.shape[axis]
     return np.reshape(np.arange(size) == place % size, [-1 if i == axis else 1 for i in range(a.ndim)])
 
@@ -172,48 +175,48 @@ EDITS, DATA = GENERAL.formulas("edits", "a"), GENERAL.formulas("data")
 INDEX, PLACES, SUMS, LAYOUT, POWERS, KEPT = (
     GENERAL.formulas(table, AT) for table in ("index", "places", "sums", "layout", "powers", "kept")
 )
-OF_INDEX = (
+INDEX_TEXTS = (
     "Print the arrays as your function uses them: which entry belongs to which index, and which does it reach?",
     "these numbers stand where those of each index belong",
 )
-OF_RANGE = "Is every number that your function is given used as it is?", "the numbers as they are given belong there"
+RANGE_TEXTS = "Is every number that your function is given used as it is?", "the numbers as they are given belong there"
 
 
 def term(name: str, hint: str, right: Callable[[Problem], Any], others: Mapping[str, Callable[[Problem], Any]]) -> Slot:
-    """Return a slot of a term: its mistakes are others, by name, that stand in its place, and its edits."""
-    found = {
+    """Return a slot of a term; its mistakes are other values in its place, by name, and general edits of the term."""
+    wrong = {
         f"{other} in place of {name}": Wrong(value, hint, f"In your function stands {other}, where {name} belongs.")
         for other, value in others.items()
     }
     for edit, change in EDITS.items():
         edited = lambda p, change=change: change(right(p), p)  # noqa: E731
-        found[f"{name} {edit}"] = Wrong(edited, hint, f"In your function the term {name} is {edit}.")
-    return Slot(name, right, found)
+        wrong[f"{name} {edit}"] = Wrong(edited, hint, f"In your function the term {name} is {edit}.")
+    return Slot(name, right, wrong)
 
 
-def misplaced(slot: Slot, **axes: tuple[str, str]) -> Slot:
-    """Return a slot of swaps with arrays in another place or layout, or of other numbers.
+def wrong_inputs(slot: Slot, **axes: tuple[str, str]) -> Slot:
+    """Add mistakes to a slot of inputs: an array is read at wrong indices, in another layout, or with other numbers.
 
     Parameters
     ----------
     slot : Slot
-        Whose values are problems.
+        Slot whose values are problems.
     **axes : tuple of two str
-        What an array's first axes are called, by its name.
+        Names of the first two axes of each array, by the array's name.
     """
-    found = {}
+    wrong = {}
     for name, words in axes.items():
         of_numbers = [] if name == "X" else [(0, POWERS), *([(0, KEPT)] if name == "probs" else [])]
         for axis, table in [(0, INDEX | PLACES), (1, INDEX | PLACES), (0, LAYOUT), *of_numbers]:
             for text, change in table.items():
-                said = text.format(name, words[axis])
-                hint, belongs = OF_RANGE if (0, table) in of_numbers else OF_INDEX
-                why = f"{said[:1].upper()}{said[1:]}: {belongs}."
-                found[said] = Wrong(partial(_read_by, name, change, axis), hint, why)
+                title = text.format(name, words[axis])
+                hint, belongs = RANGE_TEXTS if (0, table) in of_numbers else INDEX_TEXTS
+                why = f"{title[:1].upper()}{title[1:]}: {belongs}."
+                wrong[title] = Wrong(partial(_read_by, name, change, axis), hint, why)
     for form, of_data in DATA.items() if "X" in axes else ():
-        why = f"X {form}: {OF_RANGE[1]}."
-        found[f"X {form}"] = Wrong(lambda p, made=of_data: p.changed(X=made(p)), OF_RANGE[0], why)
-    return slot.extended(found)
+        why = f"X {form}: {RANGE_TEXTS[1]}."
+        wrong[f"X {form}"] = Wrong(lambda p, made=of_data: p.changed(X=made(p)), RANGE_TEXTS[0], why)
+    return slot.extended(wrong)
 
 
 def _read_by(name: str, change: Expression, axis: int, p: Problem) -> Problem:
@@ -221,11 +224,25 @@ def _read_by(name: str, change: Expression, axis: int, p: Problem) -> Problem:
     return p.changed(**{name: change(a, axis, p)})
 
 
-def displaced(slot: Slot, axis: int, word: str, table: Mapping[str, Expression], name: str = "") -> Slot:
-    """Return a slot with its values, called so, at other places of an axis, whose entries a word names."""
-    found = {}
+def wrong_indices(slot: Slot, axis: int, word: str, table: Mapping[str, Expression], name: str = "") -> Slot:
+    """Add mistakes to a slot: its right value is read at wrong indices of an axis.
+
+    Parameters
+    ----------
+    slot : Slot
+        Slot of an array.
+    axis : int
+        Axis of the wrong indices.
+    word : str
+        Name of an entry along the axis, such as "component".
+    table : mapping
+        Changes of an array, by their names.
+    name : str
+        Name of the array in a sentence; by default that of the slot.
+    """
+    wrong_values = {}
     for text, change in table.items():
-        said = text.format(name or slot.name, word)
+        title = text.format(name or slot.name, word)
         wrong: Any = lambda *given, change=change: change(np.atleast_1d(slot.right(*given)), axis, given[-1])  # noqa: E731
-        found[said] = Wrong(wrong, OF_INDEX[0], f"{said[:1].upper()}{said[1:]}: {OF_INDEX[1]}.")
-    return slot.extended(found)
+        wrong_values[title] = Wrong(wrong, INDEX_TEXTS[0], f"{title[:1].upper()}{title[1:]}: {INDEX_TEXTS[1]}.")
+    return slot.extended(wrong_values)

@@ -1,11 +1,11 @@
-"""M-steps as ratios of sums weighted by responsibilities; what goes wrong in numerator, divisor and afterwards.
+"""M-steps as ratios of sums weighted by responsibilities, with mistakes in numerator, divisor and the last step.
 
 ::
 
     θ_kd = (Σ_i r_ik T_d(x_i) + pseudo) / (Σ_i r_ik s_id + pseudo),    s the size of a cell, 1 for most families
 
-`SHARE` is what stands for r_ik. The value of a divisor is a function of the shares s (n, K), the sizes (n, p) and the
-problem; that of the last slot, of the estimate a (K, p) and the problem.
+`SHARE` is the slot of r_ik. A value of the divisor's slot is a function of the shares s (n, K), the sizes (n, p) and
+the problem. A value of the last slot is a function of the estimate a (K, p) and the problem.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.formulas.catalogue import INDEX, SUMS, Catalogue, displaced
+from comparisons.coursework.formulas.catalogue import INDEX, SUMS, Catalogue, wrong_indices
 from comparisons.coursework.formulas.problem import Problem, per_component
 from comparisons.coursework.formulas.responsibilities import hard
 from comparisons.coursework.formulas.slots import Formula, Slot, Wrong
@@ -31,8 +31,8 @@ def mixed(new: Array, old: Array, k: int) -> Array:
 
 
 CATALOGUE = Catalogue(__file__, functions=(hard, mixed, per_component))
-SHARE = displaced(CATALOGUE.slot("share", lambda p: p.r), 1, "component", INDEX | SUMS, "responsibilities")
-SHARE = displaced(SHARE, 0, "sample", INDEX, "responsibilities")
+SHARE = wrong_indices(CATALOGUE.slot("share", lambda p: p.r), 1, "component", INDEX | SUMS, "responsibilities")
+SHARE = wrong_indices(SHARE, 0, "sample", INDEX, "responsibilities")
 
 
 def _sum_of(name: str, s: Array, size: Array, p: Problem) -> Array:
@@ -72,7 +72,7 @@ def ratio(
     size : callable
         From a problem to the sizes s (n, p).
     after : Slot
-        What is done to the estimate.
+        What is done to the ratio in the end.
     pseudo : tuple of two Slots or None
         What a prior adds to numerator and divisor.
     """
@@ -96,7 +96,7 @@ def _shares_of_cells(p: Problem) -> Array:
     return p.X / next((p.size(name) for name in ("n_trials", "exposure") if name in p.given), 1.0)
 
 
-def after_of(quantity: str, own: Mapping[str, Wrong]) -> Slot:
-    """Return the last slot of an estimate (K, p), with what a family adds."""
+def after_of(quantity: str, extra: Mapping[str, Wrong]) -> Slot:
+    """Return the last slot of an estimate (K, p); ``extra`` are the mistakes that a family adds."""
     generic = CATALOGUE.rows("after", ("a",), old=lambda p: p.theta[quantity], x=_shares_of_cells)
-    return Slot("after", lambda a, p: a, {**generic, **own}, apply=False)
+    return Slot("after", lambda a, p: a, {**generic, **extra}, apply=False)

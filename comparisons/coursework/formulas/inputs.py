@@ -13,7 +13,7 @@ WEIGHTS_OF = {1: (1.0,), 2: (0.7, 0.3), 3: (0.5, 0.2, 0.3), 4: (0.4, 0.1, 0.3, 0
 
 
 class Inputs:
-    """Random inputs, made so that mistakes differ on them, and where EM goes from them.
+    """Random inputs on which different mistakes give different answers, and EM's iterations on them.
 
     Attributes
     ----------
@@ -53,10 +53,10 @@ class Inputs:
         X = self.family.simulate(theta, n, rng)
         return self.problem("", X, theta, self.draw_responsibilities(rng, n, K, plain))
 
-    def drawn(
+    def complete(
         self, rng: np.random.RandomState, X: Array, plain: bool, given: Mapping[str, Any], **own: Array
     ) -> Problem:
-        """Return a problem of samples and parameters of the components, with weights and responsibilities drawn."""
+        """Complete samples and parameters of the components to a problem, by random weights and responsibilities."""
         theta = {"weights": self.draw_weights(rng, len(next(iter(own.values()))), plain), **own}
         r = self.draw_responsibilities(rng, len(X), len(theta["weights"]), plain)
         return Problem("", X, theta, r, given, self.prior)
@@ -85,8 +85,8 @@ class Inputs:
         """Return numbers of components and of features that options or prior fix."""
         prior = self.prior
         K = None if prior is None or np.ndim(prior.concentration) == 0 else len(prior.concentration)
-        own = [getattr(prior, name) for name in getattr(prior, "hyperparameters", ())]
-        given = [*self.family.of_data.values(), *own]
+        hyperparameters = [getattr(prior, name) for name in getattr(prior, "hyperparameters", ())]
+        given = [*self.family.of_data.values(), *hyperparameters]
         return K, next((np.shape(value)[-1] for value in given if np.ndim(value)), None)
 
     def sizes(self, step: str) -> list[tuple[str, int, int, int]]:
@@ -102,8 +102,8 @@ class Inputs:
         ]
         if step != "m":
             wanted.append(("one sample", 1, 3, 2))
-        fixed = [(name, n, K or k, D or d) for name, n, k, d in wanted]
-        return [row for row, plain in zip(fixed, wanted, strict=True) if row == plain or not row[0]]
+        rows = [(name, n, K or k, D or d) for name, n, k, d in wanted]
+        return [row for row, plain in zip(rows, wanted, strict=True) if row == plain or not row[0]]
 
     def problems(self, step: str) -> list[Problem]:
         """Return the inputs that decide whether a step is right."""
@@ -111,14 +111,14 @@ class Inputs:
         return [self.draw(rng, n, K, D).changed(name=name) for name, n, K, D in self.sizes(step)]
 
     def problems_of(self, step: str) -> list[Problem]:
-        """Return the inputs as a function sees them."""
-        return self.seen(self.problems(step))
+        """Return the inputs that decide, with old parameters if the function takes them."""
+        return self.with_old_parameters(self.problems(step))
 
-    def seen(self, problems: Sequence[Problem]) -> list[Problem]:
-        """Return inputs as a function sees them: with two sets, responsibilities are those of the old parameters."""
+    def with_old_parameters(self, problems: Sequence[Problem]) -> list[Problem]:
+        """Add old parameters to inputs, and their responsibilities, if the function takes two sets of parameters."""
         if not self.two_sets:
             return list(problems)
-        olds = [{f"old {name}": self._older(name, a, p.K) for name, a in p.theta.items()} for p in problems]
+        olds = [{f"old {name}": self._old_value(name, a, p.K) for name, a in p.theta.items()} for p in problems]
         both = [p.changed(given={**p.given, **old}) for p, old in zip(problems, olds, strict=True)]
         return [p.changed(r=self.responsibilities(self.at_old(p))) for p in both]
 
@@ -126,11 +126,11 @@ class Inputs:
         """Return a problem at its old parameters."""
         return problem.changed(**{name: problem.given[f"old {name}"] for name in problem.theta})
 
-    def _older(self, name: str, a: Array, K: int) -> Array:
+    def _old_value(self, name: str, a: Array, K: int) -> Array:
         """Return other parameters of the same kind: averages of neighbouring components."""
         return a if name in self.shared or len(a) != K else np.asarray(0.6 * a + 0.4 * np.roll(a, 1, axis=0))
 
-    def small(self, step: str) -> list[Problem]:
+    def small_problems(self, step: str) -> list[Problem]:
         """Return small inputs with few digits, the smallest first."""
         rng, (K, D) = np.random.RandomState(3), self.shape()
         sizes = [(1, 1, 1), (1, 2, 1), (2, 2, 1), (1, 1, 2), (1, 2, 2), (2, 2, 2), (3, 3, 2)]
@@ -139,7 +139,7 @@ class Inputs:
         fixed = list(dict.fromkeys((n, K or k, D or d) for n, k, d in sizes))
         return [self.draw(rng, n, k, d, plain=True) for n, k, d in fixed]
 
-    def another(self, problem: Problem) -> Problem:
+    def another_problem(self, problem: Problem) -> Problem:
         """Return an input of the same size with other numbers."""
         return self.draw(np.random.RandomState(24), problem.n, problem.K, problem.D)
 
@@ -148,26 +148,29 @@ class Inputs:
         return []
 
     def flat_problems(self, step: str) -> list[Problem]:
-        """Return inputs of one feature, for functions of arrays without its axis."""
+        """Return inputs of one feature, for functions that take arrays without an axis of features."""
         rng = np.random.RandomState(21)
         n, more = self.n_samples
         sizes = [("", n, 3), ("", more, 2), ("one component", n, 1)]
         return [self.draw(rng, n, K, 1).changed(name=name) for name, n, K in sizes]
 
     def other_problems(self, step: str) -> list[tuple[bool, str, list[Problem]]]:
-        """Return problems for functions that take no others: whether they are flat, a note that says so, and they."""
+        """Return other kinds of inputs, for functions that do not take the usual ones.
+
+        Each is a tuple: whether the arrays have no axis of features, a note for the student, and the problems.
+        """
         if self.shape()[1] not in (None, 1):
             return []
         return [(True, "takes one feature, as arrays without its axis", self.flat_problems(step))]
 
-    def far(self) -> list[Problem]:
+    def far_problems(self) -> list[Problem]:
         """Return inputs far out, where plain densities underflow."""
         return []
 
     far_out = "densities underflow there; add their logarithms instead, and subtract the largest before exp"
 
     def probes(self, step: str) -> list[Problem]:
-        """Return inputs without something that may matter; the name of each says without what."""
+        """Return inputs without something that may matter, such as unequal weights; the name of each says what."""
         rng = np.random.RandomState(22)
         K, D = self.shape()
         plain = self.draw(rng, self.n_samples[0], K or 3, D or 2)
@@ -177,8 +180,8 @@ class Inputs:
             probes.append(plain.changed(name="hard responsibilities", r=np.eye(plain.K)[np.arange(plain.n) % plain.K]))
         return probes
 
-    def flat(self, problem: Problem) -> dict[str, Any]:
-        """Return samples and parameters without the axis of a single feature, as one writes them for numbers."""
+    def without_feature_axis(self, problem: Problem) -> dict[str, Any]:
+        """Return samples and parameters of a single feature as arrays without the axis of features."""
         arrays = {"X": problem.X, **problem.theta, **{name: problem.given[name] for name in self.size_names}}
         one = {name: a[..., 0] for name, a in arrays.items() if np.ndim(a) > 1 and np.shape(a)[-1] == 1}
         return {**arrays, **one}
@@ -195,7 +198,7 @@ class Inputs:
         return drawn.changed(X=X, **start)
 
     def in_units(self, theta: Mapping[str, Array], shift: Array, scale: Array) -> dict[str, Array]:
-        """Return the parameters that are other ones for data (X - shift) / scale; none where data have no units."""
+        """Return the parameters that change with the units, for data (X - shift) / scale; {} if data have no units."""
         return {}
 
     def variances(self, problem: Problem) -> Array | None:
@@ -207,7 +210,7 @@ class Inputs:
         return self.formulas["responsibilities"].value(problem)
 
     def as_responsibilities(self, answer: Array, problem: Problem) -> Array:
-        """Return what an E-step gave as responsibilities (n, K), or raise a ValueError."""
+        """Convert the answer of an E-step to responsibilities (n, K), or raise a ValueError."""
         if answer.shape != (problem.n, problem.K):
             raise ValueError("no responsibilities")
         return answer
@@ -223,17 +226,17 @@ class Inputs:
         return {name: a[list(order)] if len(a) == K and name not in self.shared else a for name, a in theta.items()}
 
     def aligned(self, theta: Mapping[str, Array], like: Mapping[str, Array]) -> dict[str, Array]:
-        """Return parameters with their components in the order in which they are most like others."""
+        """Return parameters with their components in the order that is nearest to other parameters, ``like``."""
         K = len(like[self.quantities[0]])
         orders = [self.permuted(theta, order) for order in permutations(range(K))]
         return min(orders, key=lambda other: sum(float(np.abs(other[name] - like[name]).max()) for name in like))
 
     def objective_at(self, problem: Problem) -> float:
-        """Return what EM climbs, in nats."""
+        """Return the objective of EM, in nats."""
         return float(self.formulas["log_likelihood"].value(problem))
 
     def limit_from(self, problem: Problem, n_iter: int = 400) -> dict[str, Array]:
-        """Return where EM goes from the current parameters."""
+        """Return the limit of EM from the current parameters."""
         before = theta = dict(problem.theta)
         for _ in range(n_iter):
             try:
@@ -245,7 +248,7 @@ class Inputs:
         return theta
 
     def misfit(self, problem: Problem, theta: Mapping[str, Array]) -> str:
-        """Return why arrays are no parameters of this mixture, or nothing."""
+        """Return why arrays are no parameters of this mixture, or ""."""
         try:
             self.family.parameters_type(**theta, **self.family.of_mixture)
         except ValueError as misfit:

@@ -1,4 +1,4 @@
-"""EM's loop with one mistake: in the E-step, in the M-step, or in the order of things."""
+"""Iterations of EM with one mistake: in the E-step, in the M-step, or in the order of the updates."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -29,11 +29,11 @@ def iterations(book: Textbook) -> Iterator[tuple[Mistake, Iterate]]:
     """Yield each known mistake in one step with the iteration that has it."""
     first = book.formulas[book.first_quantity("e")]
     for change in first.singles():
-        yield change.mistake, partial(_iterated, book, partial(_wrong_e_step, book, first, change), {})
+        yield change.mistake, partial(_iterate, book, partial(_wrong_e_step, book, first, change), {})
     for quantity in book.quantities:
         for change in book.formulas[quantity].singles():
             if not change.mistake.follows:
-                yield change.mistake, partial(_iterated, book, book.responsibilities, {quantity: [change]})
+                yield change.mistake, partial(_iterate, book, book.responsibilities, {quantity: [change]})
 
 
 def _wrong_e_step(book: Textbook, formula: Formula, change: Change, at: Problem) -> Array:
@@ -41,10 +41,10 @@ def _wrong_e_step(book: Textbook, formula: Formula, change: Change, at: Problem)
 
 
 @np.errstate(all="ignore")
-def _iterated(
+def _iterate(
     book: Textbook, e_step: Callable[[Problem], Array], changes: Mapping[str, Sequence[Change]], at: Problem
 ) -> Theta:
-    """Return the next parameters by an E-step, and by an M-step with changes of quantities; nothing if they fail."""
+    """Return the next parameters by an E-step, and an M-step with mistakes in some quantities; {} if they fail."""
     try:
         soft = at.changed(r=e_step(at))
         return {name: book.formulas[name].changed(soft, changes.get(name, ())) for name in book.quantities}
@@ -53,7 +53,19 @@ def _iterated(
 
 
 def loop_mistake(book: Textbook, problem: Problem, path: Sequence[Theta], from_start: bool) -> Mistake | None:
-    """Return the mistake in the order of things that gives a path, which may begin at a given start, or None."""
+    """Return the mistake in the loop that gives a path, or None.
+
+    Parameters
+    ----------
+    book : Textbook
+        The family's formulas.
+    problem : Problem
+        The data.
+    path : sequence of mapping
+        Parameters after one iteration after another.
+    from_start : bool
+        Whether the path begins at the start, before the first iteration.
+    """
     steps = list(pairwise(path))
 
     def all_by(iterate: Iterate, pairs: Sequence[tuple[Theta, Theta]] = steps) -> bool:
@@ -61,7 +73,7 @@ def loop_mistake(book: Textbook, problem: Problem, path: Sequence[Theta], from_s
 
     never = LOOP_MISTAKES["one quantity never changes"]
     for k in range(problem.K):
-        if all_by(lambda at, k=k: _kept(book.iterate(at), at.theta, k, book.shared)):  # type: ignore[misc]
+        if all_by(lambda at, k=k: _with_component_kept(book.iterate(at), at.theta, k, book.shared)):  # type: ignore[misc]
             return replace(never, name=f"component {k} never changes")
     for names in _subsets(book.quantities)[1:]:
         if all_by(lambda at, names=names: {**book.iterate(at), **{n: at.theta[n] for n in names}}):  # type: ignore[misc]
@@ -73,9 +85,9 @@ def loop_mistake(book: Textbook, problem: Problem, path: Sequence[Theta], from_s
         return LOOP_MISTAKES["E-step only once"]
     for names in _subsets(book.quantities) if len(path) > 3 else ():
         if all(same(_stale(book, problem, *three, names), path[i + 2]) for i, three in enumerate(pairwise(path[:-1]))):
-            said = "" if names == tuple(book.quantities) else f" in the {' and '.join(names)}"
-            return replace(LOOP_MISTAKES["stale responsibilities"], name=f"stale responsibilities{said}")
-    if any(all_by(partial(between, book, blocks=blocks, about_given=False)) for blocks in orders(book.quantities)):
+            suffix = "" if names == tuple(book.quantities) else f" in the {' and '.join(names)}"
+            return replace(LOOP_MISTAKES["stale responsibilities"], name=f"stale responsibilities{suffix}")
+    if any(all_by(partial(ecm_step, book, blocks=blocks, about_given=False)) for blocks in orders(book.quantities)):
         return LOOP_MISTAKES["E-step between the updates"]
     return None
 
@@ -89,7 +101,7 @@ def _subsets(quantities: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _stale(book: Textbook, problem: Problem, before: Theta, now: Theta, names: Sequence[str]) -> Theta:
-    """Return the next parameters if some quantities are made from the responsibilities of the iteration before.
+    """Return the next parameters if some quantities are computed with the responsibilities of the iteration before.
 
     Covariances are about the new means.
     """
@@ -101,18 +113,18 @@ def _stale(book: Textbook, problem: Problem, before: Theta, now: Theta, names: S
     return theta
 
 
-def _kept(theta: Theta, old: Theta, k: int, shared: Sequence[str]) -> Theta:
-    """Return parameters with the old ones of a component, but for its weight."""
-    own = [name for name in theta if name not in ("weights", *shared)]
-    kept = {name: per_component(np.arange(len(theta[name])) == k, theta[name]) for name in own}
-    return {**theta, **{name: np.where(kept[name], old[name], theta[name]) for name in own}}
+def _with_component_kept(theta: Theta, old: Theta, k: int, shared: Sequence[str]) -> Theta:
+    """Return parameters in which one component keeps its old parameters, except its weight."""
+    names = [name for name in theta if name not in ("weights", *shared)]
+    is_kept = {name: per_component(np.arange(len(theta[name])) == k, theta[name]) for name in names}
+    return {**theta, **{name: np.where(is_kept[name], old[name], theta[name]) for name in names}}
 
 
-def between(book: Textbook, at: Problem, blocks: Sequence[Sequence[str]], about_given: bool = True) -> Theta:
-    """Return the next parameters if the responsibilities are computed anew after each block of quantities.
+def ecm_step(book: Textbook, at: Problem, blocks: Sequence[Sequence[str]], about_given: bool = True) -> Theta:
+    """Return the next parameters of a multi-cycle ECM, with an E-step before each block of quantities.
 
-    That is a multi-cycle ECM: each block maximises Q given the rest. Covariances without new means beside them are
-    about the means that are there; with ``about_given=False`` they are about those of the new responsibilities.
+    Each block maximises Q given the other quantities. Covariances in a block without the means are about the current
+    means; with ``about_given=False`` they are about the means of the new responsibilities.
     """
     for block in blocks:
         soft, given = at.changed(r=book.responsibilities(at)), about_given and "means" not in block
@@ -123,7 +135,7 @@ def between(book: Textbook, at: Problem, blocks: Sequence[Sequence[str]], about_
 
 
 def _about_given_means(book: Textbook, name: str, at: Problem) -> Array:
-    """Return a quantity of the M-step; covariances about the means that are given, not about new ones."""
+    """Return a quantity of the M-step; covariances are about the current means, not about new ones."""
     changes = [c for c in book.formulas[name].singles() if c.name == "about the old means"]
     return book.formulas[name].changed(at, changes)
 
@@ -161,5 +173,5 @@ def distance(a: Theta, b: Theta) -> float:
 
 def all_the_same(book: Textbook, theta: Theta) -> bool:
     """Whether the components differ in nothing but their weights."""
-    own = [np.asarray(theta[name]) for name in book.quantities if name != "weights" and name not in book.shared]
-    return all(close(a, np.broadcast_to(a[:1], a.shape), SAME) for a in own)
+    arrays = [np.asarray(theta[name]) for name in book.quantities if name != "weights" and name not in book.shared]
+    return all(close(a, np.broadcast_to(a[:1], a.shape), SAME) for a in arrays)

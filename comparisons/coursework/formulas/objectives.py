@@ -5,7 +5,7 @@ Each value is a function of log densities lp (n, K), log weights lw (K,) and the
 
 import numpy as np
 
-from comparisons.coursework.formulas.catalogue import INDEX, SUMS, Catalogue, displaced
+from comparisons.coursework.formulas.catalogue import INDEX, SUMS, Catalogue, wrong_indices
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import hard, log_sum, softmax
 from comparisons.coursework.formulas.slots import Slot
@@ -16,8 +16,8 @@ Q = "Q(θ, r) = Σ_ik r_ik (log π_k + log p(x_i|k))"
 CATALOGUE = Catalogue(__file__, functions=(hard, log_sum, softmax))
 AGGREGATE = CATALOGUE.slot("sum", lambda lp, lw, p: log_sum(lp + lw).sum(), ("lp", "lw"))
 AVERAGE = CATALOGUE.slot("average", lambda lp, lw, p: float((p.r * (lp + lw)).sum()), ("lp", "lw"))
-DENSITIES = displaced(Slot("log densities", lambda lp, p: lp, apply=False), 0, "sample", INDEX | SUMS)
-DENSITIES = displaced(DENSITIES, 1, "component", INDEX | SUMS)
+DENSITIES = wrong_indices(Slot("log densities", lambda lp, p: lp, apply=False), 0, "sample", INDEX | SUMS)
+DENSITIES = wrong_indices(DENSITIES, 1, "component", INDEX | SUMS)
 TOTALS = CATALOGUE.formulas("sums", ["lp", "lw"])
 
 

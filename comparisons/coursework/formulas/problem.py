@@ -28,7 +28,7 @@ class Problem:
         What else the functions take by name: sizes of cells, numbers of levels.
     prior : prior or None
         Of MAP.
-    own : mapping
+    returned : mapping
         What the student's function itself returned, by quantity: a covariance is right about its own means.
     memo : dict
         What formulas have computed on this problem.
@@ -42,7 +42,7 @@ class Problem:
     r: Array
     given: Mapping[str, Any] = field(default_factory=dict)
     prior: Any = None
-    own: Mapping[str, Array] = MappingProxyType({})
+    returned: Mapping[str, Array] = MappingProxyType({})
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     n: int = field(init=False)

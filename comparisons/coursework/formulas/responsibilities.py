@@ -5,7 +5,7 @@ A value of the last slot is a function of log densities lp (n, K), log weights l
 
 import numpy as np
 
-from comparisons.coursework.formulas.catalogue import INDEX, Catalogue, displaced
+from comparisons.coursework.formulas.catalogue import INDEX, Catalogue, wrong_indices
 from models.validation import Array
 
 R = "r_ik = π_k p(x_i|k) / Σ_j π_j p(x_i|j)"
@@ -36,5 +36,5 @@ def normalised_in_place(joint: Array) -> Array:
 
 
 CATALOGUE = Catalogue(__file__, functions=(hard, log_sum, normalised_in_place, softmax))
-WEIGHTS = displaced(CATALOGUE.slot("weights", lambda p: np.log(p.theta["weights"])), 0, "component", INDEX)
+WEIGHTS = wrong_indices(CATALOGUE.slot("weights", lambda p: np.log(p.theta["weights"])), 0, "component", INDEX)
 NORMALISE = CATALOGUE.slot("normalise", lambda lp, lw, p: softmax(lp + lw), ("lp", "lw"))

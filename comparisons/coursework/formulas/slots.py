@@ -1,4 +1,4 @@
-"""Formulas with slots: the textbook's term in each slot, and beside it the terms that students put there.
+"""Formulas with slots: each slot has the textbook's term, and the wrong terms that students write in its place.
 
 A `Formula` computes a quantity from the values of its slots. Known mistakes are the wrong values of one slot, as
 :mod:`comparisons.coursework.formulas.catalogue` reads them.
@@ -27,11 +27,11 @@ class Mistake:
     Attributes
     ----------
     name : str
-        What it is called, in the words of the tutorial.
+        Its name, in the words of the tutorial.
     hint : str
         A question that leads to it.
     why : str
-        What was computed, and what belongs there.
+        What was computed, and what should have been.
     follows : bool
         Whether it is no mistake of its own, but follows from one in another quantity.
     """
@@ -89,7 +89,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Change:
-    """A mistake with the slot where it is made, or that of the swaps."""
+    """A mistake by its name in a slot; ``swaps`` says that it is the formula's slot of changed inputs."""
 
     mistake: Mistake
     slot: str
@@ -130,11 +130,11 @@ class Formula:
         """Return the quantity with the wrong value of this name in each slot named, and the right one elsewhere."""
         chosen = choice or {}
         values = {
-            slot.name: self._held(problem, slot, chosen.get(slot.name, "")) for slot in (*self.pseudo, *self.slots)
+            slot.name: self._memoised(problem, slot, chosen.get(slot.name, "")) for slot in (*self.pseudo, *self.slots)
         }
         return np.asarray(self.combine(problem, values), dtype=np.float64)
 
-    def _held(self, problem: Problem, slot: Slot, name: str) -> Any:
+    def _memoised(self, problem: Problem, slot: Slot, name: str) -> Any:
         key = self.key, slot.name, name
         if key not in problem.memo:
             problem.memo[key] = slot.value(problem, name)
@@ -144,7 +144,7 @@ class Formula:
         """Return the problem with the inputs that a mistake of `swaps` computes with."""
         if not name or self.swaps is None:
             return problem
-        swapped: Problem = self._held(problem, self.swaps, name)
+        swapped: Problem = self._memoised(problem, self.swaps, name)
         return swapped
 
     def singles(self) -> Iterator[Change]:
@@ -180,13 +180,13 @@ def close(a: Array, b: Array, rtol: float = RTOL) -> bool:
 def explanations(
     formula: Formula, problems: Sequence[Problem], outputs: Sequence[Array], rtol: float = RTOL
 ) -> list[tuple[Mistake, ...]]:
-    """Return the mistakes that give a function's outputs on all problems: each by itself, else two of a prior's."""
+    """Return the mistakes that give a function's outputs on all problems: single ones, else pairs in prior terms."""
     singles = list(formula.singles())
     of_prior = [one for one in singles if one.slot in {slot.name for slot in formula.pseudo}]
     pairs = (pair for pair in combinations(of_prior, 2) if pair[0].slot != pair[1].slot)
     for sets in (((one,) for one in singles), pairs):
-        if found := [changes for changes in sets if _gives(formula, changes, problems, outputs, rtol)]:
-            return [tuple(change.mistake for change in changes) for changes in found]
+        if matching := [changes for changes in sets if _gives(formula, changes, problems, outputs, rtol)]:
+            return [tuple(change.mistake for change in changes) for changes in matching]
     return []
 
 
@@ -194,21 +194,21 @@ def explanations(
 def with_following(
     formula: Formula, problems: Sequence[Problem], outputs: Sequence[Array], deadline: float, rtol: float = RTOL
 ) -> list[tuple[Mistake, ...]]:
-    """Return the mistakes that give a function's outputs beside one or two that follow from them, of other slots.
+    """Return the mistakes that give a function's outputs together with one or two mistakes that follow from them.
 
-    The search ends at ``deadline``, a time of `used_seconds`.
+    Each is in a slot of its own. The search ends at ``deadline``, a time of `used_seconds`.
     """
     singles = list(formula.singles())
     following = [change for change in singles if change.mistake.follows]
-    found: list[tuple[Mistake, ...]] = []
+    sets: list[tuple[Mistake, ...]] = []
     for one, n_following in product(singles, (1, 2)):
         for others in combinations(following, n_following):
             if used_seconds() > deadline:
-                return found
+                return sets
             apart = len({change.slot for change in (one, *others)}) == 1 + n_following
             if apart and _gives(formula, (one, *others), problems, outputs, rtol):
-                found.append(tuple(change.mistake for change in (one, *others)))
-    return found
+                sets.append(tuple(change.mistake for change in (one, *others)))
+    return sets
 
 
 def _gives(

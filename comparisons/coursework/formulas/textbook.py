@@ -1,8 +1,8 @@
-"""What a family brings to coursework: its formulas term by term, inputs to try them on, and its usual spellings.
+"""The textbook of a family: its formulas term by term, inputs to check steps on, and usual names of arguments.
 
-A family states it as ``TEXTBOOK`` in ``comparisons/<family>/coursework``, and its known mistakes as rows of a file
-beside its formulas (:mod:`comparisons.coursework.formulas.catalogue`). One that does not is checked all the same
-against its steps: weights, normalisation and sums have known mistakes, and its own terms are located.
+A family defines it as ``TEXTBOOK`` in ``comparisons/<family>/coursework``, and its known mistakes as rows of a file
+beside its formulas (:mod:`comparisons.coursework.formulas.catalogue`). A family without one is checked against its
+steps in `em`: mistakes in weights, normalisation and sums are named, and wrong terms of its own are located.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ import numpy as np
 
 from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.calling.roles import OLD_SET, spellings_of
-from comparisons.coursework.formulas.catalogue import INDEX, displaced
+from comparisons.coursework.formulas.catalogue import INDEX, wrong_indices
 from comparisons.coursework.formulas.conventions import EACH, LOGS, MEAN, TRANSPOSED, Convention
 from comparisons.coursework.formulas.inputs import Inputs
 from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, DENSITIES, ELL, Q, sums_of
@@ -38,11 +38,11 @@ class Textbook(Inputs):
     Parameters
     ----------
     family : Family
-        With its options.
+        The family with its options.
     prior : prior or None
-        Of MAP; ``None`` is maximum likelihood.
+        Prior of MAP; ``None`` is maximum likelihood.
     given : mapping
-        Options that the caller gave himself.
+        Options that the caller gave.
     """
 
     spellings: ClassVar[Mapping[str, str]] = {}
@@ -99,8 +99,8 @@ class Textbook(Inputs):
         """Return the first quantity that a step returns."""
         return self.quantities[0] if step == "m" else self.answers[step][0]
 
-    def sized(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
-        """Take note of which sizes of cells a function has as arguments, and of their defaults."""
+    def note_sizes(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
+        """Adapt the inputs to a function that takes sizes of cells as arguments, with or without defaults."""
 
     # Formulas ---------------------------------------------------------------------------------------------------------
 
@@ -130,8 +130,8 @@ class Textbook(Inputs):
         if (problem.prior is None or self.formulas_know_priors) and {*self.quantities} <= {*self.formulas}:
             return {name: self.formulas[name].value(problem) for name in self.quantities}
         steps = import_module(f"em.{self.family.name}")
-        found = steps.m_step(problem.X, problem.r, problem.prior, **self.sizes_of(problem), **self.family.of_mixture)
-        return dict(found.arrays())
+        theta = steps.m_step(problem.X, problem.r, problem.prior, **self.sizes_of(problem), **self.family.of_mixture)
+        return dict(theta.arrays())
 
     @property
     def terms(self) -> tuple[Slot, ...]:
@@ -147,7 +147,7 @@ class Textbook(Inputs):
         return None
 
     def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:
-        """Return what students may have added to a quantity."""
+        """Return arrays that students may have added to a quantity, by name."""
         if quantity == "responsibilities":
             return {"1": np.ones(1)}
         if quantity not in problem.theta:
@@ -161,13 +161,13 @@ class Textbook(Inputs):
         N, old = problem.r.sum(axis=0), problem.theta[quantity]
         if quantity in self.shared or len(old) != problem.K:
             return {"1": np.ones(old.shape), "the old value": old}
-        found = {"1": np.ones(old.shape), "the old value": old, "the new value": self.m_step(problem)[quantity]}
+        arrays = {"1": np.ones(old.shape), "the old value": old, "the new value": self.m_step(problem)[quantity]}
         if old.shape == (problem.K, problem.D):
-            found["the mean of all samples"] = np.broadcast_to(problem.X.mean(axis=0), old.shape)
+            arrays["the mean of all samples"] = np.broadcast_to(problem.X.mean(axis=0), old.shape)
         if quantity == "weights":
-            found["1/K"] = np.full(problem.K, 1 / problem.K)
-            found["the sum of squared responsibilities over n"] = (problem.r**2).mean(axis=0)
-        return scaled(found, N)
+            arrays["1/K"] = np.full(problem.K, 1 / problem.K)
+            arrays["the sum of squared responsibilities over n"] = (problem.r**2).mean(axis=0)
+        return scaled(arrays, N)
 
     def objective(self, quantity: str, text: str, last: Slot) -> Formula:
         """Return a formula of log densities and log weights."""
@@ -178,38 +178,40 @@ class Textbook(Inputs):
 
         swaps = self.swaps
         if quantity == "q" and swaps is not None:
-            of_two = dict(self._with_two_sets()) if self.two_sets else {}
-            swaps = replace(swaps, wrong={**of_two, **dict(self._with_new()), **swaps.wrong})
+            of_two = dict(self._mistakes_of_two_sets()) if self.two_sets else {}
+            swaps = replace(swaps, wrong={**of_two, **dict(self._mistakes_of_new_parameters()), **swaps.wrong})
         axis = self.component_axis
-        terms = (displaced(slot, axis, "component", INDEX) if slot.apply else slot for slot in self.density_slots)
+        terms = (wrong_indices(slot, axis, "component", INDEX) if slot.apply else slot for slot in self.density_slots)
         return Formula(quantity, text, (*terms, self.densities, WEIGHTS, last), combine, swaps)
 
-    def _with_new(self) -> Iterator[tuple[str, Wrong]]:
-        """Yield mistakes of a Q of what the M-step will return, in place of the current parameters."""
-        ((said, texts),) = OF_OBJECTIVES.tables["new parameters"].items()
-        return self._with_others(self.m_step, said, *texts)
+    def _mistakes_of_new_parameters(self) -> Iterator[tuple[str, Wrong]]:
+        """Yield mistakes of a Q at the parameters that the M-step will return, in place of the current ones."""
+        ((name, texts),) = OF_OBJECTIVES.tables["new parameters"].items()
+        return self._wrong_parameters(self.m_step, name, *texts)
 
-    def _with_others(
-        self, other: Callable[[Problem], Mapping[str, Array]], said: str, hint: str, why: str
+    def _wrong_parameters(
+        self, other: Callable[[Problem], Mapping[str, Array]], title: str, hint: str, why: str
     ) -> Iterator[tuple[str, Wrong]]:
-        """Yield mistakes of one quantity of other parameters in place of the current ones, and of all of them."""
+        """Yield mistakes in which one quantity, or all of them, are those of other parameters."""
         for name in self.quantities:
             one = lambda p, name=name: p.changed(**{name: other(p)[name]})  # noqa: E731
-            yield said.replace("parameters", name), Wrong(one, hint, why)
-        yield said, Wrong(lambda p: p.changed(**other(p)), hint, why)
+            yield title.replace("parameters", name), Wrong(one, hint, why)
+        yield title, Wrong(lambda p: p.changed(**other(p)), hint, why)
 
-    def _with_two_sets(self) -> Iterator[tuple[str, Wrong]]:
+    def _mistakes_of_two_sets(self) -> Iterator[tuple[str, Wrong]]:
         """Yield mistakes of a Q of two sets of parameters: the wrong set, or a mistake in the E-step inside."""
-        said = "old parameters in the log density"
-        yield from self._with_others(lambda p: self.at_old(p).theta, said, *OF_OBJECTIVES.tables["two sets"][said])
+        title = "old parameters in the log density"
+        yield from self._wrong_parameters(
+            lambda p: self.at_old(p).theta, title, *OF_OBJECTIVES.tables["two sets"][title]
+        )
         exchanged = lambda p: self.at_old(p).changed(r=self.responsibilities(p))  # noqa: E731
-        said = "old and new parameters exchanged"
-        yield said, Wrong(exchanged, *OF_OBJECTIVES.tables["two sets"][said])
-        said = "new weights in the responsibilities"
+        title = "old and new parameters exchanged"
+        yield title, Wrong(exchanged, *OF_OBJECTIVES.tables["two sets"][title])
+        title = "new weights in the responsibilities"
         for name in self.quantities:
             newer = lambda p, name=name: self.at_old(p).changed(**{name: p.theta[name]})  # noqa: E731
             mixed = lambda p, newer=newer: p.changed(r=self.responsibilities(newer(p)))  # noqa: E731
-            yield said.replace("weights", name), Wrong(mixed, *OF_OBJECTIVES.tables["two sets"][said])
+            yield title.replace("weights", name), Wrong(mixed, *OF_OBJECTIVES.tables["two sets"][title])
         formula = self.formula_of_responsibilities
         for change in formula.singles():
             step = lambda p, change=change: p.changed(r=formula.changed(self.at_old(p), [change]))  # noqa: E731
@@ -263,12 +265,12 @@ class Textbook(Inputs):
         return ("X", *self.quantities) if step != "q" else ("X", "responsibilities", *self.quantities)
 
     def optional(self, step: str) -> tuple[str, ...]:
-        """Return roles that are passed where an argument has such a name."""
-        own = (*self.quantities, "parameters") if step == "m" else ("parameters", "responsibilities")
-        return (*self.size_names, *own, "K", "D", "n", *([OLD_SET] if step == "q" else []))
+        """Return the roles that a function may have besides, if an argument has such a name."""
+        parameters = (*self.quantities, "parameters") if step == "m" else ("parameters", "responsibilities")
+        return (*self.size_names, *parameters, "K", "D", "n", *([OLD_SET] if step == "q" else []))
 
     def value_of(self, role: str, problem: Problem) -> Any:
-        """Return what is passed for a role, in the textbook's way."""
+        """Return the value of an argument by its role, in the textbook's convention."""
         if role in problem.theta:
             return problem.theta[role]
         plain = {"X": problem.X, "responsibilities": problem.r, "K": problem.K, "D": problem.D, "n": problem.n}

@@ -20,8 +20,8 @@ def textbook_of(family: str, prior: Any = None, **options: Any) -> Textbook:
         If there is no such family.
     """
     if family in ALSO:
-        found: Textbook = import_module(ALSO[family]).TEXTBOOK(**options)
-        return found
+        textbook: Textbook = import_module(ALSO[family]).TEXTBOOK(**options)
+        return textbook
     if family not in family_names():
         raise ValueError(f"family must be one of {', '.join((*family_names(), *ALSO))}, got {shown(family)}")
     chosen = family_of(family, **options)

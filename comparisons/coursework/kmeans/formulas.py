@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from comparisons.coursework.formulas.catalogue import Catalogue, misplaced
+from comparisons.coursework.formulas.catalogue import Catalogue, wrong_inputs
 from comparisons.coursework.formulas.problem import Problem
 from models.validation import Array
 
@@ -46,7 +46,7 @@ def _other_means(p: Problem) -> Array:
 WORDS = {"gaps": _gaps, "squares": squares, "norms": _norms, "cosines": _cosines}
 CATALOGUE = Catalogue(__file__, {**WORDS, "each": each, "other_means": _other_means})
 DISTANCE = CATALOGUE.slot("distance", squares)
-INPUTS = misplaced(CATALOGUE.slot("inputs", lambda p: p), centers=("centre", "feature"), X=("sample", "feature"))
+INPUTS = wrong_inputs(CATALOGUE.slot("inputs", lambda p: p), centers=("centre", "feature"), X=("sample", "feature"))
 INTERMEDIATES = CATALOGUE.formulas("intermediates")
 PICK = CATALOGUE.slot("pick", lambda d, p: d.argmin(axis=1), ["d"])
 AVERAGE = CATALOGUE.slot("average", lambda p: each(p)(lambda x: x.mean(axis=0)))

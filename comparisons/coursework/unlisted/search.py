@@ -94,6 +94,6 @@ def more_of(caller: Caller, quantity: str) -> list[Pair]:
         return []
     K, D = book.shape()
     sizes = [(n, K or k, D or d) for n, k, d in ((5, 2, 2), (6, 3, 1), (9, 4, 2), (7, 2, 3), (11, 3, 3), (8, 5, 2))]
-    problems = book.seen([book.draw(rng, *size) for size in sizes])
+    problems = book.with_old_parameters([book.draw(rng, *size) for size in sizes])
     answers = [(p, caller(p).values.get(quantity), book.truth(quantity, p)[quantity]) for p in problems]
     return [(p, yours, right) for p, yours, right in answers if yours is not None and yours.shape == right.shape]

@@ -190,13 +190,13 @@ class Gaussian(Textbook):
         return probes
 
     @override
-    def far(self) -> list[Problem]:
+    def far_problems(self) -> list[Problem]:
         K, D = self.shape()
         problem = self.draw(np.random.RandomState(5), 4, K or 3, D or 2)
         return [problem.changed(name="60 standard deviations away", X=problem.X + 120.0)]
 
     @override
-    def flat(self, problem: Problem) -> dict[str, Array]:
+    def without_feature_axis(self, problem: Problem) -> dict[str, Array]:
         covariances = problem.theta["covariances"]
         shape = covariances_shape(self.structure, problem.K, 1)[:1] if self.structure != "tied" else ()
         one = {"means": problem.theta["means"][:, 0], "covariances": covariances.reshape(shape)}

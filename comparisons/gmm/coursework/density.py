@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.coursework.formulas import objectives
-from comparisons.coursework.formulas.catalogue import Catalogue, misplaced
+from comparisons.coursework.formulas.catalogue import Catalogue, wrong_inputs
 from comparisons.coursework.formulas.problem import Problem
 from models.gmm.structures import full_matrices
 from models.validation import Array
@@ -97,7 +97,7 @@ DETERMINANT = CATALOGUE.slot("determinant", lambda p: -log_det(matrices(p)) / 2)
 SQUARE = CATALOGUE.slot("square", lambda p: -square(gaps(p), matrices(p)) / 2)
 DENSITIES = objectives.DENSITIES.extended(CATALOGUE.rows("log densities", ["lp"]))
 INTERMEDIATES, SUMS = CATALOGUE.formulas("intermediates"), CATALOGUE.formulas("sums")
-SWAPS = misplaced(CATALOGUE.slot("inputs", lambda p: p), means=("component", "feature"), X=("sample", "feature"))
+SWAPS = wrong_inputs(CATALOGUE.slot("inputs", lambda p: p), means=("component", "feature"), X=("sample", "feature"))
 
 
 def combined(p: Problem, v: Mapping[str, Any]) -> Array:

@@ -50,7 +50,7 @@ class Poisson(CellTextbook):
     )
 
     @override
-    def sized(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
+    def note_sizes(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
         self.varied = "exposure" in roles and "exposure" not in self.given and default("exposure") is None
 
     @override
@@ -84,7 +84,7 @@ class Poisson(CellTextbook):
         X = rng.poisson(np.broadcast_to(exposure, (n, D)) * rng.uniform(1.0, 5.0, size=(n, D))).astype(float)
         if n > 2:
             X[1, 0] = 0.0
-        return self.drawn(rng, X, plain, {"exposure": exposure}, rates=np.round(rates, 1) if plain else rates)
+        return self.complete(rng, X, plain, {"exposure": exposure}, rates=np.round(rates, 1) if plain else rates)
 
     @override
     def fit_problem(self) -> Problem:
@@ -95,7 +95,7 @@ class Poisson(CellTextbook):
         return drawn.changed(X=X.astype(float), weights=np.array([0.55, 0.45]), rates=0.7 * rates + 1.0)
 
     @override
-    def far(self) -> list[Problem]:
+    def far_problems(self) -> list[Problem]:
         K, D = self.shape()
         if D is not None or self.prior is not None:
             return []

@@ -9,7 +9,7 @@
 import numpy as np
 from scipy.special import gammaln
 
-from comparisons.coursework.formulas.catalogue import Catalogue, misplaced
+from comparisons.coursework.formulas.catalogue import Catalogue, wrong_inputs
 from comparisons.coursework.formulas.cells import FEATURES, by_component, by_sample, hyperparameter
 from comparisons.coursework.formulas.estimates import after_of
 from comparisons.coursework.formulas.problem import Problem
@@ -57,7 +57,7 @@ POWER = CATALOGUE.slot("x log(e λ)", lambda p: _x(p) * (np.log(_rate(p)) + np.l
 EXPONENTIAL = CATALOGUE.slot("-e λ", lambda p: -_e(p) * _rate(p))
 FACTORIAL = CATALOGUE.slot("-log x!", lambda p: -gammaln(_x(p) + 1))
 INTERMEDIATES, SUMS = CATALOGUE.formulas("intermediates"), CATALOGUE.formulas("sums")
-SWAPS = misplaced(
+SWAPS = wrong_inputs(
     CATALOGUE.slot("inputs", lambda p: p),
     rates=("component", "feature"),
     X=("sample", "feature"),
