@@ -32,8 +32,8 @@ from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import ALSO, textbook_of
 from comparisons.coursework.judging import Trial
 from comparisons.coursework.unlisted import repair
-from comparisons.coursework.unlisted.narrowing import narrowed
-from comparisons.coursework.unlisted.search import unlisted
+from comparisons.coursework.unlisted.narrowing import describe_difference
+from comparisons.coursework.unlisted.search import unlisted_mistakes
 from comparisons.families import family_names, family_of
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
@@ -347,7 +347,7 @@ def test_the_search_takes_answers_of_any_value_and_shape(step):
             lambda a: [a, a],
         ):
             pairs = [(problem, np.asarray(change(a)), a) for problem, a in right]
-            assert len(unlisted(book, quantity, pairs, list)) <= 1
+            assert len(unlisted_mistakes(book, quantity, pairs, list)) <= 1
 
 
 def test_an_unknown_inertia_is_located():
@@ -448,7 +448,7 @@ def test_an_answer_where_the_right_one_is_no_number_is_located():
     problem = textbook_of("bmm").problems("m")[0]
     probs = problem.theta["probs"]
     trial = Trial(problem, Answer({"probs": probs}), {"probs": np.full_like(probs, np.nan)})
-    assert narrowed("probs", [trial], 1e-8) == "wrong on every kind of input"
+    assert describe_difference("probs", [trial], 1e-8) == "wrong on every kind of input"
     with pytest.raises(TypeError, match="f must be a function, got int: pass its name, without calling it"):
         check_e_step(3)
     with pytest.raises(ValueError, match="family must be one of bmm, cmm, gmm, pmm, kmeans"):

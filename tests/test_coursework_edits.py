@@ -209,7 +209,7 @@ def test_few_edits_come_before_what_takes_longer(monkeypatch):
         return weights, means, np.array(covariances)
 
     prior = GMMPrior(np.array([2.0, 2.0]), [0.3, -0.5], 0.7, 6.0, [[1.3, 0.2], [0.2, 0.8]])
-    monkeypatch.setattr(judging, "substituted", None)
+    monkeypatch.setattr(judging, "expression_of_step", None)
     (mistake,) = check_m_step(m_step, prior=prior, time_limit=ROOMY).mistakes
     assert mistake.startswith("`N[k] / prior.mean_precision + N[k]` in place of `N[k] / (prior.mean_precision + N[k])`")
 

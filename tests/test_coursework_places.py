@@ -16,8 +16,8 @@ from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.unlisted import repair
 from comparisons.coursework.unlisted.intermediates import intermediates
 from comparisons.coursework.unlisted.layouts import layouts
-from comparisons.coursework.unlisted.recorder import RECORDER, Recorder, instrumented
-from comparisons.coursework.unlisted.substitutes import substituted
+from comparisons.coursework.unlisted.recorder import RECORDER, Recorder, instrument
+from comparisons.coursework.unlisted.substitutes import expression_of_step
 
 ROOMY = 20.0  # seconds: on a busy machine the time limit must not decide
 SPHERICAL, DIAGONAL = {"covariance_type": "spherical"}, {"covariance_type": "diag"}
@@ -108,25 +108,25 @@ def called_of(f, family="gmm", step="m", quantity="means", **options):
 
 def test_what_is_put_in_place_is_no_answer_of_the_step():
     caller, quantity, inputs = called_of(lambda X, r: (r.mean(axis=0), r.T @ X + 1.0, np.eye(2)))
-    assert substituted(caller, quantity, inputs, used_seconds() + ROOMY) is None
+    assert expression_of_step(caller, quantity, inputs, used_seconds() + ROOMY) is None
 
 
 def test_nothing_is_put_in_place_after_the_deadline():
     caller, quantity, inputs = called_of(step_from_the_old_means)
-    assert substituted(caller, quantity, inputs, used_seconds() + ROOMY) is not None
-    assert substituted(caller, quantity, inputs, used_seconds() - 1.0) is None
+    assert expression_of_step(caller, quantity, inputs, used_seconds() + ROOMY) is not None
+    assert expression_of_step(caller, quantity, inputs, used_seconds() - 1.0) is None
 
 
 def test_a_recorder_changes_no_answer_and_has_a_value_for_each_pass_of_a_loop():
     functions, recorder = repair.editable(step_from_the_old_means), Recorder()
-    places, sources = instrumented(functions)
-    made = repair.compiled(step_from_the_old_means, sources, 1.0, {RECORDER: recorder})
+    places, sources = instrument(functions)
+    made = repair.compile_sources(step_from_the_old_means, sources, 1.0, {RECORDER: recorder})
     problem = textbook_of("gmm").problems("m")[0]
     given = problem.X, problem.r, *(problem.theta[name] for name in ("weights", "means", "covariances"))
     recorder.record()
     for yours, own in zip(made(*given), step_from_the_old_means(*given), strict=True):
         np.testing.assert_array_equal(yours, own)
-    [turns] = [recorder.seen[i] for i, (text, _) in enumerate(places) if text == "r[:, k]"]
+    [turns] = [recorder.values[i] for i, (text, _) in enumerate(places) if text == "r[:, k]"]
     np.testing.assert_array_equal(turns, problem.r.T)
 
 

@@ -23,10 +23,10 @@ from comparisons.coursework.formulas.slots import (
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.result import Verdict
 from comparisons.coursework.unlisted.edits import FAR, NEAR
-from comparisons.coursework.unlisted.narrowing import narrowed
-from comparisons.coursework.unlisted.repair import Input, repaired
-from comparisons.coursework.unlisted.search import more_of, unlisted
-from comparisons.coursework.unlisted.substitutes import substituted
+from comparisons.coursework.unlisted.narrowing import describe_difference
+from comparisons.coursework.unlisted.repair import Input, edit_of_step
+from comparisons.coursework.unlisted.search import more_answers, unlisted_mistakes
+from comparisons.coursework.unlisted.substitutes import expression_of_step
 from models.validation import Array
 
 ORDINARY = ("",)
@@ -107,14 +107,14 @@ def judge(
     if not wrong and (not mistakes or rtol > GUARD):
         return Verdict(quantity, True, formula=text)
     if not mistakes:
-        mistakes = _unlisted_mistakes(book, quantity, answered, deadline, caller)
+        mistakes = _mistakes_beyond_catalogue(book, quantity, answered, deadline, caller)
     elif alternatives:
         mistakes = _with_place(mistakes, caller, quantity, answered, deadline)
-    located = "" if mistakes else narrowed(quantity, answered, rtol, _probe_trials(caller, quantity))
+    located = "" if mistakes else describe_difference(quantity, answered, rtol, _probe_trials(caller, quantity))
     return Verdict(quantity, False, mistakes, located, text, alternatives)
 
 
-def _unlisted_mistakes(
+def _mistakes_beyond_catalogue(
     book: Textbook, quantity: str, trials: Sequence[Trial], deadline: float, caller: Caller | None
 ) -> tuple[Mistake, ...]:
     """Return mistakes that are not in the catalogue, from the answers on the ordinary problems and the source."""
@@ -122,7 +122,7 @@ def _unlisted_mistakes(
     mistakes: tuple[Mistake, ...] = ()
     if not all(close(yours, right, GUARD) for _, yours, right in pairs):
         with suppress(np.linalg.LinAlgError):  # answers may be of any size
-            mistakes = unlisted(book, quantity, pairs, lambda: more_of(caller, quantity) if caller else [])
+            mistakes = unlisted_mistakes(book, quantity, pairs, lambda: more_answers(caller, quantity))
     return _with_place(mistakes, caller, quantity, trials, deadline)
 
 
@@ -149,10 +149,10 @@ def _mistake_in_source(caller: Caller | None, quantity: str, inputs: Sequence[In
     """
     if caller is None:
         return None
-    if edit := repaired(caller, quantity, inputs, until, NEAR):
+    if edit := edit_of_step(caller, quantity, inputs, until, NEAR):
         return edit
-    expression = substituted(caller, quantity, inputs, until)  # faster than many edits, but less precise
-    return repaired(caller, quantity, inputs, until, FAR) or expression
+    expression = expression_of_step(caller, quantity, inputs, until)  # faster than many edits, but less precise
+    return edit_of_step(caller, quantity, inputs, until, FAR) or expression
 
 
 def _probe_trials(caller: Caller | None, quantity: str) -> list[Trial]:

@@ -111,13 +111,9 @@ def signature_of(
             return Signature(tuple((role, role) for role in needed), {})
         return Signature((), {role: role for role in needed})
     twin_of = _old_names([p.name for p in named]) if OLD_SET in optional else {}
+    named_now = [p for p in named if p.name not in twin_of]
     if twin_of:
-        needed, named_now = (
-            [role for role in needed if role != "responsibilities"],
-            [p for p in named if p.name not in twin_of],
-        )
-    else:
-        named_now = named
+        needed = [role for role in needed if role != "responsibilities"]
     role_of, missing, superfluous = _assign_roles(named_now, needed, optional, spellings)
     role_of |= {name: f"old {role_of[twin]}" for name, twin in twin_of.items() if twin in role_of}
     positional, by_name = _split_arguments(named, role_of)

@@ -24,7 +24,7 @@ from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R, log_sum
 from comparisons.coursework.formulas.slots import Formula, Slot, Wrong
 from comparisons.coursework.formulas.weights import weights_formula
-from comparisons.coursework.unlisted.sums import scaled
+from comparisons.coursework.unlisted.sums import scaled_by_counts
 from comparisons.family import Family
 from models.validation import Array
 
@@ -167,7 +167,7 @@ class Textbook(Inputs):
         if quantity == "weights":
             arrays["1/K"] = np.full(problem.K, 1 / problem.K)
             arrays["the sum of squared responsibilities over n"] = (problem.r**2).mean(axis=0)
-        return scaled(arrays, N)
+        return scaled_by_counts(arrays, N)
 
     def objective(self, quantity: str, text: str, last: Slot) -> Formula:
         """Return a formula of log densities and log weights."""

@@ -1,8 +1,8 @@
-"""Edits of a function's source, one at a time: what may have been meant in one place.
+"""Edits of a function's source, one at a time, that may mend a mistake.
 
-Each expression and statement is replaced by another operator, number, axis, function or variable, a part of it, its
-logarithm, root or square, two operations or statements in the other order, a statement inside of a loop or outside of
-it, or nothing.
+An edit replaces an operator, number, axis, function or variable by another one, or an expression by a part of it or by
+its logarithm, root or square. Or it exchanges two operations or statements, moves a statement into a loop or out of it,
+or removes a statement.
 """
 
 import ast
@@ -26,33 +26,33 @@ NAMES = (
     "vstack hstack column_stack",
 )
 WRAPPED = "np.log({}) np.exp({}) np.sqrt({}) ({})**2 -({}) 1-({}) 1/({}) ({}).T ({})/2 ({})+1 ({})-1 np.copy({})"
-NEAR, FAR = ("moves", "others", "swaps", "orders"), ("variables", "functions")  # few edits, and many
+NEAR, FAR = ("moves", "alternatives", "swaps", "orders"), ("variables", "functions")  # few edits, and many
 Place = tuple[Any, str, int | None]
 
 
 def edits(tree: ast.Module, kind: str) -> Iterator[tuple[str, ast.AST | str, int]]:
-    """Make one edit of a kind after another in a tree, yield what was there, what is there and the line; undo it.
+    """Make the edits of a kind in a tree, one after another; yield the old source, the new node and the line of each.
 
-    What was moved yields where it is in words.
+    Each edit is undone before the next one. For a moved statement the second is text: its new place.
     """
     if kind in ("moves", "swaps"):
         yield from (_moves if kind == "moves" else _swaps)(tree)
         return
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     names |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    kept = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+    attributes = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
     for parent, field, place in list(_places(tree.body[0])):
         at = getattr(parent, field)
         old = at if place is None else at[place]
-        kinds = {"others": _others, "orders": _exchanged, "functions": _wrapped}
-        others = kinds.get(kind, partial(_variables, names=sorted(names), kept=sorted(kept)))
+        kinds = {"alternatives": _alternatives, "orders": _reordered, "functions": _applied_functions}
+        alternatives = kinds.get(kind, partial(_variables, names=sorted(names), attributes=sorted(attributes)))
         is_part = isinstance(old, ast.Constant | ast.Name | ast.Tuple)
         short = is_part and isinstance(parent, ast.Subscript | ast.Call | ast.BinOp | ast.Tuple | ast.keyword)
         before = text(parent if short else old)
-        for new in others(old):
-            _put(parent, field, place, ast.fix_missing_locations(ast.copy_location(new, old)))
+        for new in alternatives(old):
+            _set_node(parent, field, place, ast.fix_missing_locations(ast.copy_location(new, old)))
             yield before, parent if short else new, old.lineno
-            _put(parent, field, place, old)
+            _set_node(parent, field, place, old)
 
 
 def _places(tree: ast.AST) -> Iterator[Place]:
@@ -64,7 +64,7 @@ def _places(tree: ast.AST) -> Iterator[Place]:
                 yield parent, field, None
 
 
-def _put(parent: Any, field: str, place: int | None, node: ast.AST) -> None:
+def _set_node(parent: Any, field: str, place: int | None, node: ast.AST) -> None:
     if place is None:
         setattr(parent, field, node)
     else:
@@ -76,8 +76,8 @@ def text(node: ast.AST | str) -> str:
     return node if isinstance(node, str) else ast.unparse(node)
 
 
-def _others(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what may have been meant by a node: a part of it, another operator, number, function or argument."""
+def _alternatives(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield nodes that may have been meant: a part of a node, another operator, number, function or argument."""
     match node:
         case ast.Expr() | ast.Assign() | ast.AugAssign() | ast.If():
             yield from _other_statements(node)
@@ -87,7 +87,7 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
             yield from (left, right, ast.BinOp(right, op, left))
             yield from (ast.BinOp(left, other(), right) for other in OPERATORS.get(type(op), ()))
         case ast.Tuple(elts=parts):
-            yield from (ast.Tuple(swapped, node.ctx) for swapped in _swapped(parts))
+            yield from (ast.Tuple(swapped, node.ctx) for swapped in _neighbours_swapped(parts))
         case ast.UnaryOp(operand=operand):
             yield operand
         case ast.Compare(left=left, comparators=[right]):
@@ -104,17 +104,17 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
             yield value
         case ast.Call(func=function, args=args, keywords=words):
             yield from args[:1]
-            yield from (ast.Call(function, swapped, words) for swapped in _swapped(args))
+            yield from (ast.Call(function, swapped, words) for swapped in _neighbours_swapped(args))
             yield from (ast.Call(function, args, [*words[:i], *words[i + 1 :]]) for i in range(len(words)))
             if isinstance(function, ast.Attribute):
                 yield from (function.value, *_along_other_axes(function, args, words))
-                known = {name for row in NAMES if function.attr in row.split() for name in row.split()}
-                for name in sorted(known - {function.attr}):
+                siblings = {name for row in NAMES if function.attr in row.split() for name in row.split()}
+                for name in sorted(siblings - {function.attr}):
                     yield ast.Call(ast.Attribute(function.value, name, ast.Load()), args, words)
 
 
 def _other_statements(node: ast.stmt) -> Iterator[ast.stmt]:
-    """Yield another assignment, the test of a loop's end the other way round or of an absolute value, or nothing."""
+    """Yield other statements: another assignment, another test of a loop's end, or none (pass)."""
     match node:
         case ast.If(test=test, body=[*_, ast.Break() | ast.Return()]):
             if isinstance(test, ast.Compare):
@@ -133,7 +133,7 @@ def _other_statements(node: ast.stmt) -> Iterator[ast.stmt]:
 
 
 def _along_other_axes(function: ast.Attribute, args: list[ast.expr], words: list[ast.keyword]) -> Iterator[ast.Call]:
-    """Yield a sum, or the like, along each axis, which is kept."""
+    """Yield a sum, or the like, along each axis, with keepdims."""
     if function.attr in (*NAMES[0].split(), "min"):
         data = [arg for arg in args if not isinstance(arg, ast.Constant)]
         for axis in (0, 1, -1):
@@ -141,21 +141,21 @@ def _along_other_axes(function: ast.Attribute, args: list[ast.expr], words: list
             yield ast.Call(function, data, [ast.keyword(name, value) for name, value in given.items()])
 
 
-def _exchanged(node: ast.AST) -> Iterator[ast.expr]:
-    """Yield two operations on an expression in the other order: a sum of squares for a square of a sum.
+def _reordered(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield two operations on an expression in the other order: a sum of squares in place of the square of a sum.
 
-    So a parenthesis moves too: (1 - p)^x stands for 1 - p^x, and r log p for log(r p).
+    This moves parentheses too: (1 - p)^x in place of 1 - p^x, and r log p in place of log(r p).
     """
     for value, outer in _operations(node):
         for inmost, inner in _operations(value):
             yield inner(outer(inmost))
     match node:
         case ast.BinOp(ast.BinOp(first, ast.Mult(), ast.Call() as second), ast.Mult(), third):
-            yield from (ast.BinOp(first, ast.Mult(), one) for one in _exchanged(ast.BinOp(second, ast.Mult(), third)))
+            yield from (ast.BinOp(first, ast.Mult(), one) for one in _reordered(ast.BinOp(second, ast.Mult(), third)))
 
 
 def _operations(node: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], ast.expr]]]:
-    """Yield what a node operates on, and the operation: with another operand, a method, a function of one array."""
+    """Yield an operand of a node, and the operation as a function of it: arithmetic, a method or a function."""
     match node:
         case ast.BinOp(left=left, op=op, right=right):
             yield left, lambda a: ast.BinOp(a, op, right)
@@ -166,53 +166,53 @@ def _operations(node: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], 
             yield value, lambda a: ast.Call(ast.Attribute(a, name, ast.Load()), args, words)
 
 
-def _swapped(parts: list[ast.expr]) -> Iterator[list[ast.expr]]:
-    """Yield a list with two neighbours exchanged."""
+def _neighbours_swapped(parts: list[ast.expr]) -> Iterator[list[ast.expr]]:
+    """Yield the list with each pair of neighbours exchanged."""
     for i in range(len(parts) - 1):
         yield [*parts[:i], parts[i + 1], parts[i], *parts[i + 2 :]]
 
 
-def _wrapped(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield functions of an expression."""
+def _applied_functions(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield functions and simple arithmetic applied to an expression, as `WRAPPED` lists them."""
     is_read = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
     if is_read and isinstance(node, ast.Name | ast.Subscript | ast.Attribute | ast.Call | ast.BinOp):
         for form in WRAPPED.split():
             yield ast.parse(form.format(ast.unparse(node)), mode="eval").body
 
 
-def _variables(node: ast.AST, names: Sequence[str], kept: Sequence[str]) -> Iterator[ast.AST]:
-    """Yield other variables in the place of one, of one and a number, or of a number; other attributes for one."""
+def _variables(node: ast.AST, names: Sequence[str], attributes: Sequence[str]) -> Iterator[ast.AST]:
+    """Yield variables in place of another one, of arithmetic with a number, or of a number; and other attributes."""
     match node:
         case ast.Name(ctx=ast.Load()) | ast.BinOp(left=ast.Name(), right=ast.Constant()) | ast.Constant(value=int()):
             yield from (ast.Name(name, ast.Load()) for name in names if name != getattr(node, "id", ""))
-        case ast.Attribute(value=ast.Name() as holder, attr=attr) if attr in kept:
-            yield from (ast.Attribute(holder, name, node.ctx) for name in kept if name != attr)
+        case ast.Attribute(value=ast.Name() as holder, attr=attr) if attr in attributes:
+            yield from (ast.Attribute(holder, name, node.ctx) for name in attributes if name != attr)
 
 
 def _moves(tree: ast.Module) -> Iterator[tuple[str, ast.AST | str, int]]:
-    """Move one statement after another into the loop that follows, or the first or last one of a loop out of it."""
+    """Move each statement before a loop into it, and the first and the last statement of a loop out of it."""
     bodies = [body for node in ast.walk(tree) if isinstance(body := getattr(node, "body", None), list)]
     for body in bodies:
-        whole = list(body)
-        for i, loop in enumerate(whole):
+        block = list(body)
+        for i, loop in enumerate(block):
             if not isinstance(loop, ast.For):
                 continue
             inner, where = list(loop.body), f"the loop `for {text(loop.target)}`"
-            moves = [(one, [s for s in whole if s is not one], [one, *inner], f"in {where}") for one in whole[:i]]
-            earlier = [one for other in whole[:i] if isinstance(other, ast.For) for one in other.body]
-            moves += [(one, whole, [one, *inner], f"in {where} too") for one in earlier]
+            moves = [(one, [s for s in block if s is not one], [one, *inner], f"in {where}") for one in block[:i]]
+            earlier = [one for other in block[:i] if isinstance(other, ast.For) for one in other.body]
+            moves += [(one, block, [one, *inner], f"in {where} too") for one in earlier]
             nothing = [ast.copy_location(ast.Pass(), inner[-1])]
             first, last = inner[0], inner[-1]
-            moves.append((first, [*whole[:i], first, *whole[i:]], inner[1:] or nothing, f"before {where}"))
-            moves.append((last, [*whole[: i + 1], last, *whole[i + 1 :]], inner[:-1] or nothing, f"behind {where}"))
+            moves.append((first, [*block[:i], first, *block[i:]], inner[1:] or nothing, f"before {where}"))
+            moves.append((last, [*block[: i + 1], last, *block[i + 1 :]], inner[:-1] or nothing, f"behind {where}"))
             for moved, outside, inside, place in moves:
                 body[:], loop.body[:] = outside, inside
                 yield text(moved), place, moved.lineno
-                body[:], loop.body[:] = whole, inner
+                body[:], loop.body[:] = block, inner
 
 
 def _swaps(tree: ast.Module) -> Iterator[tuple[str, ast.AST | str, int]]:
-    """Move one statement after another behind the next one."""
+    """Exchange each statement with the next one."""
     for body in [body for node in ast.walk(tree) if isinstance(body := getattr(node, "body", None), list)]:
         for i, (one, next_one) in enumerate(pairwise(list(body))):
             body[i : i + 2] = next_one, one

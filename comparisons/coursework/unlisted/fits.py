@@ -23,14 +23,14 @@ from comparisons.coursework.unlisted.substitutes import expression_of
 from models.validation import Array
 
 STEPS_TRIED = (1, 2, 3, 4)
-QUICK = 0.005  # seconds that a call takes at least: one that stops too early takes less than one that does not
-MOVING = 2  # after so many iterations a fit may be at its end
-FEWER = 5  # an end that is right by chance is not so without one sample of so many,
-LOOSER = 1e-3  # where a right one may have come less far
+QUICK = 0.005  # least seconds to allow for a call, since one that stops too early is faster than a right one
+MOVING = 2  # number of iterations after which a fit may be at its end
+FEWER = 5  # an edited fit must end right without this fraction of the samples too, not by chance,
+LOOSER = 1e-3  # to this tolerance, since it may have come less far
 
 
 def place_in_fit(caller: FitCaller, deadline: float) -> Mistake | None:
-    """Return the edit of a fit after which it is right, or else the expression that should have been another."""
+    """Return a mistake as a place in the source of a fit that ends wrong: an edit that mends it, or an expression."""
     if _is_right_end(caller.book, caller.problem, caller(None)):
         return None
     if edit := edit_of_fit(caller, deadline, NEAR):
@@ -42,29 +42,30 @@ def place_in_fit(caller: FitCaller, deadline: float) -> Mistake | None:
 def edit_of_fit(
     caller: FitCaller, deadline: float, kinds: Sequence[str] = (*NEAR, *FAR), *, by_end: bool = False
 ) -> Mistake | None:
-    """Return the edit of a fit that does not end right, after which its iterations are EM's, or it ends right.
+    """Return the edit of a fit with a wrong end after which its iterations are EM's.
 
-    The end decides where iterations cannot be followed, or are right, ``by_end``; then the first one stays as it is.
+    If iterations cannot be followed, or with ``by_end``, the edit must give a right end; with ``by_end`` it must not
+    change the first iteration.
     """
-    tried, book, problem = copy(caller), caller.book, caller.problem
+    edited, book, problem = copy(caller), caller.book, caller.problem
     times = STEPS_TRIED if caller.takes_iterations and not (caller.restarts or by_end) else (None,)
 
-    def called(function: Callable[..., Any], t: int | None, seconds: float) -> Fit:
-        tried.function, tried.until = function, used_seconds() + seconds
-        return tried(t)
+    def call(function: Callable[..., Any], t: int | None, seconds: float) -> Fit:
+        edited.function, edited.until = function, used_seconds() + seconds
+        return edited(t)
 
     def ends_right_on_fewer() -> bool:
         kept = slice(problem.n // FEWER, None)
         fewer = problem.changed(X=problem.X[kept], r=problem.r[kept])
-        return _is_right_end(book, fewer, tried.on(fewer)(None), LOOSER)
+        return _is_right_end(book, fewer, edited.on(fewer)(None), LOOSER)
 
     def begins_alike() -> bool:
-        return not by_end or same(tried(1).theta, caller(1).theta)
+        return not by_end or same(edited(1).theta, caller(1).theta)
 
     def is_right(function: Callable[..., Any], seconds: float) -> bool:
         before: Mapping[str, Array] | None = problem.theta if caller.takes_start else None
         for t in times:
-            fit = called(function, t, seconds)
+            fit = call(function, t, seconds)
             if t is None or not _is_mixture(book, problem, fit):
                 return t is None and _is_right_end(book, problem, fit) and ends_right_on_fewer() and begins_alike()
             after = book.iterate(problem.changed(**(before or fit.theta)))
@@ -75,13 +76,13 @@ def edit_of_fit(
         return True
 
     def is_same(function: Callable[..., Any], seconds: float) -> bool:
-        fit = called(function, times[0], seconds)
-        return fit.error[:9] == own.error[:9] and same(fit.theta, own.theta)
+        fit = call(function, times[0], seconds)
+        return fit.error[:9] == original.error[:9] and same(fit.theta, original.theta)
 
-    begin, own = used_seconds(), called(caller.function, times[0], caller.left)
+    begin, original = used_seconds(), call(caller.function, times[0], caller.left)
     taken = max(used_seconds() - begin, QUICK)
-    ends_right = own.overtime or _is_right_end(book, problem, caller(None))
-    return None if ends_right else edit_of(caller.function, is_same, is_right, taken, deadline, own.error, kinds)
+    ends_right = original.overtime or _is_right_end(book, problem, caller(None))
+    return None if ends_right else edit_of(caller.function, is_same, is_right, taken, deadline, original.error, kinds)
 
 
 def _is_mixture(book: Textbook, problem: Problem, fit: Fit) -> bool:
@@ -97,31 +98,31 @@ def _is_right_end(book: Textbook, problem: Problem, fit: Fit, most: float = LOOS
 
 
 def expression_of_fit(caller: FitCaller, deadline: float) -> Mistake | None:
-    """Return the expression in the place of which an intermediate result makes the first iteration EM's."""
-    tried, book, problem = copy(caller), caller.book, caller.problem
+    """Return the mistake of an expression after whose replacement the first iteration is EM's, or None."""
+    probe, book, problem = copy(caller), caller.book, caller.problem
     if not caller.takes_iterations or caller.restarts or used_seconds() > deadline:
         return None
-    tried.until = deadline
-    start = caller.start if caller.takes_start else tried(0).theta
+    probe.until = deadline
+    start = caller.start if caller.takes_start else probe(0).theta
     if start.keys() != problem.theta.keys() or book.misfit(problem, start):
         return None
     at = problem.changed(**start)
     soft, after = at.changed(r=book.responsibilities(at)), book.iterate(at)
 
-    def joined(theta: Mapping[str, Array]) -> Array | None:
-        shaped = {name: np.shape(a) for name, a in theta.items()} == {name: np.shape(a) for name, a in after.items()}
-        theta = book.aligned(theta, after) if shaped else {}
-        return np.concatenate([np.ravel(theta[name]) for name in after]) if shaped else None
+    def flatten(theta: Mapping[str, Array]) -> Array | None:
+        fits = {name: np.shape(a) for name, a in theta.items()} == {name: np.shape(a) for name, a in after.items()}
+        theta = book.aligned(theta, after) if fits else {}
+        return np.concatenate([np.ravel(theta[name]) for name in after]) if fits else None
 
     def answers(function: Callable[..., Any], seconds: float) -> Iterator[tuple[Array | None, Array]]:
-        tried.function, tried.until = function, used_seconds() + seconds
-        yield joined(tried(1).theta), right
+        probe.function, probe.until = function, used_seconds() + seconds
+        yield flatten(probe(1).theta), right
 
     right = np.concatenate([np.ravel(a) for a in after.values()])
-    begin, own = used_seconds(), joined(tried(1).theta)
+    begin, original = used_seconds(), flatten(probe(1).theta)
     taken = used_seconds() - begin
-    if own is None or close(own, right, GUARD):
+    if original is None or close(original, right, GUARD):
         return None
     old = intermediates(book, "e", at)
     new = {f"{name} (M-step)" if name in old else name: a for name, a in intermediates(book, "m", soft).items()}
-    return expression_of(caller.function, answers, own, [{**old, **new}], list(after.values()), taken, deadline)
+    return expression_of(caller.function, answers, original, [{**old, **new}], list(after.values()), taken, deadline)

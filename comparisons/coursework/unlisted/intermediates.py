@@ -1,6 +1,6 @@
-"""Right intermediate results of a step by their names in formulas, such as N_k; the tables are in the file beside it.
+"""Right intermediate results of a step, by their names in formulas, such as N_k.
 
-A family adds those of its density as a table "intermediates" of its own.
+Their formulas are in the TOML file beside this module. A family adds those of its density as a table "intermediates".
 """
 
 from collections.abc import Callable, Mapping
@@ -23,31 +23,31 @@ OF_Q = CATALOGUE.formulas("of Q", ["lp", "lw"])
 @np.errstate(all="ignore")
 def intermediates(book: Textbook, step: str, problem: Problem) -> dict[str, Array]:
     """Return the intermediate results of a step on a problem, by name."""
-    found: dict[str, Array] = {}
+    results: dict[str, Array] = {}
     if step in ("m", "q"):
-        found |= _values(OF_RESPONSIBILITIES, problem)
+        results |= _values(OF_RESPONSIBILITIES, problem)
     if step == "m":
         new = book.truth("m", problem)
-        found |= {f"the new {name}": value for name, value in new.items()}
+        results |= {f"the new {name}": value for name, value in new.items()}
         problem = problem.changed(**new)
     else:
-        found |= problem.theta
+        results |= problem.theta
     if "weights" in problem.theta and step != "m":
         lp, lw = book.log_density_of(problem), np.log(problem.theta["weights"])
-        found |= _values({**OF_DENSITIES, **(OF_Q if step == "q" else {})}, lp, lw, problem)
-        found |= {f"the term {slot.name}": book.table(problem, slot) for slot in book.terms}
+        results |= _values({**OF_DENSITIES, **(OF_Q if step == "q" else {})}, lp, lw, problem)
+        results |= {f"the term {slot.name}": book.table(problem, slot) for slot in book.terms}
         cells = book.cells(problem)
         if cells is not None and cells.shape[2] == problem.D > 1:
-            found |= {"log p(x_id|k)": cells, "p(x_id|k)": np.exp(cells)}
-    found |= _values({**book.intermediates, **(book.sums if step in ("m", "q") else {})}, problem)
-    arrays = {name: np.asarray(value, dtype=np.float64) for name, value in found.items()}
+            results |= {"log p(x_id|k)": cells, "p(x_id|k)": np.exp(cells)}
+    results |= _values({**book.intermediates, **(book.sums if step in ("m", "q") else {})}, problem)
+    arrays = {name: np.asarray(value, dtype=np.float64) for name, value in results.items()}
     return {name: a for name, a in arrays.items() if np.isfinite(a).all()}
 
 
 def _values(formulas: Mapping[str, Callable[..., Any]], *given: Any) -> dict[str, Array]:
-    """Return the values of formulas, as far as matrices have what they ask for: an inverse, a root."""
-    found = {}
+    """Return the values of formulas by name, without those whose matrices have no inverse or root."""
+    values = {}
     for name, formula in formulas.items():
         with suppress(np.linalg.LinAlgError):
-            found[name] = formula(*given)
-    return found
+            values[name] = formula(*given)
+    return values

@@ -1,4 +1,4 @@
-"""Give an intermediate result the shape of an expression: transposed, with one more axis, or a part for each pass."""
+"""Fit an intermediate result to an expression: transposed, with one more axis, or one part for each pass of a loop."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class Layout:
     axes : tuple of int
         Its axes in another order; the first ``n_looped`` of them are looped over.
     n_looped : int
-        0 where every pass has all of the array.
+        0 if every pass has the whole array.
     index : tuple
-        How the array of each pass is indexed, which adds an axis or not.
+        Index of the array of each pass, which may add an axis.
     """
 
     axes: tuple[int, ...]
@@ -43,9 +43,9 @@ class Layout:
 
 
 def layouts(a: Array, values: Sequence[Array]) -> Iterator[tuple[Layout, list[Array]]]:
-    """Yield layouts of an array, with its parts, whose shapes are those of an expression's values.
+    """Yield the layouts of an array whose parts have the shapes of an expression's values, with these parts.
 
-    A part may have one more axis than the values: N_k may replace n. All passes have the same array only where the
+    A part may have one more axis than the values, so that N_k may replace n. All passes have the same array only if all
     values are the same.
     """
     least = 0 if all(np.array_equal(value, values[0]) for value in values[1:]) else 1

@@ -1,4 +1,4 @@
-"""Say on which inputs, and in which entries, a function differs from the textbook, if its mistake is not known."""
+"""Describe on which inputs, and in which entries, a function differs from the textbook, if its mistake is not known."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,31 +10,31 @@ from models.validation import Array
 SAME = 1e-6
 
 
-def narrowed(quantity: str, trials: Sequence[Any], rtol: float, probes: Sequence[Any] = ()) -> str:
-    """Return in words on which inputs, and in which entries, a quantity is wrong.
+def describe_difference(quantity: str, trials: Sequence[Any], rtol: float, probes: Sequence[Any] = ()) -> str:
+    """Describe on which inputs, and in which entries, a quantity is wrong.
 
     Parameters
     ----------
     quantity : str
-        Its name.
+        Name of the quantity.
     trials : sequence of Trial
         Problems with the function's answers and the right ones.
     rtol : float
         Relative tolerance.
     probes : sequence of Trial
-        Problems in which something is left out, such as unequal weights; their names say what is special.
+        Trials on special inputs, such as equal weights; the names of the problems say what is special.
     """
-    sentences = [_of_shape(quantity, trials)]
+    sentences = [_describe_shape(quantity, trials)]
     wrong = [trial for trial in trials if not trial.is_right(quantity, rtol)]
     if not sentences[0]:
-        sentences.append(_of_inputs(quantity, [*trials, *probes], rtol))
+        sentences.append(_describe_inputs(quantity, [*trials, *probes], rtol))
         fitting = [t for t in wrong if not t.problem.name] or wrong
         trial = fitting[0]
-        sentences.append(_of_entries(trial.answer.values[quantity], trial.right[quantity], trial.problem.K, rtol))
+        sentences.append(_describe_entries(trial.answer.values[quantity], trial.right[quantity], trial.problem.K, rtol))
     return "; ".join(sentence for sentence in sentences if sentence)
 
 
-def _of_shape(quantity: str, trials: Sequence[Any]) -> str:
+def _describe_shape(quantity: str, trials: Sequence[Any]) -> str:
     for trial in trials:
         yours, right = trial.answer.values[quantity], trial.right[quantity]
         if yours.shape != right.shape:
@@ -43,8 +43,8 @@ def _of_shape(quantity: str, trials: Sequence[Any]) -> str:
     return ""
 
 
-def _of_inputs(quantity: str, trials: Sequence[Any], rtol: float) -> str:
-    """Return for which kinds of inputs it is right."""
+def _describe_inputs(quantity: str, trials: Sequence[Any], rtol: float) -> str:
+    """Return on which kinds of inputs a quantity is right or wrong."""
     right = [t.problem.name for t in trials if t.problem.name and t.is_right(quantity, rtol)]
     wrong = [t.problem.name for t in trials if t.problem.name and not t.is_right(quantity, rtol)]
     if all(t.is_right(quantity, rtol) for t in trials if not t.problem.name):
@@ -53,8 +53,8 @@ def _of_inputs(quantity: str, trials: Sequence[Any], rtol: float) -> str:
     return f"right with {' and with '.join(names)}, wrong otherwise" if names else "wrong on every kind of input"
 
 
-def _of_entries(yours: Array, right: Array, K: int, rtol: float) -> str:
-    """Return in which entries, and by what, an array is wrong."""
+def _describe_entries(yours: Array, right: Array, K: int, rtol: float) -> str:
+    """Return in which entries, and by which factor or offset, an array is wrong."""
     if not np.isfinite(yours).all():
         bad = "NaN" if np.isnan(yours).any() else "infinite"
         every = "everywhere" if not np.isfinite(yours).any() else "in some entries"
@@ -63,7 +63,7 @@ def _of_entries(yours: Array, right: Array, K: int, rtol: float) -> str:
     off = np.abs(yours - right) > rtol * scale
     if not off.any():  # the right answer is no number
         return ""
-    places = _places(off, K)
+    places = _wrong_places(off, K)
     with np.errstate(all="ignore"):
         ratio, gap = yours / right, yours - right
     factor = _pattern(ratio[off] if places else ratio, "factor", ratio, K, off)
@@ -72,7 +72,7 @@ def _of_entries(yours: Array, right: Array, K: int, rtol: float) -> str:
     return ", ".join(part for part in (places, factor or offset or size) if part)
 
 
-def _places(off: np.ndarray, K: int) -> str:
+def _wrong_places(off: np.ndarray, K: int) -> str:
     """Return which entries are wrong, if they follow a pattern."""
     if off.all() or off.ndim == 0:
         return ""
@@ -98,7 +98,7 @@ def _axes(array: np.ndarray, K: int) -> list[str]:
 
 
 def _pattern(values: Array, word: str, whole: Array, K: int, off: np.ndarray) -> str:
-    """Return that values are all the same, or the same along an axis."""
+    """Return the factor or offset, ``word``, if it is one constant, or one for each entry of an axis; else ""."""
     if not np.isfinite(values).all():
         return ""
     if np.ptp(values) <= SAME * max(np.abs(values).max(), SAME):

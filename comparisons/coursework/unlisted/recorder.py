@@ -23,47 +23,47 @@ MOST_PASSES = 400  # values of one expression that are recorded
 
 @dataclass
 class Recorder:
-    """Is called with the value of every expression: it records all of them, or replaces those of one.
+    """Record the values of all expressions, or replace those of one; it is called with each value.
 
     Attributes
     ----------
-    seen : dict
-        Values by the number of the expression, in the order of computing; None where they are no numbers.
+    values : dict
+        Values by the number of the expression, in the order of computing; None for an expression without numbers.
     """
 
     place: int = -1
-    others: Sequence[Array] | None = None
+    replacements: Sequence[Array] | None = None
     n_replaced: int = 0
-    seen: dict[int, list[Array] | None] = field(default_factory=dict)
+    values: dict[int, list[Array] | None] = field(default_factory=dict)
 
     def record(self) -> None:
         """Record values from now on."""
-        self.others, self.seen = None, {}
+        self.replacements, self.values = None, {}
 
-    def replace(self, place: int, others: Sequence[Array]) -> None:
+    def replace(self, place: int, replacements: Sequence[Array]) -> None:
         """Replace the values of an expression by arrays from now on, one after another."""
-        self.place, self.others, self.n_replaced = place, others, 0
+        self.place, self.replacements, self.n_replaced = place, replacements, 0
 
     def __call__(self, place: int, value: Any) -> Any:
-        """Return the value of an expression, or what replaces it."""
-        if self.others is None:
-            self._note(place, value)
-        elif place == self.place and self.n_replaced < len(self.others):
+        """Return the value of an expression, or its replacement."""
+        if self.replacements is None:
+            self._append(place, value)
+        elif place == self.place and self.n_replaced < len(self.replacements):
             self.n_replaced += 1
-            return np.array(self.others[self.n_replaced - 1])[()]
+            return np.array(self.replacements[self.n_replaced - 1])[()]
         return value
 
-    def _note(self, place: int, value: Any) -> None:
-        values = self.seen.setdefault(place, [])
+    def _append(self, place: int, value: Any) -> None:
+        values = self.values.setdefault(place, [])
         is_number = isinstance(value, np.ndarray | np.number | float | int) and np.asarray(value).dtype.kind in "fiub"
         if values is None or not is_number or len(values) >= MOST_PASSES:
-            self.seen[place] = None
+            self.values[place] = None
         else:
             values.append(np.array(value, dtype=np.float64))
 
 
 class _Instrumenter(ast.NodeTransformer):
-    """Makes each expression of a tree a call of the recorder; ``places`` are their texts and lines."""
+    """Replace each expression of a tree by a call of the recorder; ``places`` are their texts and lines."""
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self.places: list[tuple[str, int]] = []
@@ -71,7 +71,7 @@ class _Instrumenter(ast.NodeTransformer):
         self.modules = {name for name, value in names.items() if isinstance(value, ModuleType)}
 
     def visit(self, node: Any) -> Any:
-        """Return a node with its parts and itself recorded, but for targets of assignments, indices and modules."""
+        """Return a node that records itself and its parts, except targets of assignments, indices and modules."""
         if isinstance(node, ast.JoinedStr | ast.arguments) or (isinstance(node, ast.Name) and self._is_of_module(node)):
             return node
         is_read = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
@@ -85,8 +85,8 @@ class _Instrumenter(ast.NodeTransformer):
         if not text or (isinstance(node, ast.Attribute) and self._is_of_module(node)):
             return node
         self.places.append((text, self.first + node.lineno - 1))
-        made = ast.Call(ast.Name(RECORDER, ast.Load()), [ast.Constant(len(self.places) - 1), node], [])
-        return ast.fix_missing_locations(ast.copy_location(made, node))
+        call = ast.Call(ast.Name(RECORDER, ast.Load()), [ast.Constant(len(self.places) - 1), node], [])
+        return ast.fix_missing_locations(ast.copy_location(call, node))
 
     def _visit_call(self, node: ast.Call) -> None:
         if isinstance(node.func, ast.Attribute):
@@ -101,14 +101,14 @@ class _Instrumenter(ast.NodeTransformer):
         return isinstance(node, ast.Name) and node.id in self.modules
 
 
-def instrumented(functions: Mapping[Called, Source]) -> tuple[list[tuple[str, int]], dict[Called, Source]]:
+def instrument(functions: Mapping[Called, Source]) -> tuple[list[tuple[str, int]], dict[Called, Source]]:
     """Return the texts and lines of all recorded expressions, and the sources with the calls of the recorder."""
-    visitor, found = _Instrumenter(getattr(next(iter(functions)), "__globals__", {})), {}
+    visitor, instrumented_sources = _Instrumenter(getattr(next(iter(functions)), "__globals__", {})), {}
     for one, (tree, visitor.first) in functions.items():
         whole = deepcopy(tree)
         top: Any = whole.body[0]
         for node in top.body if isinstance(top, ast.ClassDef) else [top]:
             if isinstance(node, ast.FunctionDef):
                 node.body = [visitor.visit(statement) for statement in node.body]
-        found[one] = whole, visitor.first
-    return visitor.places, found
+        instrumented_sources[one] = whole, visitor.first
+    return visitor.places, instrumented_sources

@@ -39,17 +39,17 @@ Input = tuple[Problem, Mapping[str, Array]]
 Test = Callable[[Callable[..., Any], float], bool]
 
 
-def repaired(
+def edit_of_step(
     caller: Caller, quantity: str, inputs: Sequence[Input], deadline: float, kinds: Sequence[str]
 ) -> Mistake | None:
     """Return the edit, of some kinds, that makes a quantity right on all inputs, or None.
 
-    The right answers stand beside the inputs; if there are others than that of the quantity, none that the function
-    returns may be wrong.
+    ``inputs`` are pairs of a problem and right answers by quantity. Those of other quantities must be right too, if the
+    function returns them.
     """
     inputs = sorted(inputs, key=lambda pair: (pair[0].K == 1, pair[0].X.size))
-    own, answers = calls_of(caller, inputs, deadline)
-    if own.outcome.overtime:
+    original, answers = calls_of(caller, inputs, deadline)
+    if original.outcome.overtime:
         return None
 
     def is_right(function: Callable[..., Any], seconds: float) -> bool:
@@ -60,25 +60,26 @@ def repaired(
 
     def is_same(function: Callable[..., Any], seconds: float) -> bool:
         values = next(answers(function, seconds))
-        return values.keys() == own.values.keys() and all(close(a, own.values[n], GUARD) for n, a in values.items())
+        unedited = original.values
+        return values.keys() == unedited.keys() and all(close(a, unedited[name], GUARD) for name, a in values.items())
 
-    return edit_of(caller.function, is_same, is_right, own.outcome.seconds, deadline, own.error, kinds)
+    return edit_of(caller.function, is_same, is_right, original.outcome.seconds, deadline, original.error, kinds)
 
 
 def calls_of(
     caller: Caller, inputs: Sequence[Input], deadline: float
 ) -> tuple[Answer, Callable[[Callable[..., Any], float], Iterator[Mapping[str, Array]]]]:
-    """Return a function's answer on the first input, and what yields answers on all inputs of another in its place."""
-    tried = copy(caller)
-    tried.notes, tried.until = [], deadline
+    """Return a function's answer to the first input, and a function that calls an edited one on all inputs."""
+    edited = copy(caller)
+    edited.notes, edited.until = [], deadline
 
     def answers(function: Callable[..., Any], seconds: float) -> Iterator[Mapping[str, Array]]:
-        tried.take(function, caller.matching)
+        edited.take(function, caller.matching)
         for problem, _ in inputs:
-            tried.until = used_seconds() + seconds
-            yield tried(problem).values
+            edited.until = used_seconds() + seconds
+            yield edited(problem).values
 
-    return tried(inputs[0][0]), answers
+    return edited(inputs[0][0]), answers
 
 
 def edit_of(
@@ -95,22 +96,22 @@ def edit_of(
     Parameters
     ----------
     function : callable
-        The student's.
+        The student's function.
     is_same, is_right : callable
-        Whether what is made from its source within so many seconds answers as it does, and is right.
+        Take a function and the seconds for a call; whether its answers are the student's, and whether they are right.
     taken : float
-        Seconds that a call of it takes.
+        Seconds that a call of the student's function takes.
     deadline : float
-        A time of `used_seconds`, by which it ends; a share of what is left is for all edits.
+        Time of `used_seconds` at which the check ends; `SHARE_OF_TIME` of what is left is for all edits.
     error : str
-        What a call of it raised; the line that it tells is edited first.
+        The exception that a call raised; the line that it names is edited first.
     kinds : sequence of str
-        Of edits.
+        Kinds of edits, in the order in which they are tried.
     """
     functions, most = editable(function), SLOWER * taken + 0.01
     begin = used_seconds()
     until = begin + SHARE_OF_TIME * (deadline - begin)
-    unedited = compiled(function, functions, most) if functions else None
+    unedited = compile_sources(function, functions, most) if functions else None
     if unedited is None or not is_same(unedited, most):
         return None
     raised = {int(line) for line in findall(r"in line (\d+)", error)}
@@ -120,29 +121,29 @@ def edit_of(
                 continue
             if (left := until - used_seconds()) < 0:
                 return None
-            edited = compiled(function, functions, min(left, most))
+            edited = compile_sources(function, functions, min(left, most))
             if edited is not None and is_right(edited, min(left, most)):
-                return _said(old, new, first + line - 1)
+                return _mistake_of_edit(old, new, first + line - 1)
     return None
 
 
-def _said(old: str, new: ast.AST | str, line: int) -> Mistake:
-    named, change = f"`{old}` in place of `{text(new)}`", f"In line {line}, change `{old}` to `{text(new)}`"
+def _mistake_of_edit(old: str, new: ast.AST | str, line: int) -> Mistake:
+    title, change = f"`{old}` in place of `{text(new)}`", f"In line {line}, change `{old}` to `{text(new)}`"
     if isinstance(new, str):
-        named, change = f"`{old}`, which belongs {new}", f"Put `{old}` (line {line}) {new}"
+        title, change = f"`{old}`, which belongs {new}", f"Put `{old}` (line {line}) {new}"
     elif isinstance(new, ast.Pass):
-        named, change = f"`{old}`, which does not belong there", f"Remove `{old}` from line {line}"
-    return Mistake(f"{named}, in line {line}", HINT.format(line), f"{change}: then your function is right.")
+        title, change = f"`{old}`, which does not belong there", f"Remove `{old}` from line {line}"
+    return Mistake(f"{title}, in line {line}", HINT.format(line), f"{change}: then your function is right.")
 
 
 def editable(function: Callable[..., Any]) -> dict[Called, Source]:
-    """Return the sources of a function and of what it calls; none if some must not be edited, or not be stopped."""
+    """Return the sources of a function and of the functions that it calls; none if they cannot be edited safely."""
     functions = functions_of(function) if can_limit() else {}
     return {} if any(_reaches_outside(tree) or _is_deep(tree) for tree, _ in functions.values()) else functions
 
 
 def _is_deep(tree: ast.Module) -> bool:
-    """Whether a tree is too deep for what calls itself on each level, such as `ast.unparse`: a sum of many terms is."""
+    """Whether a tree is too deep for recursive functions such as `ast.unparse`, as a sum of hundreds of terms is."""
     level: list[ast.AST] = [tree]
     for _ in range(DEEPEST):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
@@ -159,39 +160,42 @@ def _reaches_outside(tree: ast.Module) -> bool:
     return not names.isdisjoint(OUTSIDE)
 
 
-def compiled(
-    whole: Callable[..., Any],
+def compile_sources(
+    student: Callable[..., Any],
     functions: Mapping[Called, Source],
     seconds: float,
     names: Mapping[str, Any] = MappingProxyType({}),
 ) -> Callable[..., Any] | None:
-    """Return a function made from sources, its own the first, which may use more names; None if they cannot be run."""
-    own: Any = next(iter(functions))
-    cells = zip(own.__code__.co_freevars, own.__closure__ or (), strict=True)
-    filled = {name: cell.cell_contents for name, cell in cells if cell != CellType()}
+    """Compile sources and return the first function, or None if they cannot be run.
+
+    A method is bound to a copy of its object. ``names`` are more variables of the sources.
+    """
+    original: Any = next(iter(functions))
+    cells = zip(original.__code__.co_freevars, original.__closure__ or (), strict=True)
+    captured = {name: cell.cell_contents for name, cell in cells if cell != CellType()}
     read = {node.id for tree, _ in functions.values() for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    known = {**own.__globals__, **filled}
-    space = {**known, **{name: _apart(known[name]) for name in read & known.keys()}, "np": np, **names}
+    values = {**original.__globals__, **captured}
+    namespace = {**values, **{name: _copy_container(values[name]) for name in read & values.keys()}, "np": np, **names}
     module = ast.Module([tree.body[0] for tree, _ in sorted(functions.values(), key=lambda source: source[1])], [])
     try:
         with without_warnings:
             code = compile(module, "<edited>", "exec")
     except (SyntaxError, TypeError, ValueError, RecursionError):  # an edit may make no sense
         return None
-    if run(exec, [code, space], {}, seconds).error:  # defaults are computed here
+    if run(exec, [code, namespace], {}, seconds).error:  # defaults are computed here
         return None
-    found = space[own.__code__.co_name]
-    if not isinstance(whole, MethodType):
-        return found
-    holder = copy(whole.__self__)
-    methods = getattr(holder, "__dict__", {})
-    methods.update({name: _apart(value) for name, value in methods.items()})
-    for name in [one.__name__ for one in functions if getattr(type(holder), one.__name__, None) is one]:
-        is_static = isinstance(inspect.getattr_static(holder, name), staticmethod)
-        methods[name] = space[name] if is_static else MethodType(space[name], holder)
-    return MethodType(found, holder)
+    result = namespace[original.__code__.co_name]
+    if not isinstance(student, MethodType):
+        return result
+    owner = copy(student.__self__)
+    methods = getattr(owner, "__dict__", {})
+    methods.update({name: _copy_container(value) for name, value in methods.items()})
+    for name in [one.__name__ for one in functions if getattr(type(owner), one.__name__, None) is one]:
+        is_static = isinstance(inspect.getattr_static(owner, name), staticmethod)
+        methods[name] = namespace[name] if is_static else MethodType(namespace[name], owner)
+    return MethodType(result, owner)
 
 
-def _apart(value: Any) -> Any:
-    """Return a copy of a container, so that edited calls leave the student's own as it is; anything else itself."""
+def _copy_container(value: Any) -> Any:
+    """Return a copy of a container, so that edited calls do not change the student's; return anything else itself."""
     return copy(value) if isinstance(value, list | dict | set | np.ndarray) else value

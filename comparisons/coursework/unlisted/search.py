@@ -26,25 +26,25 @@ HINT_OF_FACTOR = "Do all parts of Q sum over the same samples and components, wi
 
 
 @np.errstate(all="ignore")
-def unlisted(
+def unlisted_mistakes(
     book: Textbook, quantity: str, pairs: Sequence[Pair], more: Callable[[], Sequence[Pair]]
 ) -> tuple[Mistake, ...]:
-    """Return the mistake that other responsibilities, factors or sums are; nothing if none is found.
+    """Search for wrong responsibilities, a wrong factor or wrong sums that give the answers; () if none are found.
 
     Parameters
     ----------
     book : Textbook
         The family's formulas.
     quantity : str
-        Which one.
+        Name of the quantity.
     pairs : sequence of (Problem, ndarray, ndarray)
         Problems with a function's answers and the right ones.
     more : callable
-        Makes more pairs, where each is one number.
+        Returns more pairs; it is called if each answer is one number.
     """
     if quantity == "labels" or any(yours.shape != right.shape for _, yours, right in pairs):
         return ()
-    if quantity == "q" and (found := _with_shares_of_terms(book, pairs)):
+    if quantity == "q" and (found := _wrong_shares_in_q(book, pairs)):
         return found
     pairs = [*pairs, *more()] if quantity in OBJECTIVES else pairs
     divisor = book.formulas[quantity].divisor if quantity in book.formulas else None
@@ -56,20 +56,20 @@ def unlisted(
     return () if mistake is None else (mistake,)
 
 
-def _with_shares_of_terms(book: Textbook, pairs: Sequence[Pair]) -> tuple[Mistake, ...]:
-    """Return the wrong responsibilities, or the factor, that some terms of Q have."""
+def _wrong_shares_in_q(book: Textbook, pairs: Sequence[Pair]) -> tuple[Mistake, ...]:
+    """Return the mistake of a Q in which some terms have wrong responsibilities or another factor."""
     tables = {slot.name: cache(partial(book.table, slot=slot)) for slot in book.terms}
     problems, answers = [p for p, *_ in pairs], [yours for _, yours, _ in pairs]
-    for formula in _with_shares_of_parts(tables):
-        if found := explanations(formula, problems, answers):
-            return found[0]
+    for formula in _formulas_of_q(tables):
+        if explained := explanations(formula, problems, answers):
+            return explained[0]
     return ()
 
 
-def _with_shares_of_parts(parts: Mapping[str, Callable[[Problem], Array]]) -> Iterator[Formula]:
-    """Yield Q with other responsibilities, or a factor, in some of the tables (n, K) that are averaged.
+def _formulas_of_q(parts: Mapping[str, Callable[[Problem], Array]]) -> Iterator[Formula]:
+    """Yield formulas of Q whose mistakes are wrong responsibilities, or a factor, in some of its terms.
 
-    The first table is that of the log weights.
+    The terms are tables (n, K) by name, first that of the log weights.
     """
     subsets = [names for size in range(1, len(parts) + 1) for names in combinations(parts, size)]
     densities = tuple(parts)[1:]
@@ -87,11 +87,14 @@ def _with_shares_of_parts(parts: Mapping[str, Callable[[Problem], Array]]) -> It
         yield Formula("q", "", (slot,), combine)
 
 
-def more_of(caller: Caller, quantity: str) -> list[Pair]:
-    """Return a log-likelihood or Q, and the right one, on more random inputs: one number says little."""
-    book, rng = caller.book, np.random.RandomState(24)
-    if caller.step != quantity or caller.flat:
+def more_answers(caller: Caller | None, quantity: str) -> list[Pair]:
+    """Call a log-likelihood or Q on more random inputs, since each answer is one number; return problem, answer, right.
+
+    There are none without a caller, and for functions that return the log-likelihood beside something else.
+    """
+    if caller is None or caller.step != quantity or caller.flat:
         return []
+    book, rng = caller.book, np.random.RandomState(24)
     K, D = book.shape()
     sizes = [(n, K or k, D or d) for n, k, d in ((5, 2, 2), (6, 3, 1), (9, 4, 2), (7, 2, 3), (11, 3, 3), (8, 5, 2))]
     problems = book.with_old_parameters([book.draw(rng, *size) for size in sizes])

@@ -13,7 +13,7 @@ from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.weights import weights_formula
-from comparisons.coursework.unlisted.sums import scaled
+from comparisons.coursework.unlisted.sums import scaled_by_counts
 from comparisons.gmm.coursework import density, priors
 from comparisons.gmm.coursework.covariances import ADDITIONS, covariances_formula
 from models.gmm import GMMPrior
@@ -224,7 +224,7 @@ class Gaussian(Textbook):
                 **{f"the mean over k of {name}": a.mean(axis=0) for name, a in found.items()},
                 **{f"Σ_k 1/n {name}": a.sum(axis=0) / problem.n for name, a in found.items()},
             }
-        return {name: self._summed(a, problem) for name, a in scaled(found, problem.r.sum(axis=0)).items()}
+        return {name: self._summed(a, problem) for name, a in scaled_by_counts(found, problem.r.sum(axis=0)).items()}
 
     def _summed(self, matrices: Array, problem: Problem) -> Array:
         """Return what is added to the declared covariances where matrices are added to those of the components."""
