@@ -193,7 +193,7 @@ def test_mistakes_have_values_that_differ_from_the_right_ones_and_from_each_othe
                 np.errstate(all="ignore"),
                 contextlib.suppress(ValueError, KeyError, IndexError, np.linalg.LinAlgError),
             ):
-                values = [book.formulas[quantity].changed(problem, [change]) for problem in problems]
+                values = [book.formulas[quantity].value_with(problem, [change]) for problem in problems]
                 without_value.discard(change.name)
                 same = all(close(value, truth) for value, truth in zip(values, right, strict=True))
                 key = "right" if same else repr([np.round(value, 8).tolist() for value in values])

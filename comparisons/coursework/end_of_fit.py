@@ -88,7 +88,7 @@ def judge_defaults(book: Textbook, problem: Problem, caller: FitCaller, findings
     for name, value in [*caller.defaults.items(), *((seed, other) for other in SEEDS[1:] if seed)]:
         if any(not verdict.right for verdict in findings.verdicts):
             return
-        fit = caller.by(**{name: value})
+        fit = caller.fit(**{name: value})
         if fit.error or fit.theta.keys() != problem.theta.keys() or book.misfit(problem, fit.theta):
             continue
         at = problem.changed(**fit.theta)
@@ -106,7 +106,7 @@ def judge_units(book: Textbook, problem: Problem, caller: FitCaller, findings: F
         return
     unit = np.full(problem.D, UNIT)
     small = problem.changed(X=problem.X / unit, **book.in_units(problem.theta, 0 * unit, unit))
-    fit = caller.on(small).by()
+    fit = caller.for_problem(small).fit()
     if fit.error or fit.theta.keys() != problem.theta.keys() or book.misfit(small, fit.theta):
         return
     at = small.changed(**fit.theta)
@@ -133,7 +133,7 @@ def judge_restarts(book: Textbook, problem: Problem, caller: FitCaller, findings
     crowded = problem.changed(r=np.tile(problem.r, 2) / 2, **theta)
     for seed in SEEDS if "random_state" in roles else SEEDS[:1]:
         given = {roles["random_state"]: seed} if "random_state" in roles else {}
-        fits = [caller.on(crowded).by(FEW, **given, **{roles["n_init"]: n}) for n in (1, *RESTARTS)]
+        fits = [caller.for_problem(crowded).fit(FEW, **given, **{roles["n_init"]: n}) for n in (1, *RESTARTS)]
         complete = [fit for fit in fits if fit.theta.keys() == theta.keys() and not book.misfit(crowded, fit.theta)]
         if len(complete) < 2 or not same(fits[0].theta, fits[1].theta):
             return

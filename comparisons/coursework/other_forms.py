@@ -68,8 +68,8 @@ def _partly_in_units(book: Textbook, problem: Problem, theta: Theta, Z: Array) -
     moved = book.in_units(theta, shift, scale) if close((X - shift) / scale, Z) else {}
     for size in range(1, len(moved)):
         for names in combinations(moved, size):
-            others = {name: a for name, a in moved.items() if name not in names}
-            yield " and ".join(names), {**theta, **others}
+            in_units = {name: a for name, a in moved.items() if name not in names}
+            yield " and ".join(names), {**theta, **in_units}
 
 
 def _form_mistake(row: str, name: str) -> Mistake:

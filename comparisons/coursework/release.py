@@ -66,7 +66,7 @@ def release(folder: Path, source: Path = FOLDER) -> list[Path]:
     Parameters
     ----------
     folder : path
-        Where to; it is made.
+        Folder of the student versions; it is created.
     source : path
         The folder of the assignments with solutions.
 

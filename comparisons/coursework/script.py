@@ -47,14 +47,14 @@ def checks_of(path: Path, family: str, **options: Any) -> Iterator[tuple[str, An
     path : path
         A Python file. It is run as it stands, but for what is below ``if __name__ == "__main__"``.
     family : str
-        Of which mixture its functions are; with ``"kmeans"`` they are assign and update.
+        Name of the mixture; with ``"kmeans"`` the functions are assign and update.
     **options
-        What the checks take.
+        Options of the checks.
 
     Yields
     ------
     name, check
-        A function's name, and what was found about it.
+        A function's name, and the result of its check.
 
     Raises
     ------
@@ -65,9 +65,9 @@ def checks_of(path: Path, family: str, **options: Any) -> Iterator[tuple[str, An
         names = runpy.run_path(str(path), run_name="coursework")
     except (Exception, SystemExit) as error:
         raise ValueError(f"script {path} cannot be run: {type(error).__name__}: {error}") from None
-    wanted = CHECKS | KMEANS_CHECKS if family == "kmeans" else CHECKS
-    checks = {name: check for name, check in wanted.items() if callable(names.get(name))}
+    available = CHECKS | KMEANS_CHECKS if family == "kmeans" else CHECKS
+    checks = {name: check for name, check in available.items() if callable(names.get(name))}
     if not checks:
-        raise ValueError(f"script must define at least one of {', '.join(wanted)}; {path} defines none of them")
+        raise ValueError(f"script must define at least one of {', '.join(available)}; {path} defines none of them")
     for name, check in checks.items():
         yield name, check(names[name], family=family, **options)

@@ -30,11 +30,11 @@ class Cell:
     kind : str
         ``"given"``, ``"answer"``, ``"test"``, ``"read"``, or ``""`` where nbgrader's metadata are missing.
     is_code : bool
-        Or text.
+        Whether it is code, not text.
     source : str
-        What is in it.
+        Its content.
     points : float
-        Of a test or of what is read; else 0.
+        Points of a test or of an answer that is read; else 0.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Assignment:
     def answered_names(self) -> frozenset[str]:
         """Names that the solutions give a value: the functions and variables that a student writes."""
         return frozenset(
-            name for cell in self.cells if cell.kind in ("answer", "read") and cell.is_code for name in bound(cell)
+            name for cell in self.cells if cell.kind in ("answer", "read") and cell.is_code for name in names_in(cell)
         )
 
     def points(self, kind: str) -> float:
@@ -71,8 +71,8 @@ class Assignment:
         return sum(cell.points for cell in self.cells if cell.kind == kind)
 
 
-def bound(cell: Cell) -> set[str]:
-    """Return the names of the functions and variables that a cell makes, without those that it imports."""
+def names_in(cell: Cell) -> set[str]:
+    """Return the names of the functions, classes and variables that a cell defines, without imports."""
     names: set[str] = set()
     for node in ast.parse(cell.source).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):

@@ -58,17 +58,17 @@ def clouds_of(
     corners = separation / (2 * np.sin(np.pi / K)) * np.column_stack([np.cos(angles), np.sin(angles)])
     spreads = np.array([[1.3, 0.7], [0.7, 1.2], [1.0, 0.8]])[:K]  # standard deviations along two axes
 
-    turn, unit, place = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 2.0), rng.uniform(-20, 20, size=2)
-    turned = unit * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    angle, unit, place = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 2.0), rng.uniform(-20, 20, size=2)
+    transform = unit * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     parts = [
         corner + _exact_noise(size, rng) * spread for corner, size, spread in zip(corners, sizes, spreads, strict=True)
     ]
     order, names = rng.permutation(n_samples), rng.permutation(K)
-    X = (np.concatenate(parts) @ turned.T + place)[order]
+    X = (np.concatenate(parts) @ transform.T + place)[order]
     z = np.repeat(names, sizes)[order]
-    covariances = np.array([turned @ np.diag(spread**2) @ turned.T for spread in spreads])
+    covariances = np.array([transform @ np.diag(spread**2) @ transform.T for spread in spreads])
     k = np.argsort(names)  # the cloud that is called 0, 1, ...
-    return X, z, (sizes[k] / n_samples, (corners @ turned.T + place)[k], covariances[k])
+    return X, z, (sizes[k] / n_samples, (corners @ transform.T + place)[k], covariances[k])
 
 
 def _exact_noise(size: int, rng: np.random.RandomState) -> Array:
@@ -112,7 +112,7 @@ def coins_of(
     share = weight if rng.uniform() < 0.5 else 1 - weight
     counts = np.arange(n_trials + 1)
     pmf = comb(n_trials, counts) * probs[:, None] ** counts * (1 - probs[:, None]) ** (n_trials - counts)
-    mixed = np.array([share, 1 - share]) @ pmf
+    mixture = np.array([share, 1 - share]) @ pmf
     levels = (np.arange(n_samples) + 0.5) / n_samples
-    heads = np.searchsorted(np.cumsum(mixed), levels).clip(max=n_trials).astype(np.float64)
+    heads = np.searchsorted(np.cumsum(mixture), levels).clip(max=n_trials).astype(np.float64)
     return rng.permutation(heads)[:, None], (np.array([share, 1 - share]), probs[:, None])

@@ -85,11 +85,11 @@ class Caller:
         return default_of(self.function, self.signature.roles[role])
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds that are left for calls."""
         return self.until - used_seconds()
 
-    def take(self, function: Callable[..., Any], matching: dict[str, Any] | None) -> None:
+    def replace_function(self, function: Callable[..., Any], matching: dict[str, Any] | None) -> None:
         """Replace the function by another one with the same arguments and results."""
         self.function, self.matching = function, matching
         if self.signature.object_of is not None:
@@ -194,14 +194,14 @@ class Caller:
 
     def __call__(self, problem: Problem) -> Answer:
         """Call the function on a problem."""
-        if self.left <= 0:
+        if self.seconds_left <= 0:
             return Answer(outcome=Outcome(error="no answer within the time limit", overtime=True))
         try:
             with np.errstate(all="ignore"):
                 args, kwargs = self.arguments(problem)
         except (TypeError, IndexError, ValueError, np.linalg.LinAlgError) as error:
             return Answer(outcome=Outcome(error=f"cannot be written so: {error}"))
-        outcome = run(self.function, args, kwargs, self.left)
+        outcome = run(self.function, args, kwargs, self.seconds_left)
         if outcome.error:
             return Answer(outcome=outcome)
         value = by_quantity(outcome.value)

@@ -73,7 +73,7 @@ class FitCaller:
         self.returned = returned_names(function)
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds that are left for calls."""
         return self.until - used_seconds()
 
@@ -137,18 +137,18 @@ class FitCaller:
         fit = self._call(n_iter, -np.inf)  # no gain is smaller
         return fit if not fit.error or fit.overtime else self._call(n_iter, 0.0)
 
-    def by(self, n_iter: int | None = None, **given: Any) -> Fit:
+    def fit(self, n_iter: int | None = None, **given: Any) -> Fit:
         """Fit with a number of iterations, or to the end for None, and with given values of some arguments."""
         return self._call(n_iter, TOL, given)
 
-    def on(self, problem: Problem) -> "FitCaller":
+    def for_problem(self, problem: Problem) -> "FitCaller":
         """Return a caller for another problem with the same time limit."""
         other = copy(self)
         other.problem = problem
         return other
 
     def _call(self, n_iter: int | None, tol: float, given: Mapping[str, Any] | None = None) -> Fit:
-        left = self.left
+        left = self.seconds_left
         if left <= 0:
             return Fit(error="no answer within the time limit", overtime=True)
         values: dict[str, Any] = {

@@ -79,9 +79,9 @@ def matchings(
     hints = [roles_of(name, spellings, names) for name in returned] if len(returned) == len(parts) else []
     fits = {(i, q.name): _fits(part, q) for i, part in enumerate(parts) for q in expected}
     options = []
-    for chosen in {tuple(names), tuple(required)}:
-        for order in permutations(range(len(parts)), len(chosen)):
-            matching = dict(zip(chosen, order, strict=True))
+    for quantities in {tuple(names), tuple(required)}:
+        for order in permutations(range(len(parts)), len(quantities)):
+            matching = dict(zip(quantities, order, strict=True))
             agreeing = sum(name in hints[i] for name, i in matching.items()) if hints else 0
             fitting = sum(fits[i, name] for name, i in matching.items())
             if any(

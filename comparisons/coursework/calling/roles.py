@@ -105,18 +105,18 @@ def signature_of(
     except (TypeError, ValueError):
         return Signature(tuple((role, role) for role in needed), {})
     kinds = inspect.Parameter
-    named = [p for p in parameters if p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)]
-    if not named and parameters:
+    arguments = [p for p in parameters if p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)]
+    if not arguments and parameters:
         if any(p.kind is kinds.VAR_POSITIONAL for p in parameters):
             return Signature(tuple((role, role) for role in needed), {})
         return Signature((), {role: role for role in needed})
-    twin_of = _old_names([p.name for p in named]) if OLD_SET in optional else {}
-    named_now = [p for p in named if p.name not in twin_of]
+    twin_of = _old_names([p.name for p in arguments]) if OLD_SET in optional else {}
+    named_now = [p for p in arguments if p.name not in twin_of]
     if twin_of:
         needed = [role for role in needed if role != "responsibilities"]
     role_of, missing, superfluous = _assign_roles(named_now, needed, optional, spellings)
     role_of |= {name: f"old {role_of[twin]}" for name, twin in twin_of.items() if twin in role_of}
-    positional, by_name = _split_arguments(named, role_of)
+    positional, by_name = _split_arguments(arguments, role_of)
     owner, problem = getattr(function, "__self__", None), ""
     if superfluous:
         problem = f"argument(s) {', '.join(superfluous)} are none that this step has: it takes {', '.join(needed)}"
@@ -142,7 +142,7 @@ def _old_names(names: Sequence[str]) -> dict[str, str]:
 
 
 def _assign_roles(
-    named: list[inspect.Parameter],
+    arguments: list[inspect.Parameter],
     needed: Sequence[str],
     optional: Sequence[str],
     spellings: Mapping[str, Iterable[str]],
@@ -151,8 +151,8 @@ def _assign_roles(
 
     A single argument that may hold all parameters has the role "parameters".
     """
-    role_of, free = _roles_by_name(named, needed, optional, spellings)
-    required = [p for p in named if p.default is inspect.Parameter.empty]
+    role_of, free = _roles_by_name(arguments, needed, optional, spellings)
+    required = [p for p in arguments if p.default is inspect.Parameter.empty]
     unnamed = [p.name for p in free if p in required]
     rest = [role for role in needed if role not in role_of.values()]
     if len(unnamed) == 1 and len(rest) > 1 and DATA not in rest:
@@ -172,17 +172,17 @@ def _assign_roles(
 
 
 def _split_arguments(
-    named: list[inspect.Parameter], role_of: Mapping[str, str]
+    arguments: list[inspect.Parameter], role_of: Mapping[str, str]
 ) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
     """Split the arguments into those passed by position, up to the first without a role, and those passed by name."""
-    ordered = [p.name for p in named if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+    ordered = [p.name for p in arguments if p.kind is not inspect.Parameter.KEYWORD_ONLY]
     leading = ordered[: next((i for i, name in enumerate(ordered) if name not in role_of), len(ordered))]
     positional = tuple((role_of[name], name) for name in leading)
-    return positional, {p.name: role_of[p.name] for p in named if p.name in role_of and p.name not in leading}
+    return positional, {p.name: role_of[p.name] for p in arguments if p.name in role_of and p.name not in leading}
 
 
 def _roles_by_name(
-    named: list[inspect.Parameter],
+    arguments: list[inspect.Parameter],
     needed: Sequence[str],
     optional: Sequence[str],
     spellings: Mapping[str, Iterable[str]],
@@ -190,13 +190,13 @@ def _roles_by_name(
     """Return the role of each argument whose name is usual for it, and the other arguments."""
     roles = [*needed, *optional]
     role_of: dict[str, str] = {}
-    candidates_of = {p.name: roles_of(p.name, spellings, roles) for p in named if not isinstance(p.default, str)}
+    candidates_of = {p.name: roles_of(p.name, spellings, roles) for p in arguments if not isinstance(p.default, str)}
     for only_one in (True, False):  # names that leave no choice first
         for name, candidates in candidates_of.items():
             free = [role for role in candidates if role not in role_of.values()]
             if name not in role_of and free and (len(free) == 1 or not only_one):
                 role_of[name] = free[0]
-    return role_of, [p for p in named if p.name not in role_of]
+    return role_of, [p for p in arguments if p.name not in role_of]
 
 
 def default_of(function: Callable[..., Any], name: str) -> Any:

@@ -54,10 +54,10 @@ class Inputs:
         return self.problem("", X, theta, self.draw_responsibilities(rng, n, K, plain))
 
     def complete(
-        self, rng: np.random.RandomState, X: Array, plain: bool, given: Mapping[str, Any], **own: Array
+        self, rng: np.random.RandomState, X: Array, plain: bool, given: Mapping[str, Any], **components: Array
     ) -> Problem:
         """Complete samples and parameters of the components to a problem, by random weights and responsibilities."""
-        theta = {"weights": self.draw_weights(rng, len(next(iter(own.values()))), plain), **own}
+        theta = {"weights": self.draw_weights(rng, len(next(iter(components.values()))), plain), **components}
         r = self.draw_responsibilities(rng, len(X), len(theta["weights"]), plain)
         return Problem("", X, theta, r, given, self.prior)
 
@@ -94,16 +94,16 @@ class Inputs:
         K, D = self.shape()
         n, more = self.n_samples if step == "m" else (7, 8)
         few = more if step == "m" else 1
-        wanted = [
+        usual = [
             ("", n, 3, 2),
             ("", more, 2 if step == "m" else 4, 3),
             ("one component", 5 + few, 1, 2),
             ("one feature", n, 2, 1),
         ]
         if step != "m":
-            wanted.append(("one sample", 1, 3, 2))
-        rows = [(name, n, K or k, D or d) for name, n, k, d in wanted]
-        return [row for row, plain in zip(rows, wanted, strict=True) if row == plain or not row[0]]
+            usual.append(("one sample", 1, 3, 2))
+        rows = [(name, n, K or k, D or d) for name, n, k, d in usual]
+        return [row for row, plain in zip(rows, usual, strict=True) if row == plain or not row[0]]
 
     def problems(self, step: str) -> list[Problem]:
         """Return the inputs that decide whether a step is right."""

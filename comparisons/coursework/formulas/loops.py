@@ -37,7 +37,7 @@ def iterations(book: Textbook) -> Iterator[tuple[Mistake, Iterate]]:
 
 
 def _wrong_e_step(book: Textbook, formula: Formula, change: Change, at: Problem) -> Array:
-    return book.as_responsibilities(formula.changed(at, [change]), at)
+    return book.as_responsibilities(formula.value_with(at, [change]), at)
 
 
 @np.errstate(all="ignore")
@@ -47,7 +47,7 @@ def _iterate(
     """Return the next parameters by an E-step, and an M-step with mistakes in some quantities; {} if they fail."""
     try:
         soft = at.changed(r=e_step(at))
-        return {name: book.formulas[name].changed(soft, changes.get(name, ())) for name in book.quantities}
+        return {name: book.formulas[name].value_with(soft, changes.get(name, ())) for name in book.quantities}
     except (ValueError, IndexError, np.linalg.LinAlgError, KeyError):
         return {}
 
@@ -137,7 +137,7 @@ def ecm_step(book: Textbook, at: Problem, blocks: Sequence[Sequence[str]], about
 def _about_given_means(book: Textbook, name: str, at: Problem) -> Array:
     """Return a quantity of the M-step; covariances are about the current means, not about new ones."""
     changes = [c for c in book.formulas[name].singles() if c.name == "about the old means"]
-    return book.formulas[name].changed(at, changes)
+    return book.formulas[name].value_with(at, changes)
 
 
 def orders(quantities: Sequence[str]) -> Iterator[tuple[tuple[str, ...], ...]]:

@@ -153,7 +153,7 @@ class Formula:
             for name in slot.wrong:
                 yield Change(slot.mistake(name), slot.name, name, slot is self.swaps)
 
-    def changed(self, problem: Problem, changes: Sequence[Change]) -> Array:
+    def value_with(self, problem: Problem, changes: Sequence[Change]) -> Array:
         """Return the quantity with these mistakes."""
         swap = next((change.name for change in changes if change.swaps), "")
         choice = {change.slot: change.name for change in changes if not change.swaps}
@@ -216,7 +216,7 @@ def _gives(
 ) -> bool:
     """Whether mistakes give the outputs on all problems; mistakes that cannot be made on one give none."""
     try:
-        return all(_agrees(formula.changed(p, changes), out, rtol) for p, out in zip(problems, outputs, strict=True))
+        return all(_agrees(formula.value_with(p, changes), out, rtol) for p, out in zip(problems, outputs, strict=True))
     except (ValueError, np.linalg.LinAlgError, IndexError, KeyError):
         return False
 

@@ -214,7 +214,7 @@ class Textbook(Inputs):
             yield title.replace("weights", name), Wrong(mixed, *OF_OBJECTIVES.tables["two sets"][title])
         formula = self.formula_of_responsibilities
         for change in formula.singles():
-            step = lambda p, change=change: p.changed(r=formula.changed(self.at_old(p), [change]))  # noqa: E731
+            step = lambda p, change=change: p.changed(r=formula.value_with(self.at_old(p), [change]))  # noqa: E731
             yield f"E-step: {change.name}", Wrong(step, change.mistake.hint, change.mistake.why)
 
     @cached_property

@@ -29,20 +29,20 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Limits:
-    """What a submission may use.
+    """Limits of a submission.
 
     Parameters
     ----------
     seconds : float
-        Of one cell, or of one call in a test.
+        Time of one cell, or of one call in a test.
     grace : float
-        Seconds beyond these, after which the process is killed.
+        Time beyond ``seconds`` after which the process is killed.
     total_seconds : float
-        Of one process, from its start; its CPU time has the same limit.
+        Time of one process from its start; its CPU time has the same limit.
     memory, file_size, reply_size : int
-        Bytes: of the process, of a file that it writes, of one value that the judge fetches.
+        Bytes of the process, of a file that it writes, and of one value that the judge fetches.
     processes : int
-        Most processes and threads at a time.
+        Number of processes and threads at a time.
     """
 
     seconds: float = 20.0
@@ -55,20 +55,20 @@ class Limits:
 
 
 class EndedError(Exception):
-    """The student's process is no more, or does not speak as it should."""
+    """The student's process has ended, or its reply cannot be read."""
 
 
 class AnswerError(Exception):
-    """What a student's code raised, as a sentence."""
+    """A student's code raised an exception; the message describes it."""
 
 
 class Answers:
-    """A process of a student's own; a context manager, at whose end everything that the process started is gone.
+    """A student's process, as a context manager; its end kills everything that the process started.
 
     Parameters
     ----------
     limits : Limits
-        What it may use.
+        Limits of the process.
     hidden : sequence of path
         Folders that it must not see: solutions, tests, other submissions.
     """

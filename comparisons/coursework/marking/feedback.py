@@ -1,4 +1,7 @@
-"""A page for each submission, to send to the student: points and reasons by task. What students wrote stays text."""
+"""Write a page for each submission, to send to the student: points and reasons by task.
+
+Text of students is escaped.
+"""
 
 import re
 from collections.abc import Mapping, Sequence

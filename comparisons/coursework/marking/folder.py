@@ -1,4 +1,4 @@
-"""All submissions of a folder: each is marked in a process of its own, and the marks are written as tables."""
+"""Mark all submissions of a folder, each in a process of its own, and write the marks as tables."""
 
 import csv
 import io
@@ -47,7 +47,7 @@ class Submission:
     path : path
         Where it is.
     assignment : str or None
-        Of which assignment it is; ``None`` if nothing says so.
+        Name of its assignment; ``None`` if it is not known.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Submission:
 def submissions(folder: Path, files: Mapping[str, Path], only: str | None = None) -> list[Submission]:
     """Return what was handed in: every notebook in a folder and its folders.
 
-    A file is of the assignment that its name or its folder has; else of the one with which it shares most cells.
+    Its assignment is the one whose name is in its path; else the one with which it shares most cells.
 
     Parameters
     ----------
@@ -90,10 +90,10 @@ def _by_cells(path: Path, files: Mapping[str, Path]) -> str | None:
     if path.stat().st_size > MAX_BYTES:
         return None
     try:
-        theirs = {cell.name for cell in cells_of(json.loads(path.read_bytes())) if cell.kind}
+        names = {cell.name for cell in cells_of(json.loads(path.read_bytes())) if cell.kind}
     except (OSError, ValueError, RecursionError):
         return None
-    shared = {key: len(theirs & {cell.name for cell in load_assignment(file).cells}) for key, file in files.items()}
+    shared = {key: len(names & {cell.name for cell in load_assignment(file).cells}) for key, file in files.items()}
     best = max(shared, key=lambda key: shared[key])
     return best if shared[best] else None
 
@@ -121,11 +121,11 @@ def mark(
     roster : path or None
         A CSV file of the class (:func:`comparisons.coursework.marking.roster.read_roster`).
     limits : Limits
-        What each may use.
+        Limits of each submission.
     jobs : int
-        How many are marked at a time.
+        Number of submissions that are marked at a time.
     tell : callable
-        Is given the marks of each submission as soon as they are there.
+        Called with the marks of each submission as soon as they are there.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def mark(
     files = assignment_files(source)
     if only is not None and only not in files:
         raise ValueError(f"assignment must be one of {', '.join(files)}, got {only!r}")
-    found, students = submissions(folder, files, only), read_roster(roster) if roster is not None else []
+    handed_in, students = submissions(folder, files, only), read_roster(roster) if roster is not None else []
     hidden = [source.resolve(), folder.resolve()]
 
     def mark_and_tell(submission: Submission) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def mark(
 
     with ThreadPoolExecutor(jobs) as workers:
         try:
-            results = list(workers.map(mark_and_tell, found))
+            results = list(workers.map(mark_and_tell, handed_in))
         except BaseException:  # such as Ctrl-C: those that have not begun do not begin
             workers.shutdown(wait=False, cancel_futures=True)
             raise
@@ -155,7 +155,7 @@ def mark(
 
 
 def _mark_one(submission: Submission, files: Mapping[str, Path], limits: Limits, hidden: list[Path]) -> dict[str, Any]:
-    """Mark a submission in a process of its own; what goes wrong there is a note."""
+    """Mark a submission in a process of its own; a failure of the process becomes a note."""
     nothing: dict[str, Any] = {"assignment": submission.assignment, "marks": [], "student_number": None, "answers": {}}
     nothing |= {"points": 0.0, "of": 0.0, "to_read": 0.0}
     if submission.assignment is None:
@@ -166,17 +166,17 @@ def _mark_one(submission: Submission, files: Mapping[str, Path], limits: Limits,
     paths = str(submission.path), str(files[submission.assignment])
     options = json.dumps(asdict(limits)), json.dumps([str(path) for path in hidden])
     command = [sys.executable, "-W", "ignore", "-m", "comparisons.coursework.marking", *paths, *options]
-    most = MAX_STARTS * limits.total_seconds + 60
+    timeout = MAX_STARTS * limits.total_seconds + 60
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as judge:
         try:
-            printed, failed = judge.communicate(timeout=most)
+            printed, failed = judge.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             judge.terminate()  # it ends the student's process first
             with suppress(subprocess.TimeoutExpired):
                 judge.wait(10)
             judge.kill()
-            return nothing | {"notes": [f"marking took more than {most:g} s and was stopped"]}
+            return nothing | {"notes": [f"marking took more than {timeout:g} s and was stopped"]}
     try:
         marks: dict[str, Any] = json.loads(printed.rstrip().rpartition("\n")[2])
     except ValueError:

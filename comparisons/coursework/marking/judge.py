@@ -1,8 +1,8 @@
-"""Marks of one submission. The student's code runs in a process that is shut off; the tests run here, in ours.
+"""Mark one submission: the student's code runs in an isolated process, and the tests run here, in ours.
 
 A test sees the student's variables as copies of plain data, and the student's functions as calls across a pipe. So a
-student's code can change neither a test, nor NumPy's comparison, nor what counts as an error: it can only answer.
-Of this project it imports only what the tests import: loading :mod:`em` takes two seconds of each submission.
+student's code can change neither a test, nor NumPy's comparisons, nor what counts as an error: it can only answer.
+This module imports only what tests import, since loading :mod:`em` would take two seconds of each submission.
 """
 
 import ast
@@ -37,9 +37,9 @@ class Mark:
     kind : str
         ``"test"``, or ``"read"``: the teacher gives the points, and ``points`` is 0 until then.
     points, of : float
-        Points given, of how many.
+        Points given, and the most that can be given.
     why : str
-        What went wrong, ``"right"``, or ``"to be read"``.
+        Reason of lost points, ``"right"``, or ``"to be read"``.
     """
 
     cell: str
@@ -56,13 +56,13 @@ class Marks:
     Parameters
     ----------
     assignment : str
-        Which.
+        Name of the assignment.
     marks : list of Mark
         One for each cell with points.
     student_number : int or None
-        As the submission says.
+        The student number in the submission.
     notes : list of str
-        What a teacher should know.
+        Notes for the teacher.
     answers : dict
         Texts to be read, by cell.
     """
@@ -85,7 +85,7 @@ class Marks:
 
     @property
     def to_read(self) -> float:
-        """Most points of what the teacher has still to read."""
+        """Most points of the answers that the teacher has still to read."""
         return sum(mark.of for mark in self.marks if mark.why == TO_READ)
 
     def to_json(self) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def mark_file(path: Path, assignment: Assignment, limits: Limits, hidden: Sequen
 
 
 def mark_steps(steps: Sequence[Step], assignment: Assignment, limits: Limits, hidden: Sequence[Path] = ()) -> Marks:
-    """Run and test; a cell that ends its process is left out, and the others are run once more without it."""
+    """Run and test all steps; a cell that ends its process is left out, and the others are run again without it."""
     left_out: dict[int, str] = {}
     starts = 0
     while True:
@@ -164,7 +164,7 @@ class Run:
         self.result, self._answers, self._left_out = Marks(assignment.name), answers, left_out
         self._theirs = assignment.answered_names
         self._ours: dict[str, Any] = {"__name__": "tests"}
-        self._lost: dict[str, str] = {}  # sentences on cells that were not run to their end
+        self._lost: dict[str, str] = {}  # reasons of cells that were not run to their end
 
     def do(self, i: int, step: Step) -> None:
         """Run, test or keep one step."""
@@ -213,7 +213,7 @@ class Run:
         except EndedError:
             raise
         except AnswerError as error:
-            return _of_answer(f"{error}")
+            return _answer_fault(f"{error}")
         except AssertionError as error:
             return str(error).strip() or f"not so: {_line(error)}"
         except NameError as error:
@@ -232,10 +232,10 @@ class Run:
         """Run one of our cells here, with the student's variables and functions as they are now."""
         tree = ast.parse(source)
         read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-        for wanted in sorted(read & self._theirs):
-            self._ours.pop(wanted, None)
+        for variable in sorted(read & self._theirs):
+            self._ours.pop(variable, None)
             try:
-                self._ours[wanted] = self._answers.get(wanted)
+                self._ours[variable] = self._answers.get(variable)
             except AnswerError as error:
                 if not str(error).startswith("NameError"):
                     raise
@@ -246,8 +246,8 @@ class Run:
         exec(compile(tree, file, "exec"), self._ours)
 
 
-def _of_answer(error: str) -> str:
-    """Return what a call of an answer raised; the line that is to be replaced by an answer is none."""
+def _answer_fault(error: str) -> str:
+    """Return why a student's code failed from what it raised; the stub of an answer means that there is no answer."""
     what, _, place = error.partition(" (")
     stands = f"no answer: raise {what}() still stands in {place.removesuffix(')')}"
     return stands if what == NO_ANSWER else f"your code raised {error}"

@@ -18,7 +18,7 @@ MAX_DEPTH = 20
 
 
 class Opaque:
-    """What stands for a value that is neither a number, text, an array nor a collection of these."""
+    """Stand-in for a value that is neither a number, text, an array nor a collection of these."""
 
     def __init__(self, kind: str):
         self.kind = kind

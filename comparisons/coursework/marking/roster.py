@@ -1,4 +1,4 @@
-"""Who is in a class: submissions are found by student, and who handed in nothing is said."""
+"""The roster of a class: find the student of each submission, and list who handed in nothing."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ class Student:
     Attributes
     ----------
     student : str
-        What a submission's folder or file is called by: a number, a user name.
+        Name by which submissions are found: a number or a user name.
     name, email : str
-        As far as the roster has them.
+        Name and email address, or "".
     """
 
     student: str
@@ -43,13 +43,13 @@ def read_roster(path: Path) -> list[Student]:
         raise ValueError(f"roster must have a column student, got {', '.join(heads) or 'an empty file'} in {path}")
     email = next((heads[head] for head in EMAILS if head in heads), "")
     columns = heads["student"], heads.get("name", ""), email
-    found = [Student(*(((row.get(head) if head else "") or "").strip() for head in columns)) for row in rows]
-    found = [one for one in found if one.student]
-    keys = [_key(one.student) for one in found]
-    twice = sorted({one.student for one, key in zip(found, keys, strict=True) if keys.count(key) > 1})
-    if twice or not found:
+    students = [Student(*(((row.get(head) if head else "") or "").strip() for head in columns)) for row in rows]
+    students = [one for one in students if one.student]
+    keys = [_key(one.student) for one in students]
+    twice = sorted({one.student for one, key in zip(students, keys, strict=True) if keys.count(key) > 1})
+    if twice or not students:
         raise ValueError(f"roster must have each student once, got {', '.join(twice) or 'none'} in {path}")
-    return found
+    return students
 
 
 def student_of(submission: str, assignment: str | None) -> str:
@@ -71,52 +71,53 @@ def enrol(results: Sequence[Mapping[str, Any]], roster: Sequence[Student]) -> li
 
     A submission that may be of two students is given to neither, with a note.
     """
-    named = [_named(student_of(marks["submission"], marks["assignment"]), marks, roster) for marks in results]
-    fits = [own or _numbered(marks, roster) for own, marks in zip(named, results, strict=True)]
+    by_path = [_students_by_path(marks, roster) for marks in results]
+    fits = [matches or _students_by_number(marks, roster) for matches, marks in zip(by_path, results, strict=True)]
     enrolled = [
-        _with_student(marks, fit, roster, by_name=bool(own))
-        for marks, fit, own in zip(results, fits, named, strict=True)
+        _with_student(marks, fit, roster, by_name=bool(matches))
+        for marks, fit, matches in zip(results, fits, by_path, strict=True)
     ]
-    nothing: dict[str, Any] = {"submission": "", "student_number": None, "marks": [], "answers": {}}
-    nothing |= {"points": 0.0, "to_read": 0.0}
+    no_marks: dict[str, Any] = {"submission": "", "student_number": None, "marks": [], "answers": {}}
+    no_marks |= {"points": 0.0, "to_read": 0.0}
     for assignment in sorted({marks["assignment"] for marks in results if marks["assignment"]}):
         of = max(marks["of"] for marks in results if marks["assignment"] == assignment)
         for one in roster:
             theirs = [(marks, len(fit) == 1) for marks, fit in zip(results, fits, strict=True) if one in fit]
             if not any(sure and marks["assignment"] == assignment for marks, sure in theirs):
-                known = {"student": one.student, "name": one.name, "email": one.email, "assignment": assignment}
+                identity = {"student": one.student, "name": one.name, "email": one.email, "assignment": assignment}
                 notes = _why_no_marks(theirs, assignment)
-                enrolled.append({**nothing, **known, "of": of, "notes": notes})
+                enrolled.append({**no_marks, **identity, "of": of, "notes": notes})
     return enrolled
 
 
 def _key(text: str) -> str:
-    """Return a text as it is compared: whatever its case, spaces and accents' form; a number without leading zeros."""
+    """Return a text for comparisons: without case, extra spaces or forms of accents, and numbers without leading 0."""
     key = " ".join(normalize("NFKC", text).casefold().split())
     return key.lstrip("0") or "0" if key.isdecimal() else key
 
 
-def _named(called: str, marks: Mapping[str, Any], roster: Sequence[Student]) -> list[Student]:
-    """Return everyone whom a submission's path may name.
+def _students_by_path(marks: Mapping[str, Any], roster: Sequence[Student]) -> list[Student]:
+    """Return the students whom a submission's path may name.
 
-    What the path calls the student is compared whole, and by its parts between underscores; folders are compared whole.
-    Before its @, an email address says little, so that this must be the whole name.
+    The path's name of the student is compared as a whole, and by its parts between underscores. Folders are compared as
+    a whole. The part of an email address before the @ must be the whole name, since it says little.
     """
-    whole = _key(called)
-    if exact := [one for one in roster if _key(one.student) == whole]:
+    label = student_of(marks["submission"], marks["assignment"])
+    key = _key(label)
+    if exact := [one for one in roster if _key(one.student) == key]:
         return exact
-    parts = called.split("_")
+    parts = label.split("_")
     runs = ["_".join(parts[i:j]) for i in range(len(parts)) for j in range(i + 1, len(parts) + 1)]
     pieces = {_key(text) for text in (*runs, *PurePosixPath(marks["submission"]).parent.parts)} - {""}
     return [
         one
         for one in roster
         if pieces & {_key(text) for text in (one.student, one.name, one.email) if text}
-        or (one.email and _key(one.email.partition("@")[0]) == whole)
+        or (one.email and _key(one.email.partition("@")[0]) == key)
     ]
 
 
-def _numbered(marks: Mapping[str, Any], roster: Sequence[Student]) -> list[Student]:
+def _students_by_number(marks: Mapping[str, Any], roster: Sequence[Student]) -> list[Student]:
     """Return the students with the number that a submission has in it."""
     number = marks["student_number"]
     return [] if number is None else [one for one in roster if _key(one.student) == _key(str(number))]
@@ -125,27 +126,30 @@ def _numbered(marks: Mapping[str, Any], roster: Sequence[Student]) -> list[Stude
 def _with_student(
     marks: Mapping[str, Any], fit: Sequence[Student], roster: Sequence[Student], *, by_name: bool
 ) -> dict[str, Any]:
-    """Return marks with the one student that fits, or with what the path calls its student, and a note."""
-    called = student_of(marks["submission"], marks["assignment"])
-    found, number = fit[0] if len(fit) == 1 else Student(called), marks["student_number"]
+    """Return marks with the one student that fits, else with the path's name of the student, and with notes."""
+    label = student_of(marks["submission"], marks["assignment"])
+    person, number = fit[0] if len(fit) == 1 else Student(label), marks["student_number"]
     notes = list(marks["notes"])
     if len(fit) > 1:
         notes.append(f"may be {' or '.join(one.student for one in fit)}")
     elif roster and not fit:
-        notes.append(f"{called} is not on the roster")
+        notes.append(f"{label} is not on the roster")
     elif fit and not by_name:
         notes.append("found by its student number only")
-    elif fit and found.student.isdecimal() and number is not None and _key(found.student) != _key(str(number)):
-        notes.append(f"student number {number} is not that of the roster, {found.student}")
-    return {**marks, "student": found.student, "name": found.name, "email": found.email, "notes": notes}
+    elif fit and person.student.isdecimal() and number is not None and _key(person.student) != _key(str(number)):
+        notes.append(f"student number {number} is not that of the roster, {person.student}")
+    return {**marks, "student": person.student, "name": person.name, "email": person.email, "notes": notes}
 
 
 def _why_no_marks(theirs: Sequence[tuple[Mapping[str, Any], bool]], assignment: str) -> list[str]:
-    """Return why a student has no marks in an assignment, of submissions that are, or may be, the student's."""
+    """Return notes on why a student has no marks in an assignment.
+
+    ``theirs`` are marks of submissions that may be the student's, each with whether it surely is.
+    """
     unknown = sum(sure and marks["assignment"] is None for marks, sure in theirs)
     doubtful = [m["submission"] for m, sure in theirs if not sure and m["assignment"] in (assignment, None)]
     notes = [f"may have handed in {name}" for name in doubtful]
     if unknown:
-        several = "one notebook" if unknown == 1 else f"{unknown} notebooks"
-        notes.append(f"handed in {several} whose assignment is not known")
+        notebooks = "one notebook" if unknown == 1 else f"{unknown} notebooks"
+        notes.append(f"handed in {notebooks} whose assignment is not known")
     return notes or [NOTHING]

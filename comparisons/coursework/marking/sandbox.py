@@ -1,4 +1,4 @@
-"""How a student's process is shut off: Linux namespaces where the system grants them, else an audit hook in Python.
+"""Isolate a student's process: by Linux namespaces where the system grants them, else by an audit hook in Python.
 
 In namespaces (``unshare`` and ``mount`` of util-linux; by root, or by all who may make a user namespace) the process
 sees Python and the packages, read-only, and an empty folder of its own in memory; no network, no other process, no
@@ -44,7 +44,7 @@ NOT_ISOLATED = (
 
 
 def command(program: Sequence[str], folder: Path, hidden: Sequence[Path] = ()) -> list[str]:
-    """Return the command that runs a program shut off; where namespaces are not granted, the program itself.
+    """Return the command that runs a program in isolation, or the program itself if namespaces are not granted.
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ def can_isolate() -> bool:
 
 def _isolated(program: Sequence[str], folder: Path, hidden: Sequence[Path]) -> list[str]:
     is_root = os.geteuid() == 0
-    own = FIRST_USER + os.getpid()
-    user = f"--reuid={own}:--regid={own}:--clear-groups" if is_root else ""
+    user_id = FIRST_USER + os.getpid()
+    user = f"--reuid={user_id}:--regid={user_id}:--clear-groups" if is_root else ""
     namespaces = NAMESPACES if is_root else ("--user", "--map-root-user", *NAMESPACES)
     shell = ["sh", "-eu", "-c", SCRIPT, "sandbox", str(folder), user]
     return ["unshare", *namespaces, "--", *shell, ":".join(readable()), ":".join(map(str, hidden)), *program]
@@ -83,11 +83,11 @@ def readable() -> list[str]:
     system = [path for path in ("/usr", "/lib", "/lib64", "/bin", "/etc/alternatives") if os.path.isdir(path)]
     prefixes = [sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parents[1])]
     packages = [find_spec(name).submodule_search_locations[0] for name in ("models", "em", "comparisons")]  # type: ignore[union-attr,index]
-    chosen: list[str] = []
+    folders: list[str] = []
     for path in map(os.path.abspath, (*system, *prefixes, *packages)):
-        if not any(Path(path).is_relative_to(other) for other in chosen):
-            chosen.append(path)
-    return chosen
+        if not any(Path(path).is_relative_to(other) for other in folders):
+            folders.append(path)
+    return folders
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -95,5 +95,5 @@ def environment(folder: Path) -> dict[str, str]:
     home = "/home" if can_isolate() else str(folder)
     root = str(Path(__file__).parents[3])
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
-    own = {"HOME": home, "TMPDIR": home, "MPLCONFIGDIR": home, "MPLBACKEND": "Agg", "LANG": "C.UTF-8"}
-    return threads | own | {"PATH": PATH, "PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"}
+    settings = {"HOME": home, "TMPDIR": home, "MPLCONFIGDIR": home, "MPLBACKEND": "Agg", "LANG": "C.UTF-8"}
+    return threads | settings | {"PATH": PATH, "PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"}

@@ -1,7 +1,7 @@
-"""What is run to mark a submission, in our order: our own cells, and the student's in the places that are for them.
+"""Put the cells that are run to mark a submission in order: our own cells, and the student's answers in their places.
 
-Tests and given cells are always ours: what a student did to a locked cell has no effect. Answers are found by their
-``grade_id``, wherever they are and how often they are there; any other code of the student's is run where it stands.
+Tests and given cells are always ours, so that changes of a locked cell have no effect. An answer is found by its
+``grade_id``, wherever it is; the first one counts. Other code of the student is run after the cell that it follows.
 """
 
 import ast
@@ -20,7 +20,7 @@ class Step:
     cell : Cell
         Ours; of code that the student added, theirs.
     source : str or None
-        What to run: the student's answer or ours. ``None``: the answer is missing.
+        Source to run, the student's answer or ours; ``None`` if the answer is missing.
     note : str
         What a teacher should know.
     """
@@ -33,7 +33,7 @@ class Step:
 LIBRARIES = {"em", "models", "comparisons", "sklearn"}  # which have what students are to write
 
 
-def imported(source: str) -> set[str]:
+def imports_of(source: str) -> set[str]:
     """Return the libraries with solutions that some code imports."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
@@ -61,10 +61,10 @@ def steps_of(assignment: Assignment, submitted: Sequence[Cell]) -> list[Step]:
     added: dict[str, list[Step]] = {"": []}
     place = ""
     for cell in submitted:
-        mine = ours.get(cell.name)
-        if mine is not None and mine.kind in ("given", "test"):
+        our_cell = ours.get(cell.name)
+        if our_cell is not None and our_cell.kind in ("given", "test"):
             place = cell.name
-        elif mine is not None and cell.name not in answers:
+        elif our_cell is not None and cell.name not in answers:
             place, answers[cell.name] = cell.name, cell.source
         elif cell.is_code and cell.source.strip() and cell.source.strip() not in ignored:
             repeated |= {cell.name} & answers.keys()
@@ -82,7 +82,8 @@ def steps_of(assignment: Assignment, submitted: Sequence[Cell]) -> list[Step]:
 
 def _note(cell: Cell, answer: str, repeated: set[str]) -> str:
     notes = [
-        f"the answer imports {name}, which has solutions" for name in sorted(imported(answer) - imported(cell.source))
+        f"the answer imports {name}, which has solutions"
+        for name in sorted(imports_of(answer) - imports_of(cell.source))
     ]
     if cell.name in repeated:
         notes.append("the answer is there more than once: the first counts, the others run after it")

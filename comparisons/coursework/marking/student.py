@@ -1,8 +1,8 @@
 """The process that runs a student's cells: it reads requests, one JSON line each, and replies by one line each.
 
 Requests are ``{"run": source, "cell": name}``, ``{"get": name}``, ``{"call": name, "args": [...], "kwargs": {...}}``.
-What is replied is the student's claim: everything in this process may have been changed by the student's code. The
-judge, in a process of its own, decides what it is worth.
+The student's code may have changed everything in this process, so that a reply is no more than the student's claim. The
+judge, in a process of its own, tests it.
 """
 
 import builtins
@@ -26,7 +26,7 @@ MAX_MESSAGE = 300
 
 
 def main() -> None:
-    """Set the limits of the first line and say that all is ready, then answer each further line."""
+    """Set the limits in the first line and reply that the process is ready; then answer each further line."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -77,8 +77,8 @@ def refuse_outside(readable: list[str], hidden: list[str]) -> None:
         "os.mkdir",
     }
     changing |= {"shutil.rmtree", "shutil.move", "os.utime", "os.mkfifo", "os.mknod"}
-    own = os.path.realpath(os.getcwd())
-    inside, never = (tuple(os.path.realpath(path) + os.sep for path in paths) for paths in ((*readable, own), hidden))
+    cwd = os.path.realpath(os.getcwd())
+    inside, never = (tuple(os.path.realpath(path) + os.sep for path in paths) for paths in ((*readable, cwd), hidden))
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if refused.fullmatch(event):
@@ -89,7 +89,7 @@ def refuse_outside(readable: list[str], hidden: list[str]) -> None:
         for path in arguments[:2] if event in ("os.rename", "os.link", "shutil.move") else arguments[:1]:
             if isinstance(path, str | bytes | os.PathLike):
                 real = os.path.realpath(os.fsdecode(path)) + os.sep
-                allowed = real.startswith((own + os.sep) if writes else inside) and not real.startswith(never)
+                allowed = real.startswith((cwd + os.sep) if writes else inside) and not real.startswith(never)
                 if not allowed and real != os.devnull + os.sep:
                     raise PermissionError(f"{os.fsdecode(path)} is outside the working folder: refused while marking")
 
@@ -97,7 +97,7 @@ def refuse_outside(readable: list[str], hidden: list[str]) -> None:
 
 
 class Student:
-    """The namespace of a notebook, and the functions that the judge has heard of."""
+    """The namespace of a notebook, and the functions whose names were sent to the judge."""
 
     def __init__(self, seconds: float):
         from comparisons.coursework.marking import plain
@@ -148,7 +148,7 @@ class Student:
 
 def without_magics(source: str) -> str:
     """Return a cell with IPython's line magics and shell commands as empty lines."""
-    return re.sub(r"^[ \t]*[%!].*$", lambda found: re.sub(r"\S.*", "pass", found[0]), source, flags=re.MULTILINE)
+    return re.sub(r"^[ \t]*[%!].*$", lambda match: re.sub(r"\S.*", "pass", match[0]), source, flags=re.MULTILINE)
 
 
 def sentence(error: BaseException) -> str:

@@ -57,7 +57,7 @@ def edit_of_fit(
     def ends_right_on_fewer() -> bool:
         kept = slice(problem.n // FEWER, None)
         fewer = problem.changed(X=problem.X[kept], r=problem.r[kept])
-        return _is_right_end(book, fewer, edited.on(fewer)(None), LOOSER)
+        return _is_right_end(book, fewer, edited.for_problem(fewer)(None), LOOSER)
 
     def begins_alike() -> bool:
         return not by_end or same(edited(1).theta, caller(1).theta)
@@ -79,7 +79,7 @@ def edit_of_fit(
         fit = call(function, times[0], seconds)
         return fit.error[:9] == original.error[:9] and same(fit.theta, original.theta)
 
-    begin, original = used_seconds(), call(caller.function, times[0], caller.left)
+    begin, original = used_seconds(), call(caller.function, times[0], caller.seconds_left)
     taken = max(used_seconds() - begin, QUICK)
     ends_right = original.overtime or _is_right_end(book, problem, caller(None))
     return None if ends_right else edit_of(caller.function, is_same, is_right, taken, deadline, original.error, kinds)

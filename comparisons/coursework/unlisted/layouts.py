@@ -58,12 +58,12 @@ def layouts(a: Array, values: Sequence[Array]) -> Iterator[tuple[Layout, list[Ar
                     yield layout, parts
 
 
-def _fits(shape: tuple[int, ...], own: tuple[int, ...]) -> bool:
-    if shape == own:
+def _fits(shape: tuple[int, ...], value_shape: tuple[int, ...]) -> bool:
+    if shape == value_shape:
         return True
     try:
-        is_larger = np.broadcast_shapes(shape, own) == shape
+        is_larger = np.broadcast_shapes(shape, value_shape) == shape
     except ValueError:
         return False
-    n_axes, n_own = (sum(size > 1 for size in sizes) for sizes in (shape, own))
-    return is_larger and len(shape) <= 2 and n_axes == n_own + 1
+    n_axes, n_value_axes = (sum(size > 1 for size in sizes) for sizes in (shape, value_shape))
+    return is_larger and len(shape) <= 2 and n_axes == n_value_axes + 1

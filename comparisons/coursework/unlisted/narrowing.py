@@ -86,8 +86,8 @@ def _wrong_places(off: np.ndarray, K: int) -> str:
         others = tuple(a for a in range(off.ndim) if a != axis)
         hit = off.any(axis=others)
         if 0 < hit.sum() < len(hit) and (hit.sum() == 1 or len(hit) - hit.sum() == 1):
-            which = int(np.flatnonzero(hit)[0] if hit.sum() == 1 else np.flatnonzero(~hit)[0])
-            return f"only for {word} {which}" if hit.sum() == 1 else f"for every {word} but {which}"
+            index = int(np.flatnonzero(hit)[0] if hit.sum() == 1 else np.flatnonzero(~hit)[0])
+            return f"only for {word} {index}" if hit.sum() == 1 else f"for every {word} but {index}"
     return "only in some entries"
 
 
@@ -97,7 +97,7 @@ def _axes(array: np.ndarray, K: int) -> list[str]:
     return ["component", "feature", "feature"][: array.ndim]
 
 
-def _pattern(values: Array, word: str, whole: Array, K: int, off: np.ndarray) -> str:
+def _pattern(values: Array, word: str, array: Array, K: int, off: np.ndarray) -> str:
     """Return the factor or offset, ``word``, if it is one constant, or one for each entry of an axis; else ""."""
     if not np.isfinite(values).all():
         return ""
@@ -105,8 +105,8 @@ def _pattern(values: Array, word: str, whole: Array, K: int, off: np.ndarray) ->
         return f"by the constant {word} {float(values.flat[0]):.6g}"
     if not off.all():
         return ""
-    for axis, name in enumerate(_axes(whole, K)):
-        flat = np.moveaxis(whole, axis, 0).reshape(whole.shape[axis], -1)
+    for axis, name in enumerate(_axes(array, K)):
+        flat = np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
         if flat.shape[1] > 1 and (np.ptp(flat, axis=1) <= SAME * np.abs(flat).max()).all():
             return f"by a {word} for each {name}: {np.array2string(flat[:, 0], precision=4)}"
     return ""

@@ -104,11 +104,11 @@ class _Instrumenter(ast.NodeTransformer):
 def instrument(functions: Mapping[Called, Source]) -> tuple[list[tuple[str, int]], dict[Called, Source]]:
     """Return the texts and lines of all recorded expressions, and the sources with the calls of the recorder."""
     visitor, instrumented_sources = _Instrumenter(getattr(next(iter(functions)), "__globals__", {})), {}
-    for one, (tree, visitor.first) in functions.items():
-        whole = deepcopy(tree)
-        top: Any = whole.body[0]
+    for function, (tree, visitor.first) in functions.items():
+        copied = deepcopy(tree)
+        top: Any = copied.body[0]
         for node in top.body if isinstance(top, ast.ClassDef) else [top]:
             if isinstance(node, ast.FunctionDef):
                 node.body = [visitor.visit(statement) for statement in node.body]
-        instrumented_sources[one] = whole, visitor.first
+        instrumented_sources[function] = copied, visitor.first
     return visitor.places, instrumented_sources

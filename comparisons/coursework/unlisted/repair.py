@@ -74,7 +74,7 @@ def calls_of(
     edited.notes, edited.until = [], deadline
 
     def answers(function: Callable[..., Any], seconds: float) -> Iterator[Mapping[str, Array]]:
-        edited.take(function, caller.matching)
+        edited.replace_function(function, caller.matching)
         for problem, _ in inputs:
             edited.until = used_seconds() + seconds
             yield edited(problem).values

@@ -44,8 +44,8 @@ def unlisted_mistakes(
     """
     if quantity == "labels" or any(yours.shape != right.shape for _, yours, right in pairs):
         return ()
-    if quantity == "q" and (found := _wrong_shares_in_q(book, pairs)):
-        return found
+    if quantity == "q" and (mistakes := _wrong_shares_in_q(book, pairs)):
+        return mistakes
     pairs = [*pairs, *more()] if quantity in OBJECTIVES else pairs
     divisor = book.formulas[quantity].divisor if quantity in book.formulas else None
     additions = partial(book.additions, quantity)
@@ -74,9 +74,9 @@ def _formulas_of_q(parts: Mapping[str, Callable[[Problem], Array]]) -> Iterator[
     subsets = [names for size in range(1, len(parts) + 1) for names in combinations(parts, size)]
     densities = tuple(parts)[1:]
     for chosen in (tuple(parts), densities, *subsets):
-        named = "log densities" if chosen == densities else " and ".join(chosen)
-        suffix = f", with the {named}" if len(chosen) < len(parts) else ""
-        factors = term(named, HINT_OF_FACTOR, SHARE.right, {}).wrong
+        title = "log densities" if chosen == densities else " and ".join(chosen)
+        suffix = f", with the {title}" if len(chosen) < len(parts) else ""
+        factors = term(title, HINT_OF_FACTOR, SHARE.right, {}).wrong
         slot = replace(SHARE, wrong={f"{name}{suffix}": one for name, one in SHARE.wrong.items()} | dict(factors))
 
         def combine(p: Problem, v: Mapping[str, Any], chosen: Sequence[str] = chosen) -> Array:

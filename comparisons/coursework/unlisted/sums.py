@@ -218,10 +218,10 @@ def as_power(ratios: Sequence[tuple[Problem, float]]) -> str:
     powers = {f"{name}^{power:g}": a**power for name, a in sizes.items() for power in (1, -1, 0.5, -0.5, 2, -2)}
     powers |= {f"({name} - 1)/{name}": (a - 1) / a for name, a in sizes.items() if a.min() > 1}
     powers |= {f"{one}/{other}": sizes[one] / sizes[other] for one, other in permutations(sizes, 2)}
-    rests = {said.removesuffix("^1"): values / a for said, a in powers.items()}
-    fronts = [(said, rest[0]) for said, rest in rests.items() if np.ptp(rest) <= NONE * np.abs(rest).max()]
-    plain = [said for said, front in fronts if abs(front - 1) < NONE]
-    return plain[0] if plain else f"{fronts[0][1]:.6g} {fronts[0][0]}" if fronts else ""
+    quotients = {rule.removesuffix("^1"): values / a for rule, a in powers.items()}
+    factors = [(rule, q[0]) for rule, q in quotients.items() if np.ptp(q) <= NONE * np.abs(q).max()]
+    plain = [rule for rule, factor in factors if abs(factor - 1) < NONE]
+    return plain[0] if plain else f"{factors[0][1]:.6g} {factors[0][0]}" if factors else ""
 
 
 def is_usual(factor: float) -> bool:

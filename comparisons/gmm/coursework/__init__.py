@@ -217,14 +217,14 @@ class Gaussian(Textbook):
     def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:
         if quantity != "covariances":
             return super().additions(quantity, problem)
-        found = {name: np.asarray(formula(problem)) for name, formula in ADDITIONS.items()}
+        arrays = {name: np.asarray(formula(problem)) for name, formula in ADDITIONS.items()}
         if self.structure == "tied":
             return {
-                **{f"Σ_k N_k/n {name}": self._summed(a, problem) for name, a in found.items()},
-                **{f"the mean over k of {name}": a.mean(axis=0) for name, a in found.items()},
-                **{f"Σ_k 1/n {name}": a.sum(axis=0) / problem.n for name, a in found.items()},
+                **{f"Σ_k N_k/n {name}": self._summed(a, problem) for name, a in arrays.items()},
+                **{f"the mean over k of {name}": a.mean(axis=0) for name, a in arrays.items()},
+                **{f"Σ_k 1/n {name}": a.sum(axis=0) / problem.n for name, a in arrays.items()},
             }
-        return {name: self._summed(a, problem) for name, a in scaled_by_counts(found, problem.r.sum(axis=0)).items()}
+        return {name: self._summed(a, problem) for name, a in scaled_by_counts(arrays, problem.r.sum(axis=0)).items()}
 
     def _summed(self, matrices: Array, problem: Problem) -> Array:
         """Return what is added to the declared covariances where matrices are added to those of the components."""
