@@ -65,8 +65,8 @@ class AuditedFit:
     @cached_property
     def after_one_step(self) -> Any:
         """Our estimator after one iteration of plain EM from the fit."""
-        one = {"tol": 0.0, "max_iter": 1, "acceleration": None}
-        return self._fit(init=self.parameters, n_init=1, n_starts=None, **one)
+        settings = {"tol": 0.0, "max_iter": 1, "acceleration": None}
+        return self._fit(init=self.parameters, n_init=1, n_starts=None, **settings)
 
     @cached_property
     def no_maximum(self) -> str:
@@ -219,10 +219,10 @@ def audited_fit(
     """Return parameters with an estimator that has the settings of their fit."""
     weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     shared = {"n_components": parameters.n_components, "init": "k-means++", "acceleration": "multisecant", **settings}
-    if library_fit.own is None:
+    if library_fit.ours is None:
         estimator = pair.estimator(frozen=dict(library_fit.frozen) or None, **shared)
     else:
-        of_fit = {option.name: getattr(library_fit.own, f"{option.name}_", None) for option in pair.options}
-        known = {name: of_fit[name] for name in library_fit.own.get_params() if of_fit.get(name) is not None}
-        estimator = clone(library_fit.own).set_params(**shared, **known, tol=1e-8, max_iter=10_000, n_starts=None)
+        of_fit = {option.name: getattr(library_fit.ours, f"{option.name}_", None) for option in pair.options}
+        stored = {name: of_fit[name] for name in library_fit.ours.get_params() if of_fit.get(name) is not None}
+        estimator = clone(library_fit.ours).set_params(**shared, **stored, tol=1e-8, max_iter=10_000, n_starts=None)
     return AuditedFit(parameters, library_fit, pair, X, weights, estimator)

@@ -31,7 +31,7 @@ class FamilyAudit:
         """Return the smallest variance of each component in any direction (K,); None without variances."""
         return None
 
-    def raised(self, parameters: Any, added: Array) -> Any:
+    def with_added_variances(self, parameters: Any, added: Array) -> Any:
         """Return parameters with a number (K,) added to each component's variances."""
         return parameters
 

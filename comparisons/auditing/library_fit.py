@@ -53,7 +53,7 @@ class LibraryFit:
         The fit's arrays by the names of this project.
     options : mapping
         Options of the family, such as the structure of covariances.
-    own : estimator or None
+    ours : estimator or None
         The fit itself if this project fitted it; the audit then keeps its settings.
     frozen : mapping
         Arrays that were held fixed.
@@ -87,7 +87,7 @@ class LibraryFit:
     family: str
     arrays: Mapping[str, Any]
     options: Mapping[str, Any] = field(default_factory=dict)
-    own: Any = None
+    ours: Any = None
     frozen: Mapping[str, Array] = field(default_factory=dict)
     reports: tuple[ReportedLikelihood, ...] = ()
     stopped: str = ""

@@ -32,10 +32,10 @@ def log_likelihood_line(audited: AuditedFit) -> Line:
         n_impossible = int((audited.log_prob[audited.row_weights > 0] == -np.inf).sum())
         return Line("log-likelihood", WRONG, f"{n_impossible} row(s) of X are impossible under the fit", value)
     for report in () if audited.sample_weight is not None else audited.library_fit.reports:
-        of_report, sentence = _compare_reported(report, value, audited.n_samples)
+        report_verdict, sentence = _compare_report(report, value, audited.n_samples)
         findings.append(sentence)
-        if of_report != RIGHT:
-            verdict, remedy = of_report, "audit the fit on the X that it was fitted to, with nothing changed since"
+        if report_verdict != RIGHT:
+            verdict, remedy = report_verdict, "audit the fit on the X that it was fitted to, with nothing changed since"
     return Line("log-likelihood", verdict, "; ".join(findings), float(value), remedy)
 
 
@@ -53,28 +53,28 @@ def _in_digits(audited: AuditedFit) -> tuple[float | None, int, float]:
     gap : float
         Largest error of a float64 log density among them, in nats.
     """
-    used = np.flatnonzero(audited.row_weights > 0)
+    observed = np.flatnonzero(audited.row_weights > 0)
     K, D = audited.parameters.n_components, audited.rows.shape[1]
-    n_taken = min(len(used), max(1, MOST_OPERATIONS // (K * (D * D + OF_EXP))))
-    taken = used if n_taken == len(used) else used[np.argsort(audited.log_prob[used])[:n_taken]]
-    in_digits = audited.family_audit.log_density_in_digits(audited.rows[taken], audited.parameters)
+    n_checked = min(len(observed), max(1, MOST_OPERATIONS // (K * (D * D + OF_EXP))))
+    checked = observed if n_checked == len(observed) else observed[np.argsort(audited.log_prob[observed])[:n_checked]]
+    in_digits = audited.family_audit.log_density_in_digits(audited.rows[checked], audited.parameters)
     if in_digits is None:
         return None, 0, 0.0
     exact = np.array([float(value) for value in in_digits])
-    gap = float(np.abs(exact - audited.log_prob[taken]).max())
-    whole = float(audited.row_weights[taken] @ exact) if n_taken == len(used) else None
-    return whole, n_taken, gap
+    gap = float(np.abs(exact - audited.log_prob[checked]).max())
+    log_likelihood = float(audited.row_weights[checked] @ exact) if n_checked == len(observed) else None
+    return log_likelihood, n_checked, gap
 
 
-def _compare_reported(report: ReportedLikelihood, value: float, n_samples: float) -> tuple[str, str]:
+def _compare_report(report: ReportedLikelihood, value: float, n_samples: float) -> tuple[str, str]:
     """Compare a reported log-likelihood with the recomputed one; return verdict and finding."""
     reported = report.value * (n_samples if report.is_bound else 1)
-    off = reported - value
+    gap = reported - value
     note = " (a mean over samples, measured before the last M-step)" if report.is_bound else ""
-    side = "above" if off > 0 else "below"
-    sentence = f"{report.name}{note} says {reported:.6f}, {in_nats(abs(off))} {side}"
-    if not abs(off) > LEFT_OUT:
+    side = "above" if gap > 0 else "below"
+    sentence = f"{report.name}{note} says {reported:.6f}, {in_nats(abs(gap))} {side}"
+    if not abs(gap) > LEFT_OUT:
         return RIGHT, sentence
-    if abs(off) <= OTHER_DATA * n_samples:
-        return RIGHT if report.is_bound and off < 0 else WARNING, sentence
+    if abs(gap) <= OTHER_DATA * n_samples:
+        return RIGHT if report.is_bound and gap < 0 else WARNING, sentence
     return WRONG, f"{sentence}: these are not the data of that fit, or its parameters were changed since"

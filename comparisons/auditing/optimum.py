@@ -79,8 +79,8 @@ def identical_pairs(audited: AuditedFit) -> list[tuple[int, int]]:
         gap, total = np.abs(shares[j] - shares[k]), shares[j] + shares[k]
         return bool(audited.row_weights @ gap <= TWIN * (audited.row_weights @ total))
 
-    kept = np.flatnonzero(audited.counts >= 1).tolist()
-    return [pair for pair in combinations(kept, 2) if are_the_same(*pair)]
+    nonempty = np.flatnonzero(audited.counts >= 1).tolist()
+    return [pair for pair in combinations(nonempty, 2) if are_the_same(*pair)]
 
 
 def _what_differs(audited: AuditedFit) -> str:
@@ -88,8 +88,8 @@ def _what_differs(audited: AuditedFit) -> str:
     rows = [row for row in differences(audited) if row["best"] is not None]
     scale = {row["parameter"]: abs(row["best"] - row["fit"]) / (row["standard_error"] or np.inf) for row in rows}
     first = sorted(rows, key=lambda row: -scale[row["parameter"]])[:MOST_NAMED]
-    said = [f"{row['parameter']} is {row['best']:.4g} in place of {row['fit']:.4g}" for row in first]
-    return f"there {', '.join(said)}"
+    sentences = [f"{row['parameter']} is {row['best']:.4g} in place of {row['fit']:.4g}" for row in first]
+    return f"there {', '.join(sentences)}"
 
 
 def differences(audited: AuditedFit) -> list[dict[str, Any]]:

@@ -79,17 +79,17 @@ def _family_and_arrays(library_fit: LibraryFit, X: Any) -> tuple[Family, dict[st
     pair = family_of(library_fit.family, **options)
     if None in pair.of_mixture.values():
         pair = pair.of_samples(X)[0]
-    wanted = {quantity.name for quantity in pair.quantities}
-    if wanted != arrays.keys():
-        raise ValueError(f"fit must have the arrays {', '.join(sorted(wanted))}, got {', '.join(sorted(arrays))}")
+    expected = {quantity.name for quantity in pair.quantities}
+    if expected != arrays.keys():
+        raise ValueError(f"fit must have the arrays {', '.join(sorted(expected))}, got {', '.join(sorted(arrays))}")
     complaints = []
     for quantity in pair.quantities:
-        complaint, arrays[quantity.name] = _corrected(quantity, arrays[quantity.name], tolerance)
+        complaint, arrays[quantity.name] = _correct(quantity, arrays[quantity.name], tolerance)
         complaints += [complaint] if complaint else []
     return pair, arrays, complaints
 
 
-def _corrected(quantity: Quantity, array: Array, tolerance: float) -> tuple[str, Array]:
+def _correct(quantity: Quantity, array: Array, tolerance: float) -> tuple[str, Array]:
     """Correct a small error of an array, such as weights that do not sum to one; return a complaint and the array."""
     if not np.isfinite(array).all() or not array.size:
         return "", array
@@ -130,21 +130,21 @@ def _better_reading(
 
     Fits of this project are only tried on transformed data: their own checks ensure what the arrays hold.
     """
-    others = [] if library_fit.own is not None else [*library_fit.alternatives.items(), *_other_readings(pair, arrays)]
+    others = [] if library_fit.ours is not None else [*library_fit.alternatives.items(), *_other_readings(pair, arrays)]
     readings = [
         (parameters, (words, remedy))
-        for remedy, chosen in ((OTHER_NAMES, others), (OTHER_DATA, undo_transformations(pair, arrays, X)))
-        for words, other in chosen
-        if (parameters := _parameters(pair, other)[0]) is not None
+        for remedy, candidates in ((OTHER_NAMES, others), (OTHER_DATA, undo_transformations(pair, arrays, X)))
+        for words, other_arrays in candidates
+        if (parameters := _parameters(pair, other_arrays)[0]) is not None
     ]
     if not readings:
         return None, ("", "")
-    known = audited or audit_of(readings[0][0])
-    parameters, what = max(readings, key=lambda reading: known.log_likelihood_at(reading[0]))
+    reference = audited or audit_of(readings[0][0])
+    parameters, what = max(readings, key=lambda reading: reference.log_likelihood_at(reading[0]))
     best = audit_of(parameters)
     if audited is None:
         return best, what
-    gain, (least, per_sample) = known.log_likelihood_at(parameters) - audited.log_likelihood, FAR_HIGHER
+    gain, (least, per_sample) = reference.log_likelihood_at(parameters) - audited.log_likelihood, FAR_HIGHER
     if not gain > max(least, per_sample * audited.n_samples) or best.gain > LEAVES * gain:
         return None, ("", "")
     return best, what
@@ -156,17 +156,17 @@ def _other_readings(pair: Family, arrays: Mapping[str, Array]) -> Iterator[tuple
         K = len(arrays[quantity.name]) if quantity.dims[:1] == ("component",) else 0
         for order in permutations(range(K)) if K <= MOST_COMPONENTS else ():
             if list(order) != list(range(K)):
-                moved = {**arrays, quantity.name: arrays[quantity.name][list(order)]}
-                yield f"{quantity.name} are in another order of components than the rest", moved
+                permuted = {**arrays, quantity.name: arrays[quantity.name][list(order)]}
+                yield f"{quantity.name} are in another order of components than the rest", permuted
     for quantity in pair.quantities[1:]:
         array, name, support = arrays[quantity.name], quantity.name, quantity.support
         with np.errstate(all="ignore"):
             readings = _of_support(support, array)
         if array.ndim == 2 and array.shape[0] == array.shape[1] and not isinstance(support, Covariance):
             readings["transposed, features first"] = array.T
-        for words, other in readings.items():
-            if np.isfinite(other).all():
-                yield f"{name} are {words}", {**arrays, name: other}
+        for words, reading in readings.items():
+            if np.isfinite(reading).all():
+                yield f"{name} are {words}", {**arrays, name: reading}
 
 
 def _of_support(support: Any, array: Array) -> dict[str, Array]:

@@ -17,19 +17,19 @@ PARAMETERS = 0.01  # nats of a criterion, and parameters, that rounding explains
 def scores_line(audited: AuditedFit) -> Line:
     """Return whether the library's log densities, probabilities and labels of X follow from its parameters."""
     library_fit, X = audited.library_fit, audited.X
-    tried = [(name, judge, method) for name, (judge, method) in _methods(audited).items() if method is not None]
-    if not tried:
+    methods = [(name, judge, method) for name, (judge, method) in _methods(audited).items() if method is not None]
+    if not methods:
         return Line("scores", NOT_APPLICABLE, "there are no methods to try")
     if library_fit.objective:
         return _own_scores(audited, library_fit.log_density)
     findings, verdict, value, remedy = [], RIGHT, 0.0, ""
-    for name, judge, method in tried:
+    for name, judge, method in methods:
         try:
-            of_this, finding, by = judge(audited, _quietly(partial(method, X)))
+            method_verdict, finding, by = judge(audited, _quietly(partial(method, X)))
         except Exception as error:  # an error on the data of its own fit is a finding
-            of_this, finding, by = WRONG, f"{name}: {type(error).__name__}: {error}", np.inf
+            method_verdict, finding, by = WRONG, f"{name}: {type(error).__name__}: {error}", np.inf
         findings.append(finding)
-        verdict, value = max((verdict, of_this), key=(RIGHT, WARNING, WRONG).index), max(value, by)
+        verdict, value = max((verdict, method_verdict), key=(RIGHT, WARNING, WRONG).index), max(value, by)
     if verdict != RIGHT and _is_whole(X) and library_fit.whole_numbers:
         findings.append(library_fit.whole_numbers)
         remedy = "pass X.astype(float) to score, score_samples, predict, predict_proba, bic and aic"
@@ -41,7 +41,7 @@ def scores_line(audited: AuditedFit) -> Line:
 def criteria_line(audited: AuditedFit) -> Line:
     """Return whether BIC and AIC are right, and whether they count the right number of free parameters."""
     library_fit, X, n = audited.library_fit, audited.X, audited.n_samples
-    if not library_fit.criteria or (audited.sample_weight is not None and library_fit.own is None):
+    if not library_fit.criteria or (audited.sample_weight is not None and library_fit.ours is None):
         return Line("criteria", NOT_APPLICABLE, "it has no BIC or AIC of these data")
     p = sum(free for name, free in audited.parameters.n_free.items() if name not in library_fit.frozen)
     deviance = -2 * audited.log_likelihood
@@ -86,17 +86,17 @@ def _total(audited: AuditedFit, theirs: Any) -> tuple[str, str, float]:
 
 
 def _log_densities(audited: AuditedFit, theirs: Any) -> tuple[str, str, float]:
-    used = audited.row_weights > 0
-    own = np.asarray(theirs, dtype=float)[used]
+    observed = audited.row_weights > 0
+    densities = np.asarray(theirs, dtype=float)[observed]
     with np.errstate(invalid="ignore"):
-        off = np.abs(own - audited.log_prob[used])
-    off[own == audited.log_prob[used]] = 0.0
-    size, precision = np.abs(audited.log_prob[used]), _precision(audited)
+        off = np.abs(densities - audited.log_prob[observed])
+    off[densities == audited.log_prob[observed]] = 0.0
+    size, precision = np.abs(audited.log_prob[observed]), _precision(audited)
     wrong = ~(off <= np.maximum(WRONG_BY, 1e3 * precision) + 1e-9 * size)
     rounded = ~(off <= np.maximum(ROUNDED_BY, precision) + 1e-12 * size)
     largest = float(np.max(off, initial=0.0))
     if wrong.any():
-        total = in_nats(abs(float(audited.row_weights[used] @ own) - audited.log_likelihood))
+        total = in_nats(abs(float(audited.row_weights[observed] @ densities) - audited.log_likelihood))
         of_rows = f"log densities of {int(wrong.sum())} rows are wrong"
         return WRONG, f"{of_rows}, by up to {in_nats(largest)}, {total} in all", largest
     verdict = WARNING if rounded.any() else RIGHT
@@ -104,10 +104,10 @@ def _log_densities(audited: AuditedFit, theirs: Any) -> tuple[str, str, float]:
 
 
 def _probabilities(audited: AuditedFit, theirs: Any) -> tuple[str, str, float]:
-    theirs, used = np.asarray(theirs, dtype=float), audited.row_weights > 0
+    theirs, observed = np.asarray(theirs, dtype=float), audited.row_weights > 0
     if theirs.shape != audited.responsibilities.shape:
         return WRONG, f"probabilities have the shape {theirs.shape}, and not {audited.responsibilities.shape}", np.inf
-    off = np.abs(theirs - audited.responsibilities)[used]
+    off = np.abs(theirs - audited.responsibilities)[observed]
     largest = float(np.max(off)) if not np.isnan(off).any() else np.inf
     if largest > max(SHARE, 1e3 * _precision(audited)):
         n_wrong = int((off.max(axis=1) > SHARE).sum())
@@ -118,8 +118,8 @@ def _probabilities(audited: AuditedFit, theirs: Any) -> tuple[str, str, float]:
 def _labels(audited: AuditedFit, theirs: Any) -> tuple[str, str, float]:
     ordered = np.sort(audited.responsibilities, axis=1)
     clear = np.ones(len(ordered), dtype=bool) if ordered.shape[1] == 1 else ordered[:, -1] - ordered[:, -2] > SHARE
-    other = np.asarray(theirs) != audited.responsibilities.argmax(axis=1)
-    n_other = int((other & clear & (audited.row_weights > 0)).sum())
+    differs = np.asarray(theirs) != audited.responsibilities.argmax(axis=1)
+    n_other = int((differs & clear & (audited.row_weights > 0)).sum())
     return (WRONG, f"{n_other} rows get another label", 0.0) if n_other else (RIGHT, "labels are right", 0.0)
 
 

@@ -39,9 +39,9 @@ def stationary_line(audited: AuditedFit) -> Line:
     if limit.collapsed_:
         finding = f"no maximum of the likelihood: EM that goes on from here {how_it_collapsed(limit)}"
         return Line("stationary", WRONG, finding, None, collapse_advice(audited))
-    moved, sentence = largest_move(audited), "" if audited.errors_at_fit is None else audited.errors_at_fit.status
-    distance = max(distance_in_errors(gain), moved or 0.0)
-    findings = [f"{in_nats(gain)} still to gain by EM from here{_in_errors(moved)}", *_slope(audited)]
+    move, sentence = largest_move(audited), "" if audited.errors_at_fit is None else audited.errors_at_fit.status
+    distance = max(distance_in_errors(gain), move or 0.0)
+    findings = [f"{in_nats(gain)} still to gain by EM from here{_in_errors(move)}", *_slope(audited)]
     if not limit.converged_:
         findings.append(f"and more: EM itself has not converged ({limit.status_})")
     verdict, remedy = verdict_by_distance(distance), ""
@@ -87,15 +87,15 @@ def regularisation_line(audited: AuditedFit) -> Line:
         return Line("regularisation", RIGHT, "nothing is added to what the data say", 0.0)
     share = added / smallest
     errors = added_in_errors(audited, share)
-    k, moved = int(np.argmax(errors)), largest_move(audited) if is_fixed_point_of_library(audited) else None
+    k, move = int(np.argmax(errors)), largest_move(audited) if is_fixed_point_of_library(audited) else None
     finding = f"{library_fit.added_by} makes up {100 * share[k]:.3g} % of the smallest variance of component {k}"
     distance = float(errors[k])
-    if moved is not None:
-        distance = max(moved, distance_in_errors(audited.gain))
-        finding += f"; without it EM gains {in_nats(audited.gain)}{_in_errors(moved)}"
-    if (held := np.flatnonzero(share > 0.5)).size:
-        finding += f"; it alone keeps component(s) {held.tolist()} from collapsing"
-    verdict = WRONG if held.size else verdict_by_distance(distance)
+    if move is not None:
+        distance = max(move, distance_in_errors(audited.gain))
+        finding += f"; without it EM gains {in_nats(audited.gain)}{_in_errors(move)}"
+    if (sustained := np.flatnonzero(share > 0.5)).size:
+        finding += f"; it alone keeps component(s) {sustained.tolist()} from collapsing"
+    verdict = WRONG if sustained.size else verdict_by_distance(distance)
     collapses = audited.highest is None or audited.em_limit.collapsed_
     remedy = collapse_advice(audited) if collapses else f"leave it out: {continuation_advice(audited)}"
     return Line("regularisation", verdict, finding, float(share[k]), "" if verdict == RIGHT else remedy)
@@ -116,7 +116,7 @@ def is_fixed_point_of_library(audited: AuditedFit) -> bool:
     added, smallest = added_to_variances(audited), audited.family_audit.smallest_variances(audited.parameters)
     if not added.any() or smallest is None or audited.errors is None or audited.after_one_step.collapsed_:
         return False
-    after = audited.family_audit.raised(audited.after_one_step.parameters_, added)
+    after = audited.family_audit.with_added_variances(audited.after_one_step.parameters_, added)
     share = max(audited.errors.share_observed or 0.0, SLOWEST)
     if (largest_move(audited) or 0.0) > EXPLAINED * added_in_errors(audited, added / smallest).max() / share:
         return False
@@ -159,8 +159,8 @@ def simpler_model_advice(audited: AuditedFit) -> str:
     return f"fewer than {audited.parameters.n_components} components, a simpler structure or a prior"
 
 
-def _in_errors(moved: float | None) -> str:
-    return "" if moved is None else f", which moves parameters by up to {moved:.2g} standard errors"
+def _in_errors(move: float | None) -> str:
+    return "" if move is None else f", which moves parameters by up to {move:.2g} standard errors"
 
 
 def _slope(audited: AuditedFit) -> list[str]:
@@ -177,13 +177,13 @@ def _slope(audited: AuditedFit) -> list[str]:
 def _boundary(audited: AuditedFit) -> list[str]:
     """Return a finding on parameters on the boundary, where the maximum is one-sided (Karush-Kuhn-Tucker)."""
     arrays, quantities = audited.parameters.arrays(), audited.parameters.quantities[1:]
-    if not (held := sum(int(quantity.support.at_edge(arrays[quantity.name]).sum()) for quantity in quantities)):
+    if not (n_edge := sum(int(quantity.support.at_edge(arrays[quantity.name]).sum()) for quantity in quantities)):
         return []
     now, there = audited.entries(audited.parameters), audited.entries(audited.em_limit.parameters_)
-    left = int((((now < 1e-8) & (there > 1e-6)) | ((now > 1 - 1e-8) & (there < 1 - 1e-6))).sum())
+    n_leaving = int((((now < 1e-8) & (there > 1e-6)) | ((now > 1 - 1e-8) & (there < 1 - 1e-6))).sum())
     slope = "where the slope points outwards (Karush-Kuhn-Tucker holds)"
-    wanted = f"of which {left} want to leave it (Karush-Kuhn-Tucker fails)"
-    return [f"{held} parameters on the boundary, {wanted if left else slope}"]
+    leaving = f"of which {n_leaving} want to leave it (Karush-Kuhn-Tucker fails)"
+    return [f"{n_edge} parameters on the boundary, {leaving if n_leaving else slope}"]
 
 
 def _weights_that_should_rise(audited: AuditedFit) -> str:
@@ -194,11 +194,11 @@ def _weights_that_should_rise(audited: AuditedFit) -> str:
     empty = np.flatnonzero(audited.parameters.weights == 0)
     if not len(empty) or "weights" in audited.library_fit.frozen:
         return ""
-    K, used = audited.parameters.n_components, audited.row_weights > 0
+    K, observed = audited.parameters.n_components, audited.row_weights > 0
     rising = []
     for k in empty.tolist():
         alone = audited.at(replace(audited.parameters, weights=np.eye(K)[k]))
-        ratio = np.exp(np.asarray(alone.score_samples(audited.X))[used] - audited.log_prob[used])
-        if audited.row_weights[used] @ ratio > audited.n_samples * (1 + FREE):
+        ratio = np.exp(np.asarray(alone.score_samples(audited.X))[observed] - audited.log_prob[observed])
+        if audited.row_weights[observed] @ ratio > audited.n_samples * (1 + FREE):
             rising.append(k)
     return f"component(s) {rising} have weight 0, but the likelihood rises with it" if rising else ""

@@ -35,18 +35,18 @@ def undo_transformations(pair: Family, arrays: Mapping[str, Array], X: Any) -> I
     D = np.shape(X)[1]
     by_column = any("feature" in quantity.dims for quantity in pair.quantities)
     for order in list(permutations(range(D)))[1:] if by_column and D <= MOST_COLUMNS else ():
-        moved = {q.name: _ordered(q, arrays[q.name], np.argsort(order)) for q in pair.quantities}
-        yield f"the fit's columns are the columns {', '.join(map(str, order))} of X", moved
+        permuted = {q.name: _permute(q, arrays[q.name], np.argsort(order)) for q in pair.quantities}
+        yield f"the fit's columns are the columns {', '.join(map(str, order))} of X", permuted
     if not any(quantity.support is REAL for quantity in pair.quantities):
         return
     rows = data_matrix(X, missing=True)
     for words, (center, spread) in UNITS.items():
         shift, scale = center(rows, axis=0), spread(rows, axis=0)
-        brought = {q.name: _in_units(q, arrays[q.name], shift, scale) for q in pair.quantities}
-        yield f"the fit is of {words} of X, and X is not transformed", brought
+        in_units = {q.name: _in_units(q, arrays[q.name], shift, scale) for q in pair.quantities}
+        yield f"the fit is of {words} of X, and X is not transformed", in_units
 
 
-def _ordered(quantity: Quantity, array: Array, order: np.ndarray) -> Array:
+def _permute(quantity: Quantity, array: Array, order: np.ndarray) -> Array:
     for axis, dim in enumerate(quantity.dims):
         array = np.take(array, order, axis) if dim.startswith("feature") else array
     return array

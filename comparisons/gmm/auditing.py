@@ -57,7 +57,7 @@ class GaussianAudit(FamilyAudit):
         return np.linalg.eigvalsh(parameters.covariance_matrices)[:, 0]
 
     @override
-    def raised(self, parameters: Any, added: Array) -> Any:
+    def with_added_variances(self, parameters: Any, added: Array) -> Any:
         kind, covariances = parameters.covariance_type, parameters.covariances
         if kind in MATRICES:
             more = np.asarray(added).mean() if kind == "tied" else np.asarray(added)[:, None, None]

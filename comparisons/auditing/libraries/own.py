@@ -22,16 +22,16 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Libra
     check_is_fitted(fit, "parameters_")
     pair = next(pair for pair in family_classes() if isinstance(fit.parameters_, pair.parameters_type))
     sources = [(option.name, fit if option.of_data else fit.parameters_) for option in pair.options]
-    own = {name: getattr(source, f"{name}_", getattr(source, name, None)) for name, source in sources}
-    known = {name: value for name, value in own.items() if value is not None}
-    whole = hasattr(fit, "log_likelihood_")  # a fit of a stream has none
-    reports = (ReportedLikelihood("log_likelihood_", float(fit.log_likelihood_)),) if whole else ()
+    values = {name: getattr(source, f"{name}_", getattr(source, name, None)) for name, source in sources}
+    stored = {name: value for name, value in values.items() if value is not None}
+    has_likelihood = hasattr(fit, "log_likelihood_")  # a fit of a stream has none
+    reports = (ReportedLikelihood("log_likelihood_", float(fit.log_likelihood_)),) if has_likelihood else ()
     return LibraryFit(
         source=f"this project's {type(fit).__name__}",
         family=pair.name,
         arrays=fit.parameters_.arrays(),
-        options={**known, **options},
-        own=fit,
+        options={**stored, **options},
+        ours=fit,
         frozen=fit.frozen or {},
         reports=reports,
         stopped=fit.status_,
