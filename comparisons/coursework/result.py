@@ -1,4 +1,4 @@
-"""What a check says of a student's function: right or wrong for each quantity, a hint, and the term on request."""
+"""The result of a check: right or wrong for each quantity, a hint, and the mistake on request."""
 
 from dataclasses import dataclass, field
 from textwrap import fill
@@ -12,7 +12,7 @@ UNKNOWN_HINT = (
     "Compute the smallest input below by hand, term by term, and print every term of your function beside it."
 )
 UNKNOWN_FIT_HINT = "Print the parameters after one and after two iterations, and compute one from the other by hand."
-FAILURE_HINTS = {  # by what all sentences on failures say; of a missing return no more is to be said
+FAILURE_HINTS = {  # hints by a phrase of the sentences on failures; a missing return needs no more
     "no answer within": "Does every loop end? If it is only slow, or its first call compiles something, "
     "pass a larger time_limit.",
     "returned None": "",
@@ -24,18 +24,18 @@ FAILURE_HINTS = {  # by what all sentences on failures say; of a missing return 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found about one quantity that a function returns.
+    """The verdict on one quantity that a function returns.
 
     Attributes
     ----------
     quantity : str
-        Such as "responsibilities" or "covariances".
+        Name of the quantity, such as "responsibilities".
     right : bool
         Whether it is the textbook's on every ordinary input.
     mistakes : tuple of Mistake
-        The changes of the textbook's formula that give exactly the function's numbers; none if it is right or unknown.
+        The mistakes in the textbook's formula that give exactly the function's numbers; none if none is known.
     located : str
-        A sentence: where the function differs, if no known mistake gives its numbers.
+        A sentence on where the function differs, if no known mistake gives its numbers.
     formula : str
         The right formula.
     alternatives : tuple of str
@@ -67,11 +67,11 @@ class Check(Tabular):
     Attributes
     ----------
     what : str
-        What was checked, such as "E-step of the Gaussian mixture".
+        The step and the mixture, such as "E-step of the Gaussian mixture".
     verdicts : tuple of Verdict
         One for each quantity that the function returns.
     notes : tuple of str
-        What is worth to know and not wrong by itself: conventions, inputs that were changed, underflow far out.
+        Sentences on what is not wrong, but worth knowing: conventions, changed inputs, underflow far from the means.
     example : str
         The smallest input found on which the function is wrong, with its answer and the right one.
     section : str
@@ -105,7 +105,7 @@ class Check(Tabular):
 
     @property
     def located(self) -> tuple[str, ...]:
-        """Where quantities differ whose mistake is not known: sentences."""
+        """Sentences on where quantities differ whose mistake is not known."""
         unknown = [verdict for verdict in self.verdicts if not verdict.right and not verdict.mistakes]
         return tuple(
             f"{', '.join(v.quantity for v in unknown if v.located == sentence)}: {sentence}"

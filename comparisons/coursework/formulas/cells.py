@@ -15,18 +15,18 @@ from models.validation import Array
 
 
 def _cell_size(p: Problem) -> Array:
-    """Return the sizes of the cells beside their log densities, shape (n, 1, D)."""
+    """Return the sizes of the cells in a shape that broadcasts with their log densities, (n, 1, D)."""
     names = [name for name in ("n_trials", "exposure") if name in p.given]
     return by_sample(p.size(names[0]) if names else np.ones(p.X.shape))
 
 
 def by_component(array: Array) -> Array:
-    """Return parameters (K, D) as they stand beside samples, (1, K, D)."""
+    """Return parameters (K, D) in a shape that broadcasts with samples, (1, K, D)."""
     return array[None, :, :]
 
 
 def by_sample(array: Array) -> Array:
-    """Return samples or sizes (n, D) as they stand beside parameters, (n, 1, D)."""
+    """Return samples or sizes (n, D) in a shape that broadcasts with parameters, (n, 1, D)."""
     return array[:, None, :]
 
 
@@ -36,7 +36,7 @@ FEATURES = Catalogue(__file__, {"cell_size": _cell_size}).slot(
 
 
 def hyperparameter(p: Problem, place: int, without: float) -> Array:
-    """Return a number of the prior for each feature, by its place; ``without`` stands for it in maximum likelihood."""
+    """Return a hyperparameter for each feature, by its index in the prior; without a prior, return ``without``."""
     value = without if p.prior is None else getattr(p.prior, p.prior.hyperparameters[place])
     return np.broadcast_to(np.asarray(value), p.D)
 

@@ -1,6 +1,6 @@
-"""Log-likelihood and Q: how log densities and log weights are put together, and what goes wrong there.
+"""Log-likelihood and Q of log densities and log weights, with the mistakes in putting them together.
 
-Each value is a function of log densities lp (n, K), log weights lw (K,) and the problem.
+Each value of a slot is a function of log densities lp (n, K), log weights lw (K,) and the problem.
 """
 
 import numpy as np
@@ -22,6 +22,6 @@ TOTALS = CATALOGUE.formulas("sums", ["lp", "lw"])
 
 
 def sums_of(lp: Array, p: Problem) -> dict[str, float]:
-    """Return sums of which students put log-likelihoods and Q together, by name."""
+    """Return sums that students add up to log-likelihoods and Q, by name."""
     lw = np.log(p.theta["weights"])
     return {name: float(formula(lp, lw, p)) for name, formula in TOTALS.items()}

@@ -12,12 +12,12 @@ from models.validation import Array
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Samples, current parameters and responsibilities, and what else a step may ask for.
+    """Samples, current parameters and responsibilities, and everything else that a step may take.
 
     Attributes
     ----------
     name : str
-        What is special about it, in words, such as "one component"; "" for an ordinary one.
+        Its special feature in words, such as "one component"; "" for an ordinary problem.
     X : ndarray, shape (n, D)
         Samples.
     theta : mapping
@@ -25,13 +25,13 @@ class Problem:
     r : ndarray, shape (n, K)
         Responsibilities; they are not those of the current parameters.
     given : mapping
-        What else the functions take by name: sizes of cells, numbers of levels.
+        Other values that functions take, by name: sizes of cells, numbers of levels.
     prior : prior or None
-        Of MAP.
+        Prior of MAP; ``None`` for maximum likelihood.
     returned : mapping
-        What the student's function itself returned, by quantity: a covariance is right about its own means.
+        Values that the student's function returned, by quantity; a covariance may be right about these means.
     memo : dict
-        What formulas have computed on this problem.
+        Values that formulas have computed on this problem.
     n, K, D : int
         Numbers of samples, components and features.
     """
@@ -54,7 +54,7 @@ class Problem:
             object.__setattr__(self, name, length)
 
     def changed(self, **parts: Any) -> "Problem":
-        """Return a problem with other parts; parameters, and what else is given, by their own names too."""
+        """Return a copy with changed parts; parameters and other given values may be named directly."""
         theta = {name: parts.pop(name) for name in list(parts) if name in self.theta}
         given = {name: parts.pop(name) for name in list(parts) if name in self.given}
         whole = {"theta": {**self.theta, **theta}, "given": {**self.given, **given}} | parts
@@ -66,5 +66,5 @@ class Problem:
 
 
 def per_component(values: Array, like: Array) -> Array:
-    """Return one number for each component, shape (K,), as they stand beside an array of shape (K, ...)."""
+    """Return one number for each component, shape (K,), in a shape that broadcasts with an array (K, ...)."""
     return np.reshape(values, (-1, *(1,) * (np.ndim(like) - 1)))

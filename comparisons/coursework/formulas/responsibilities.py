@@ -1,4 +1,4 @@
-"""Responsibilities: log weights are added to log densities, and rows are normalised; what goes wrong in either.
+"""Responsibilities: log weights are added to log densities, and rows are normalised; with the mistakes in both.
 
 A value of the last slot is a function of log densities lp (n, K), log weights lw (K,) and the problem.
 """

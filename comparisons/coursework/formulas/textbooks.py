@@ -1,4 +1,4 @@
-"""The textbook of a family by name: its own where it states one, else what follows from its steps."""
+"""Find the textbook of a family by name: its own, or else one that follows from its steps in `em`."""
 
 from importlib import import_module
 from importlib.util import find_spec

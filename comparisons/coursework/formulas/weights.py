@@ -1,4 +1,4 @@
-"""The M-step's weights, and what goes wrong in them; HINT and the prior's counts are those of MAP.
+"""The M-step's weights with their mistakes; HINT and the prior's counts are those of MAP.
 
 ::
 

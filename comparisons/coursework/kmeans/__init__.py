@@ -37,7 +37,7 @@ class KMeans(Textbook):
             "one-hot",
             "labels",
             lambda a, p: np.eye(p.K)[np.asarray(a).astype(int)],
-            lambda a, p: _of_one_hot(a),
+            lambda a, p: _labels_of(a),
             ("one_hot", "onehot"),
             free=True,
         ),
@@ -134,13 +134,14 @@ class KMeans(Textbook):
             ("log_likelihood", "J = Σ_i min_k ‖x_i - c_k‖²", DISTANCE, SUM, INPUTS),
         )
 
-        def of_two(first: str, last: str) -> Callable[[Problem, Mapping[str, Any]], Array]:
+        def compose(first: str, last: str) -> Callable[[Problem, Mapping[str, Any]], Array]:
             return lambda p, v: np.asarray(v[last](v[first], p))
 
-        return {name: Formula(name, text, (a, b), of_two(a.name, b.name), swaps) for name, text, a, b, swaps in rows}
+        return {name: Formula(name, text, (a, b), compose(a.name, b.name), swaps) for name, text, a, b, swaps in rows}
 
 
-def _of_one_hot(a: Array) -> Array:
+def _labels_of(a: Array) -> Array:
+    """Return the labels of one-hot rows, or raise a ValueError."""
     a = np.asarray(a)
     if a.ndim != 2 or not ((a == 0) | (a == 1)).all() or not (a.sum(axis=1) == 1).all():
         raise ValueError("not one-hot")

@@ -1,4 +1,4 @@
-"""K-means for coursework: assignment, update and inertia; what goes wrong in them is in the file beside it.
+"""K-means for coursework: assignment, update and inertia; their mistakes are in the TOML file beside this module.
 
 ::
 
@@ -33,7 +33,7 @@ def _cosines(p: Problem) -> Array:
 
 
 def each(p: Problem) -> Callable[[Callable[[Array], Array]], Array]:
-    """Return what makes a table (K, D) of a function of the samples of a cluster; NaN where there are none."""
+    """Return a function that applies a statistic to the samples of each cluster, as a table (K, D); NaN if empty."""
     clusters = [p.X[p.r[:, k] > 0] for k in range(p.K)]
     return lambda function: np.stack([function(x) if len(x) else np.full(p.D, np.nan) for x in clusters])
 
