@@ -82,9 +82,9 @@ def judge_limit(
     findings.verdicts.append(Verdict("limit", False, mistakes, located, LIMIT))
 
 
-def judge_defaults(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:
+def judge_defaults(caller: FitCaller, findings: Findings) -> None:
     """Judge where a right fit ends with its default number of iterations, its default tolerance and other seeds."""
-    seed = caller.signature.roles.get("random_state")
+    book, problem, seed = caller.book, caller.problem, caller.signature.roles.get("random_state")
     for name, value in [*caller.defaults.items(), *((seed, other) for other in SEEDS[1:] if seed)]:
         if any(not verdict.right for verdict in findings.verdicts):
             return
@@ -100,8 +100,9 @@ def judge_defaults(book: Textbook, problem: Problem, caller: FitCaller, findings
             findings.notes.append(f"with {name}={value:g} it ends {gain:.2g} below where EM goes on to from there")
 
 
-def judge_units(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:
+def judge_units(caller: FitCaller, findings: Findings) -> None:
     """Judge whether a right fit keeps variances above a fixed number, by fitting the same data in a larger unit."""
+    book, problem = caller.book, caller.problem
     if book.variances(problem) is None or any(not verdict.right for verdict in findings.verdicts):
         return
     unit = np.full(problem.D, UNIT)
@@ -119,12 +120,12 @@ def judge_units(book: Textbook, problem: Problem, caller: FitCaller, findings: F
         findings.verdicts[-1] = Verdict("limit", False, (mistake,), formula=LIMIT)
 
 
-def judge_restarts(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:
+def judge_restarts(caller: FitCaller, findings: Findings) -> None:
     """Judge whether a fit keeps its best restart: with the same seed, more restarts must not end lower.
 
     The data are fitted with twice the components, so that restarts end in different maxima.
     """
-    roles = caller.signature.roles
+    book, problem, roles = caller.book, caller.problem, caller.signature.roles
     if "n_init" not in roles or any(not verdict.right for verdict in findings.verdicts):
         return
     repeated = [quantity for quantity in book.quantities if quantity not in ("weights", *book.shared)]

@@ -43,6 +43,7 @@ def _is_visible(trial: Trial, shown: Sequence[str]) -> bool:
 
 
 def _text(caller: Caller, trial: Trial, shown: Sequence[str]) -> str:
+    """Return an input as text, with the function's answer and the right one for each quantity in ``shown``."""
     problem = trial.problem
     lines = [f"Smallest input that shows it: n = {problem.n}, K = {problem.K}, D = {problem.D}"]
     lines += [f"  {name} = {_format(value)}" for name, value in inputs(caller, problem).items()]

@@ -80,18 +80,18 @@ def check_of_fit(function: Callable[..., Any], family: str, time_limit: float, o
             findings.verdicts.append(Verdict("parameters", False, located=last.error))
             _name_by_edit(caller, deadline, findings)
             if path:
-                _judge_path(book, problem, caller, path, deadline, findings)
+                _judge_path(caller, path, deadline, findings)
             return _check(what, findings, section, start)
     _judge_mixture(book, problem, last, findings)
     if findings.verdicts[0].right and (mistake := other_form(book, problem, last.theta)):
         findings.verdicts[0] = Verdict("parameters", False, (mistake,), formula=LIMIT)
     elif all(last.theta.get(name, np.empty(0)).shape == value.shape for name, value in problem.theta.items()):
-        _judge_path(book, problem, caller, path, deadline, findings)
+        _judge_path(caller, path, deadline, findings)
     if findings.verdicts[0].right:
         judge_limit(book, problem, last, path, deadline, findings)
         _excuse_other_iterations(book, problem.changed(**last.theta), findings)
         for judge_further in (judge_defaults, judge_restarts, judge_units):
-            judge_further(book, problem, caller, findings)
+            judge_further(caller, findings)
         judge_objective(book, problem, last, deadline, findings)
     _name_by_edit(caller, deadline, findings)
     if not can_limit():
@@ -129,25 +129,17 @@ def _judge_mixture(book: Textbook, problem: Problem, last: Fit, findings: Findin
     findings.verdicts.append(Verdict("parameters", not why, located=why))
 
 
-def _judge_path(
-    book: Textbook,
-    problem: Problem,
-    caller: FitCaller,
-    path: Mapping[int, Fit],
-    deadline: float,
-    findings: Findings,
-) -> None:
+def _judge_path(caller: FitCaller, path: Mapping[int, Fit], deadline: float, findings: Findings) -> None:
     """Judge whether each iteration is one of EM from the parameters before it, and name its mistake if not."""
-    times = sorted(path)
+    book, problem, times = caller.book, caller.problem, sorted(path)
     if len(times) < 2:
         return
     aligned = _aligned_path(book, problem, [path[t].theta for t in times])
-    pairs = list(pairwise(aligned))
     repeated = caller(times[-1])
     if not repeated.error and not same(repeated.theta, path[times[-1]].theta):
         findings.notes.append("two calls with the same arguments differ: its path cannot be followed; take a seed")
         return
-    steps = [(problem.changed(**before), after) for before, after in pairs]
+    steps = [(problem.changed(**before), after) for before, after in pairwise(aligned)]
     note = _note_on_em(book, steps, caller.takes_start)
     if note is not None:
         findings.notes += [note] if note else []
@@ -166,7 +158,7 @@ def _judge_path(
         if mistake.name == STILL[0] and "in the loop" not in place.why:
             mistake = LOOP_MISTAKES[STILL[1]]
         mistake = replace(mistake, why=f"{mistake.why} {place.why}")
-    mistakes, located = ((mistake,), "") if mistake else _mistakes_of_steps(book, steps, deadline, caller)
+    mistakes, located = ((mistake,), "") if mistake else _mistakes_of_steps(caller, steps, deadline)
     findings.verdicts.append(Verdict("iteration", False, mistakes, located, ITERATION))
 
 
@@ -251,9 +243,10 @@ def _aligned_path(book: Textbook, problem: Problem, path: Sequence[Theta]) -> li
 
 
 def _mistakes_of_steps(
-    book: Textbook, steps: Sequence[tuple[Problem, Theta]], deadline: float, caller: FitCaller
+    caller: FitCaller, steps: Sequence[tuple[Problem, Theta]], deadline: float
 ) -> tuple[tuple[Mistake, ...], str]:
     """Return the mistakes in the E-step or the M-step that give every iteration, or else which quantities differ."""
+    book = caller.book
     for mistake, iterate in iterations(book):
         if used_seconds() > deadline:
             break

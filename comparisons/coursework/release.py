@@ -34,6 +34,7 @@ def student_version(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def _student_cell(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return a cell without solution, hidden tests and output, locked unless it is an answer."""
     nbgrader, is_code = cell["metadata"].get("nbgrader", {}), cell["cell_type"] == "code"
     source, metadata = "".join(cell["source"]), dict(cell["metadata"])
     if nbgrader.get("solution"):

@@ -100,6 +100,7 @@ def cells_of(notebook: Any) -> tuple[Cell, ...]:
 
 
 def _cell(node: dict[str, Any]) -> Cell:
+    """Return a cell of a notebook's JSON; its kind follows from nbgrader's metadata."""
     source, metadata = node.get("source", ""), node.get("metadata")
     text = "".join(map(str, source)) if isinstance(source, list) else str(source)
     nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
@@ -144,6 +145,7 @@ def load_assignment(path: Path) -> Assignment:
 
 
 def _faults(cell: Cell) -> Iterator[str]:
+    """Yield sentences on marks of solutions and hidden tests that do not fit the cell."""
     markers = {BEGIN_SOLUTION: (END_SOLUTION, ("answer", "read")), BEGIN_HIDDEN: (END_HIDDEN, ("test",))}
     for begin, (end, kinds) in markers.items():
         if cell.source.count(begin) != cell.source.count(end):

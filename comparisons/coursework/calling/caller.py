@@ -65,8 +65,8 @@ class Caller:
         self.returned = returned_names(function)
         self.until = used_seconds() + seconds
         self.notes: list[str] = []
-        self.matching: dict[str, Any] | None = None
-        self.flat = False
+        self.matching: dict[str, Any] | None = None  # key of the part of the answer, by quantity
+        self.flat = False  # whether arrays are passed without an axis of features
         self._declare(takes, returns)
 
     def _declare(self, takes: Sequence[str], returns: Sequence[str]) -> None:

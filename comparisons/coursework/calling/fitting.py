@@ -148,6 +148,7 @@ class FitCaller:
         return other
 
     def _call(self, n_iter: int | None, tol: float, given: Mapping[str, Any] | None = None) -> Fit:
+        """Call the fit with a number of iterations, a tolerance and given arguments, and read its result."""
         left = self.seconds_left
         if left <= 0:
             return Fit(error="no answer within the time limit", overtime=True)

@@ -129,6 +129,7 @@ class Answers:
         return self._ask(call=key, args=encode(args, _key_of), kwargs=encode(kwargs, _key_of))
 
     def _ask(self, **request: Any) -> Any:
+        """Send a request and return the value in the reply; an error in the reply is raised as an AnswerError."""
         reply = self._wait_for(request, self._limits.seconds + self._limits.grace)
         if "error" in reply:
             raise AnswerError(str(reply["error"])[:400])
@@ -150,6 +151,7 @@ class Answers:
             raise EndedError(most if left > seconds else all_most) from None
 
     def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Write a request and read one line as the reply, or raise an EndedError."""
         try:
             self._write(request)
             line = self._process.stdout.readline(self._limits.reply_size)  # type: ignore[union-attr]

@@ -74,6 +74,7 @@ def _tone(marks: Mapping[str, Any]) -> str:
 
 
 def _sections(marks: Mapping[str, Any], tasks: Mapping[str, str]) -> list[Section]:
+    """Return a table with the points and the reason of each task."""
     rows = [
         {
             "task": tasks.get(mark["cell"]) or mark["cell"],

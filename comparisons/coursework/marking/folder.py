@@ -87,6 +87,7 @@ def submissions(folder: Path, files: Mapping[str, Path], only: str | None = None
 
 
 def _by_cells(path: Path, files: Mapping[str, Path]) -> str | None:
+    """Return the assignment with which a notebook shares most cells, or None."""
     if path.stat().st_size > MAX_BYTES:
         return None
     try:

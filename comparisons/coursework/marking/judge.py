@@ -181,6 +181,7 @@ class Run:
         self.result.notes += [f"{cell.name}: {note}" for note in (step.note, why_not, missing) if note]
 
     def _run(self, cell: Cell, source: str) -> None:
+        """Run a given cell or an answer in the student's process, and keep what it raised."""
         if cell.kind == "given":
             fault = self._fault(source, cell.name)  # what is missing here is missing in the tests, which say so
             if fault == NO_NUMBER:
@@ -193,6 +194,7 @@ class Run:
                 self.result.notes.append(f"{cell.name}: {error}")
 
     def _read(self, step: Step) -> None:
+        """Add an answer to those that the teacher reads, if it is not empty."""
         text = (step.source or "").strip()
         is_empty = not text or TEXT_STUB in text or CODE_STUB in text
         why = "no answer" if is_empty else TO_READ

@@ -66,6 +66,7 @@ def encode(value: Any, name_function: Callable[[Any], str], depth: int = 0) -> A
 
 
 def _encode_array(array: np.ndarray) -> Any:
+    """Return an array as its type, shape and bytes; the name of its type if that is not numeric."""
     if array.dtype.name == "longdouble" or array.dtype == np.longdouble or array.dtype == object:
         array = array.astype(np.float64)
     if array.dtype.name not in DTYPES:

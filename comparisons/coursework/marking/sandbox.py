@@ -70,6 +70,7 @@ def can_isolate() -> bool:
 
 
 def _isolated(program: Sequence[str], folder: Path, hidden: Sequence[Path]) -> list[str]:
+    """Return the command that runs a program in namespaces of its own."""
     is_root = os.geteuid() == 0
     user_id = FIRST_USER + os.getpid()
     user = f"--reuid={user_id}:--regid={user_id}:--clear-groups" if is_root else ""

@@ -81,6 +81,7 @@ def steps_of(assignment: Assignment, submitted: Sequence[Cell]) -> list[Step]:
 
 
 def _note(cell: Cell, answer: str, repeated: set[str]) -> str:
+    """Return what a teacher should know about an answer: imports of libraries with solutions, repetitions."""
     notes = [
         f"the answer imports {name}, which has solutions"
         for name in sorted(imports_of(answer) - imports_of(cell.source))

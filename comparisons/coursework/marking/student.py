@@ -124,6 +124,7 @@ class Student:
             return {"error": sentence(error)}
 
     def _do(self, request: dict[str, Any]) -> Any:
+        """Run a cell, fetch a value or call a function, and return what is replied."""
         if "run" in request:
             source, name = without_magics(request["run"]), f"<cell {request['cell']}>"
             linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)

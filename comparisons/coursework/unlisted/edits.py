@@ -56,6 +56,7 @@ def edits(tree: ast.Module, kind: str) -> Iterator[tuple[str, ast.AST | str, int
 
 
 def _places(tree: ast.AST) -> Iterator[Place]:
+    """Yield the place of each expression and statement: its parent, the field, and the index in a list."""
     for parent in ast.walk(tree):
         for field, value in ast.iter_fields(parent):
             if isinstance(value, list):

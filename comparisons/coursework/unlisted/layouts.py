@@ -59,6 +59,7 @@ def layouts(a: Array, values: Sequence[Array]) -> Iterator[tuple[Layout, list[Ar
 
 
 def _fits(shape: tuple[int, ...], value_shape: tuple[int, ...]) -> bool:
+    """Whether a part has the shape of the values, or one more axis to which these broadcast."""
     if shape == value_shape:
         return True
     try:

@@ -35,6 +35,7 @@ def describe_difference(quantity: str, trials: Sequence[Any], rtol: float, probe
 
 
 def _describe_shape(quantity: str, trials: Sequence[Any]) -> str:
+    """Return the first wrong shape in words, or nothing if all are right."""
     for trial in trials:
         yours, right = trial.answer.values[quantity], trial.right[quantity]
         if yours.shape != right.shape:

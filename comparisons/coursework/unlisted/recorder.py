@@ -54,6 +54,7 @@ class Recorder:
         return value
 
     def _append(self, place: int, value: Any) -> None:
+        """Record a value of an expression; drop the expression if it is no number or has too many values."""
         values = self.values.setdefault(place, [])
         is_number = isinstance(value, np.ndarray | np.number | float | int) and np.asarray(value).dtype.kind in "fiub"
         if values is None or not is_number or len(values) >= MOST_PASSES:

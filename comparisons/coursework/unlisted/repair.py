@@ -128,6 +128,7 @@ def edit_of(
 
 
 def _mistake_of_edit(old: str, new: ast.AST | str, line: int) -> Mistake:
+    """Return an edit as a mistake; ``new`` is a node, or the new place of a statement in words."""
     title, change = f"`{old}` in place of `{text(new)}`", f"In line {line}, change `{old}` to `{text(new)}`"
     if isinstance(new, str):
         title, change = f"`{old}`, which belongs {new}", f"Put `{old}` (line {line}) {new}"

@@ -188,6 +188,7 @@ def _subsets(names: Sequence[str], most: int) -> Iterator[tuple[bool, tuple[str,
 
 
 def _mistake_of_sum(quantity: str, names: Sequence[str], factors: Array, fixed: bool) -> Mistake:
+    """Return the mistake of arrays added with these factors to the right estimate, or to a multiple of it."""
     parts = [times(f"{factor:.6g}", name) for name, factor in zip(names, factors, strict=False)]
     if fixed:
         title = f"{' and '.join(parts)} added"
