@@ -33,11 +33,11 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Libra
     frozen = {"weights": weights} if "t" not in fit.params and len(weights) > 1 else {}
     history = getattr(fit, "monitor_", None)
     stopped = f"tol={fit.tol:g} nats, n_iter={fit.n_iter}, {getattr(history, 'iter', '?')} iterations made"
-    known: dict[str, Any] = {"arrays": arrays, "frozen": frozen, "stopped": stopped, "total": fit.score} | of_family
+    parts: dict[str, Any] = {"arrays": arrays, "frozen": frozen, "stopped": stopped, "total": fit.score} | of_family
     if len(weights) > 1 or name != "GMMHMM":  # a single state with a mixture has probabilities of states only
-        known |= {"probabilities": fit.predict_proba}
-    known |= {"criteria": {"bic": fit.bic, "aic": fit.aic}} if hasattr(fit, "bic") else {}
-    return LibraryFit(source=f"hmmlearn's {name}", **known)
+        parts |= {"probabilities": fit.predict_proba}
+    parts |= {"criteria": {"bic": fit.bic, "aic": fit.aic}} if hasattr(fit, "bic") else {}
+    return LibraryFit(source=f"hmmlearn's {name}", **parts)
 
 
 def _gaussian(fit: Any, weights: Array) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -47,10 +47,10 @@ def _gaussian(fit: Any, weights: Array) -> tuple[dict[str, Any], dict[str, Any]]
     of_family: dict[str, Any] = {"family": "gmm", "options": {"covariance_type": kind}}
     of_family |= {"added_to_scatter": prior, "added_by": f"covars_prior={prior:g}"}
     of_family["next_call"] = f"GaussianHMM({settings})"
-    return {"weights": weights, "means": fit.means_, "covariances": _reduced(kind, matrices)}, of_family
+    return {"weights": weights, "means": fit.means_, "covariances": _by_structure(kind, matrices)}, of_family
 
 
-def _reduced(kind: str, matrices: Array) -> Array:
+def _by_structure(kind: str, matrices: Array) -> Array:
     """Return matrices (K, D, D) as the structure declares them."""
     if kind in ("full", "tied"):
         return matrices if kind == "full" else matrices[0]
@@ -60,12 +60,12 @@ def _reduced(kind: str, matrices: Array) -> Array:
 
 def _gaussian_mixtures(fit: Any, weights: Array) -> tuple[dict[str, Any], dict[str, Any]]:
     """Join the mixtures of all states to one, with weights π_k w_km."""
-    kind, own, covariances = fit.covariance_type, np.asarray(fit.weights_), np.asarray(fit.covars_, dtype=float)
+    kind, inner, covariances = fit.covariance_type, np.asarray(fit.weights_), np.asarray(fit.covars_, dtype=float)
     K, M, D = np.asarray(fit.means_).shape
     if kind == "tied" and K > 1:
         kind, covariances = "full", np.repeat(covariances[:, None], M, axis=1)
     joint = covariances[0] if kind == "tied" else covariances.reshape(K * M, *covariances.shape[2:])
-    arrays = {"weights": (weights[:, None] * own).ravel(), "means": np.reshape(fit.means_, (K * M, D))}
+    arrays = {"weights": (weights[:, None] * inner).ravel(), "means": np.reshape(fit.means_, (K * M, D))}
     return arrays | {"covariances": joint}, {"family": "gmm", "options": {"covariance_type": kind}}
 
 

@@ -31,5 +31,5 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Libra
         structure, covariances = "spherical", np.broadcast_to(sigma, weights.shape)
     reports = (ReportedLikelihood("loglik", float(fit["loglik"])),) if "loglik" in fit else ()
     arrays = {"weights": weights, "means": means, "covariances": covariances}
-    known = {"covariance_type": structure, **options}
-    return LibraryFit(source="mclust", family="gmm", arrays=arrays, options=known, reports=reports, stopped=STOPS)
+    settings = {"covariance_type": structure, **options}
+    return LibraryFit(source="mclust", family="gmm", arrays=arrays, options=settings, reports=reports, stopped=STOPS)

@@ -34,18 +34,18 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Libra
     arrays = {"weights": fit.weights_, "means": fit.means_, "covariances": fit.covariances_}
     parts, alternatives = _parts(fit, arrays)
     ending = f"tol={fit.tol:g}, max_iter={fit.max_iter}, {getattr(fit, 'n_iter_', '?')} iterations made"
-    known: dict[str, Any] = {"stopped": ending, "whole_numbers": WHOLE}
-    known |= {"log_density": fit.score_samples, "probabilities": fit.predict_proba, "labels": fit.predict}
+    details: dict[str, Any] = {"stopped": ending, "whole_numbers": WHOLE}
+    details |= {"log_density": fit.score_samples, "probabilities": fit.predict_proba, "labels": fit.predict}
     if bayesian:
-        known |= {"objective": _objective(fit), "bound": lambda X: _bound(fit, X)}
+        details |= {"objective": _objective(fit), "bound": lambda X: _bound(fit, X)}
     else:
-        known |= {"criteria": {"bic": fit.bic, "aic": fit.aic}, "next_call": _next_call(fit)}
-        known |= {"added": float(fit.reg_covar), "added_by": f"reg_covar={fit.reg_covar:g}"}
+        details |= {"criteria": {"bic": fit.bic, "aic": fit.aic}, "next_call": _next_call(fit)}
+        details |= {"added": float(fit.reg_covar), "added_by": f"reg_covar={fit.reg_covar:g}"}
     if not bayesian and hasattr(fit, "lower_bound_"):
-        known["reports"] = (ReportedLikelihood("lower_bound_", float(fit.lower_bound_), is_bound=True),)
+        details["reports"] = (ReportedLikelihood("lower_bound_", float(fit.lower_bound_), is_bound=True),)
     source, structure = f"scikit-learn's {name}", {"covariance_type": kind}
     return LibraryFit(
-        source=source, family="gmm", arrays=arrays, options=structure, parts=parts, alternatives=alternatives, **known
+        source=source, family="gmm", arrays=arrays, options=structure, parts=parts, alternatives=alternatives, **details
     )
 
 

@@ -23,12 +23,12 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Libra
     if not class_from(fit, "stepmix", "StepMix"):
         return None
     check_is_fitted(fit, "weights_")
-    known = fit.get_parameters()
-    if "structural" in known:
+    values = fit.get_parameters()
+    if "structural" in values:
         raise ValueError("fit must have no structural model, got one: fit StepMix to X alone, and audit that")
     if not isinstance(fit.measurement, str):
         raise ValueError("fit must have one kind of feature, got a nested measurement: no family here mixes kinds")
-    name, weights, own = fit.measurement.removesuffix("_nan"), np.asarray(known["weights"]), known["measurement"]
+    name, weights, theta = fit.measurement.removesuffix("_nan"), np.asarray(values["weights"]), values["measurement"]
     stopped = f"abs_tol={fit.abs_tol:g}, rel_tol={fit.rel_tol:g}, max_iter={fit.max_iter}"
     stopped += f", {fit.n_iter_} iterations made"
     settings = f"{fit.n_components}, measurement={fit.measurement!r}, abs_tol=1e-12, max_iter=100_000, n_init=50"
@@ -37,33 +37,33 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Libra
     shared |= {"labels": fit.predict, "criteria": {"bic": fit.bic, "aic": fit.aic}, "reports": (bound,)}
     shared |= {"stopped": stopped, "next_call": f"StepMix({settings}).fit(X)"}
     if name in BINARY:
-        of_family: dict[str, Any] = {"family": "bmm", "arrays": {"weights": weights, "probs": own["pis"]}}
+        of_family: dict[str, Any] = {"family": "bmm", "arrays": {"weights": weights, "probs": theta["pis"]}}
     elif name in LEVELS:
-        of_family = _categorical(weights, own)
+        of_family = _categorical(weights, theta)
     elif name in STRUCTURES:
-        of_family = _gaussian(fit, name, weights, own)
+        of_family = _gaussian(fit, name, weights, theta)
     else:
         raise ValueError(f"fit must be of a family of this project, got measurement={fit.measurement!r}")
     return LibraryFit(source="StepMix", **shared, **of_family)
 
 
-def _categorical(weights: Any, own: Mapping[str, Any]) -> dict[str, Any]:
+def _categorical(weights: Any, theta: Mapping[str, Any]) -> dict[str, Any]:
     """Drop the padding of items that have fewer levels than others."""
-    padded = np.asarray(own["pis"]).reshape(len(weights), -1, int(own["max_n_outcomes"]))
-    used = padded.max(axis=0) > PADDING
-    levels = tuple(int(np.flatnonzero(row).max()) + 1 for row in used)
+    padded = np.asarray(theta["pis"]).reshape(len(weights), -1, int(theta["max_n_outcomes"]))
+    has_level = padded.max(axis=0) > PADDING
+    levels = tuple(int(np.flatnonzero(row).max()) + 1 for row in has_level)
     probs = np.hstack([padded[:, d, :L] for d, L in enumerate(levels)])
     return {"family": "cmm", "arrays": {"weights": weights, "probs": probs}, "options": {"levels": levels}}
 
 
-def _gaussian(fit: Any, name: str, weights: Any, own: Mapping[str, Any]) -> dict[str, Any]:
-    kind, means = STRUCTURES[name], np.asarray(own["means"])
+def _gaussian(fit: Any, name: str, weights: Any, theta: Mapping[str, Any]) -> dict[str, Any]:
+    kind, means = STRUCTURES[name], np.asarray(theta["means"])
     options = {"covariance_type": kind}
     if name in UNIT:
         ones = np.ones(len(weights))
         arrays = {"weights": weights, "means": means, "covariances": ones}
         return {"family": "gmm", "arrays": arrays, "options": options, "frozen": {"covariances": ones}}
-    covariances = np.asarray(own["covariances"])
+    covariances = np.asarray(theta["covariances"])
     if kind == "spherical" and covariances.ndim == 2:
         covariances = covariances[:, 0]
     arrays = {"weights": weights, "means": means, "covariances": covariances}

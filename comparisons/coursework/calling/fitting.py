@@ -219,15 +219,15 @@ class FitCaller:
             return None
         for name, candidate in parts.items():
             array = as_array(candidate)
-            named = plain_name(names[int(name)]) if name.isdigit() and len(names) > int(name) else ""
+            label = plain_name(names[int(name)]) if name.isdigit() and len(names) > int(name) else ""
             if (
                 array is None
                 or array.ndim > 1
                 or array.size == 0
-                or named in ("k", "n_iter", "it", "i", "t", "labels", "z")
+                or label in ("k", "n_iter", "it", "i", "t", "labels", "z")
             ):
                 continue
-            is_whole = array.size == 1 and float(array.ravel()[0]).is_integer() and named not in OBJECTIVE_NAMES.split()
+            is_whole = array.size == 1 and float(array.ravel()[0]).is_integer() and label not in OBJECTIVE_NAMES.split()
             if not is_whole and array.shape != (self.problem.n,):
                 return array
         return None

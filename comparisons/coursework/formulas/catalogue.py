@@ -215,7 +215,7 @@ def wrong_inputs(slot: Slot, **axes: tuple[str, str]) -> Slot:
                 wrong[title] = Wrong(partial(_read_by, name, change, axis), hint, why)
     for form, of_data in DATA.items() if "X" in axes else ():
         why = f"X {form}: {RANGE_TEXTS[1]}."
-        wrong[f"X {form}"] = Wrong(lambda p, made=of_data: p.changed(X=made(p)), RANGE_TEXTS[0], why)
+        wrong[f"X {form}"] = Wrong(lambda p, change_data=of_data: p.changed(X=change_data(p)), RANGE_TEXTS[0], why)
     return slot.extended(wrong)
 
 

@@ -57,8 +57,8 @@ class Problem:
         """Return a copy with changed parts; parameters and other given values may be named directly."""
         theta = {name: parts.pop(name) for name in list(parts) if name in self.theta}
         given = {name: parts.pop(name) for name in list(parts) if name in self.given}
-        whole = {"theta": {**self.theta, **theta}, "given": {**self.given, **given}} | parts
-        return replace(self, memo={}, **whole)
+        mappings = {"theta": {**self.theta, **theta}, "given": {**self.given, **given}} | parts
+        return replace(self, memo={}, **mappings)
 
     def size(self, name: str) -> Array:
         """Return the sizes of the cells (n, D) by the family's name for them, 1 where there are none."""

@@ -55,8 +55,8 @@ def edit_of_fit(
         return edited(t)
 
     def ends_right_on_fewer() -> bool:
-        kept = slice(problem.n // FEWER, None)
-        fewer = problem.changed(X=problem.X[kept], r=problem.r[kept])
+        rest = slice(problem.n // FEWER, None)
+        fewer = problem.changed(X=problem.X[rest], r=problem.r[rest])
         return _is_right_end(book, fewer, edited.for_problem(fewer)(None), LOOSER)
 
     def begins_alike() -> bool:
