@@ -78,8 +78,7 @@ def are_positive_definite(matrices: Array) -> np.ndarray:
 
 def number_above(name: str, value: Any, bound: float, *, inclusive: bool = False) -> float:
     """Return ``value`` as a float, checked to be finite and above ``bound``."""
-    array = real_numbers(name, value)
-    if array.ndim != 0:
+    if value is None or isinstance(value, str) or (array := real_numbers(name, value)).ndim != 0:
         raise ValueError(f"{name} must be a number, got {shown(value)}")
     number = float(array)
     if not np.isfinite(number) or number < bound or (number == bound and not inclusive):

@@ -120,7 +120,16 @@ def test_built_in_data_know_their_trials():
 
 
 @pytest.mark.parametrize(
-    "bad", [{"draws": 99}, {"chains": 1}, {"starts": "many"}, {"target_accept": 1.0}, {"random_state": -1}], ids=str
+    "bad",
+    [
+        {"draws": 99},
+        {"chains": 1},
+        {"starts": "many"},
+        {"target_accept": 1.0},
+        {"random_state": -1},
+        {"max_depth": 1.5},
+    ],
+    ids=str,
 )
 def test_settings_are_checked_wherever_they_are_made(bad):
     ((name, value),) = bad.items()
@@ -128,3 +137,9 @@ def test_settings_are_checked_wherever_they_are_made(bad):
         Settings(**bad)
     with pytest.raises(ValueError, match=name):
         replace(Settings(), **bad)
+
+
+@pytest.mark.parametrize("bad", [None, "a", [0.8]])
+def test_a_setting_that_is_no_number_is_refused_as_that(bad):
+    with pytest.raises(ValueError, match=rf"^target_accept must be a number, got {re.escape(repr(bad))}$"):
+        Settings(target_accept=bad)

@@ -145,7 +145,11 @@ def test_a_density_that_is_nowhere_finite_is_told_and_leaves_no_chain_behind(mon
     assert len(calls) == n_calls
 
 
-@pytest.mark.parametrize("bad", [{"draws": 0}, {"tune": 0}, {"chains": 0}, {"draws": 2.5}, {"seed": -1}], ids=str)
+@pytest.mark.parametrize(
+    "bad",
+    [{"draws": 0}, {"tune": 0}, {"chains": 0}, {"draws": 2.5}, {"seed": -1}, {"max_depth": 0}, {"max_depth": True}],
+    ids=str,
+)
 def test_numbers_that_are_too_small_are_named(bad):
     ((name, value),) = bad.items()
     numbers = {"draws": 5, "tune": 5, "chains": 1, "seed": 0} | bad
@@ -153,7 +157,7 @@ def test_numbers_that_are_too_small_are_named(bad):
         sample(answers_model(), INSIDE, **numbers)
 
 
-@pytest.mark.parametrize("bad", [0, 1, -0.5, np.nan, "high"])
+@pytest.mark.parametrize("bad", [0, 1, -0.5, np.nan, "high", None])
 def test_a_target_accept_that_is_no_probability_is_named(bad):
     with pytest.raises(ValueError, match=f"target_accept must .*{bad}"):
         sample(answers_model(), INSIDE, draws=5, tune=5, chains=1, seed=0, target_accept=bad)

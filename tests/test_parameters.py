@@ -135,7 +135,7 @@ REFUSED = [
         1.0,
         "degrees_of_freedom must be .* greater than 1, got 1",
     ),
-    (GMMPrior, GOOD_GMM_PRIOR, "degrees_of_freedom", "4", "degrees_of_freedom must hold numbers, got '4'"),
+    (GMMPrior, GOOD_GMM_PRIOR, "degrees_of_freedom", "4", "degrees_of_freedom must be a number, got '4'"),
     (GMMPrior, GOOD_GMM_PRIOR, "degrees_of_freedom", np.inf, "degrees_of_freedom must be finite"),
     (GMMPrior, GOOD_GMM_PRIOR, "scale", -I2, "scale must be positive definite"),
     (GMMPrior, GOOD_GMM_PRIOR, "scale", [[1, 2], [0, 1]], "scale must be symmetric"),

@@ -14,12 +14,11 @@ import xarray as xr
 from comparisons.alignment.component_draws import tree_of
 from comparisons.posterior.densities import Point, UnconstrainedDensity
 from comparisons.posterior.nuts import Chain
-from comparisons.posterior.tuning import Tuning, tuning_of
+from comparisons.posterior.tuning import TARGET_ACCEPT, Tuning, tuning_of
 from em.process.process_wide import without_expected_warnings
 from models.validation import Array, count_at_least, count_at_least_one, number_between
 
 FIND_MAP_FTOL = 1e-15
-TARGET_ACCEPT = 0.8
 
 
 def find_map(model: Any, start: Point) -> Point:
@@ -82,8 +81,8 @@ def sample(
         Warm-up draws of each chain. ``None`` takes 150 if the posterior is nearly normal, else 1,000
         (:mod:`comparisons.posterior.tuning`).
     max_depth : int or None, default None
-        Largest depth of NUTS's trees, of at most 2^depth - 1 steps. ``None`` takes 2 if the posterior is nearly normal,
-        else 10.
+        Largest depth of NUTS's trees, of at most 2^depth - 1 steps. ``None`` takes 10, but if the posterior is nearly
+        normal 2, or 3 with more than 100 parameters or a ``target_accept`` above 0.8.
     target_accept : float, default 0.8
         Mean acceptance probability that NUTS adapts step sizes to, between 0 and 1. Try 0.9 if transitions diverge.
     progress : callable or None
@@ -112,7 +111,7 @@ def sample(
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
     density = UnconstrainedDensity(model, jacobian=True) if density is None else density
     of_points = [_scale(density, point) for point in points]
-    tuning = _tuning(density, of_points, tune, max_depth, seed)
+    tuning = _tuning(density, of_points, seed, target_accept, tune, max_depth)
     settings = {"draws": draws, "target_accept": target_accept} | tuning._asdict()
     seeds = np.random.SeedSequence(seed).generate_state(chains).tolist()
     drawn, interrupted = _run(density, of_points * (chains // len(points)), seeds, settings, progress)
@@ -160,7 +159,8 @@ def sample_chain(
         On an interrupt; the draws are lost.
     """
     scale = _scale(density, start)
-    settings = {"draws": draws, "target_accept": TARGET_ACCEPT} | _tuning(density, [scale], tune, None, seed)._asdict()
+    tuning = _tuning(density, [scale], seed, TARGET_ACCEPT, tune, None)
+    settings = {"draws": draws, "target_accept": TARGET_ACCEPT} | tuning._asdict()
     ((u, stats),), interrupted = _run(density, [scale], [seed], settings, None)
     if interrupted:
         raise KeyboardInterrupt
@@ -181,14 +181,15 @@ def _scale(density: UnconstrainedDensity, start: Point) -> tuple[Array, Array]:
 def _tuning(
     density: UnconstrainedDensity,
     scales: list[tuple[Array, Array]],
+    seed: int,
+    target_accept: float,
     tune: int | None,
     max_depth: int | None,
-    seed: int,
 ) -> Tuning:
     """Return the tuning of chains; what is None follows from the density."""
     if tune is not None and max_depth is not None:
         return Tuning(tune, max_depth)
-    suited = tuning_of(density, scales, seed)
+    suited = tuning_of(density, scales, seed, target_accept)
     return Tuning(tune or suited.tune, max_depth or suited.max_depth)
 
 
