@@ -78,13 +78,15 @@ def test_chunks_that_one_worker_holds_are_groups_of_their_own():
     groups = grouped(recipes, 2, places)
     assert sorted(c for group in groups for c in group) == list(range(20))
     assert all(len({places[c] for c in group}) == 1 for group in groups)
-    assert len(groups) == 3  # two of 7 and 6 chunks, and one of 7
+    assert len(groups) == 5  # 13 and 7 chunks: the other worker may take some of the 13
 
 
 def test_workers_of_one_thread_that_hold_their_chunks_have_one_group_each():
     recipes = [recipe(c, given=(c,)) for c in range(20)]
     places = {c: "one" if c < 10 else "other" for c in range(20)}
     assert grouped(recipes, 2, places) == [tuple(range(10)), tuple(range(10, 20))]
+    nearly = {c: "one" if c < 11 else "other" for c in range(20)}
+    assert list(map(len, grouped(recipes, 2, nearly))) == [11, 9]
     assert len(grouped(recipes, 4, places)) == 8  # two threads each: each may take more than the other
     assert max(map(len, grouped([recipe(c, given=(0,)) for c in range(200)], 1, {0: "one"}))) <= MOST_CHUNKS
 

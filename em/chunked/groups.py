@@ -24,6 +24,7 @@ from models.validation import Array, check_sample_weight
 
 PER_THREAD = 2  # groups for each thread, so that a fast one takes more; each group costs Dask some milliseconds
 ALONE = 4  # up to so many chunks for each thread, each chunk is a group of its own, so that no thread waits long
+UNEVEN = 1.1  # a worker that holds more chunks, in units of the mean, has several groups, so that others may take some
 MOST_CHUNKS = 64  # in a group: so many are computed again if a worker dies
 
 type Parts = dict[tuple[int, int], Any]  # sums of 2^level chunks, keyed by (level, position)
@@ -128,10 +129,13 @@ def grouped(recipes: Sequence[Recipe], n_threads: int, workers: Mapping[Hashable
     for recipe in recipes:
         worker = next((workers[key] for key in recipe.given if key in workers), "")
         by_worker.setdefault(worker, []).append(recipe.number)
-    one_for_each = "" not in by_worker and len(by_worker) >= n_threads  # workers of one thread that hold their chunks
+    most = max(map(len, by_worker.values()))
+    even = len(by_worker) >= n_threads and most * n_threads <= UNEVEN * n  # workers of one thread
+    one_for_each = "" not in by_worker and even
     alone = not one_for_each and (recipes[0].shared or n <= ALONE * n_threads)
-    n_groups = n if alone else max((1 if one_for_each else PER_THREAD) * n_threads, -(-n // MOST_CHUNKS))
-    split = (_split_numbers(numbers, -(-len(numbers) * n_groups // n)) for numbers in by_worker.values())
+    n_groups = n if alone else max(PER_THREAD * n_threads, -(-n // MOST_CHUNKS))
+    groups, of_chunks = (1, MOST_CHUNKS) if one_for_each else (n_groups, n)
+    split = (_split_numbers(numbers, -(-len(numbers) * groups // of_chunks)) for numbers in by_worker.values())
     return [tuple(group.tolist()) for groups in split for group in groups]
 
 
