@@ -132,11 +132,15 @@ def test_short_steps_need_deeper_trees_for_a_quarter_turn(p, target_accept):
     assert deep / 7 > 1.1 * shallow / 3
 
 
-def test_a_comparison_has_the_settings_that_were_used_and_they_make_it_again():
-    X, options = load("coins-ten-flips").X, {"n_trials": 10, "draws": 500, "chains": 2, "n_init": 2}
+@pytest.mark.parametrize("target_accept", [0.8, 0.9])
+def test_a_comparison_has_the_settings_that_were_used_and_they_make_it_again(target_accept):
+    X, options = (
+        load("coins-ten-flips").X,
+        {"n_trials": 10, "draws": 500, "chains": 2, "n_init": 2, "target_accept": target_accept},
+    )
     first = compare(X, "bmm", 2, **options)
     settings = first.settings
-    assert (settings.tune, settings.max_depth) in (NEAR_NORMAL, ANY_SHAPE)
+    assert (settings.tune, settings.max_depth) in (NEAR_NORMAL, SHORT_STEPS, ANY_SHAPE)
     again = compare(X, "bmm", 2, **options, tune=settings.tune, max_depth=settings.max_depth)
     for name, draws in first.unaligned.items():
         np.testing.assert_array_equal(draws, again.unaligned[name])

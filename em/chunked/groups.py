@@ -134,8 +134,8 @@ def grouped(recipes: Sequence[Recipe], n_threads: int, workers: Mapping[Hashable
     one_for_each = "" not in by_worker and even
     alone = not one_for_each and (recipes[0].shared or n <= ALONE * n_threads)
     n_groups = n if alone else max(PER_THREAD * n_threads, -(-n // MOST_CHUNKS))
-    groups, of_chunks = (1, MOST_CHUNKS) if one_for_each else (n_groups, n)
-    split = (_split_numbers(numbers, -(-len(numbers) * groups // of_chunks)) for numbers in by_worker.values())
+    n_each, of_chunks = (1, MOST_CHUNKS) if one_for_each else (n_groups, n)
+    split = (_split_numbers(numbers, -(-len(numbers) * n_each // of_chunks)) for numbers in by_worker.values())
     return [tuple(group.tolist()) for groups in split for group in groups]
 
 
