@@ -32,7 +32,7 @@ class Settings:
         Warm-up draws of each chain. ``None`` takes 150 if the posterior is nearly normal, else 1,000.
     max_depth : int or None
         Largest depth of NUTS's trees, of at most 2^depth - 1 steps. ``None`` takes 10, but if the posterior is nearly
-        normal 2, or 3 with more than 100 parameters or a ``target_accept`` above 0.8.
+        normal 2, or 3 with more than 60 parameters or a ``target_accept`` above 0.8.
     target_accept : float
         Mean acceptance probability that NUTS adapts to, between 0 and 1. Try 0.9 if transitions diverge.
     n_init : int

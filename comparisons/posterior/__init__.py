@@ -82,7 +82,7 @@ def sample(
         (:mod:`comparisons.posterior.tuning`).
     max_depth : int or None, default None
         Largest depth of NUTS's trees, of at most 2^depth - 1 steps. ``None`` takes 10, but if the posterior is nearly
-        normal 2, or 3 with more than 100 parameters or a ``target_accept`` above 0.8.
+        normal 2, or 3 with more than 60 parameters or a ``target_accept`` above 0.8.
     target_accept : float, default 0.8
         Mean acceptance probability that NUTS adapts step sizes to, between 0 and 1. Try 0.9 if transitions diverge.
     progress : callable or None
