@@ -129,13 +129,14 @@ def grouped(recipes: Sequence[Recipe], n_threads: int, workers: Mapping[Hashable
     for recipe in recipes:
         worker = next((workers[key] for key in recipe.given if key in workers), "")
         by_worker.setdefault(worker, []).append(recipe.number)
-    most = max(map(len, by_worker.values()))
-    even = len(by_worker) >= n_threads and most * n_threads <= UNEVEN * n  # workers of one thread
-    one_for_each = "" not in by_worker and even
-    alone = not one_for_each and (recipes[0].shared or n <= ALONE * n_threads)
-    n_groups = n if alone else max(PER_THREAD * n_threads, -(-n // MOST_CHUNKS))
-    n_each, of_chunks = (1, MOST_CHUNKS) if one_for_each else (n_groups, n)
-    split = (_split_numbers(numbers, -(-len(numbers) * n_each // of_chunks)) for numbers in by_worker.values())
+    fullest = max(map(len, by_worker.values()))
+    if "" not in by_worker and len(by_worker) >= n_threads and fullest * n_threads <= UNEVEN * n:
+        n_groups, of_chunks = 1, MOST_CHUNKS  # workers of one thread that hold about equally many
+    elif recipes[0].shared or n <= ALONE * n_threads:
+        n_groups, of_chunks = 1, 1
+    else:
+        n_groups, of_chunks = max(PER_THREAD * n_threads, -(-n // MOST_CHUNKS)), n
+    split = (_split_numbers(numbers, -(-len(numbers) * n_groups // of_chunks)) for numbers in by_worker.values())
     return [tuple(group.tolist()) for groups in split for group in groups]
 
 
