@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,11 @@ def test_a_density_compiled_by_jax_loads_neither_nutpie_nor_arviz_and_makes_one_
 def test_importing_the_models_changes_nothing_of_pytensors(loaded):
     """The step itself compares: rewrites before and after."""
     assert {"models.bmm.story", "comparisons.posterior.densities"} <= loaded["all models and densities"]
+
+
+@pytest.mark.parametrize(
+    "package", ["em", *(f"comparisons{of}" for of in ("", ".calibration", ".components", ".coursework"))]
+)
+def test_names_that_are_imported_on_first_use_are_listed_for_completion(package):
+    module = import_module(package)
+    assert set(module.__all__) <= set(dir(module))
