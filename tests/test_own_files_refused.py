@@ -236,6 +236,9 @@ REFUSED = {
         "gmm", "length,weight\n150,13\n160,22\n170,25\n180,19\n", {}, ["column 'weight' may hold frequencies or a"],
     ),
     "a long row": ("gmm", "a,b\n1,2\n3,4,5\n", {}, ["line 3: expected 2 cells as in line 1, got 3"]),
+    "a long row with decimal commas": (
+        "gmm", "a;b\n1,2;3\n2,2;4;5\n", {}, ["line 3: expected 2 cells as in line 1, got 3, '2,2;4;5'"],
+    ),
     "a short row": ("gmm", "a,b\n1,2\n3\n", {}, ["line 3: expected 2 cells as in line 1, got 1"]),
     "decimal commas between commas": ("gmm", "a,b\n1,5,2,5\n3,5,4,5\n", {}, ["line 2", "decimal marks", "semicolons"]),
     "one decimal comma between commas": (

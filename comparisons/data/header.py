@@ -185,7 +185,7 @@ def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: i
     }
     expected = f"expected {width} cells as in line {rows.lines[0]}, got {len(cells)}"
     first = next(text for text, fits in advice.items() if fits)
-    raise ValueError(f"{where}, line {line}: {expected}, {shown(','.join(cells))}: {first}")
+    raise ValueError(f"{where}, line {line}: {expected}, {shown((rows.separator or ' ').join(cells))}: {first}")
 
 
 def _begin(rows: Rows) -> int:
