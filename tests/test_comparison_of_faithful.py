@@ -298,7 +298,7 @@ def rerun(finished):
         if "densities" in which:
             made += density_checks(fits, densities)
         if "find_map" in which:
-            made += find_map_checks(fits, draws, densities)
+            made += find_map_checks(fits, draws, densities)[0]
         if "posterior" in which:
             made += posterior_checks(fits, draws, estimates_of(fits, draws), averaged_responsibilities(fits, draws))
         return {check.name for check in made if check.passed is False}

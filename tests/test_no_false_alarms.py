@@ -117,6 +117,27 @@ def test_restarts_that_missed_the_maximum_are_too_few_and_em_is_not_wrong(monkey
     assert "n_init=40 (--restarts 40)" in comparison.explanation
 
 
+def test_restarts_that_only_find_map_beats_are_too_few_and_em_is_not_wrong(monkeypatch):
+    """In many dimensions no draw comes near the density of the mode, so that none tells of a better one."""
+    steps = comparisons.comparison.steps
+    in_two_dimensions = steps.draw
+
+    def far_below_the_mode(*of_model):
+        draws = in_two_dimensions(*of_model)
+        return replace(draws, pointwise=draws.pointwise - 10)
+
+    monkeypatch.setattr(steps, "fit", in_a_lesser_maximum)
+    monkeypatch.setattr(steps, "draw", far_below_the_mode)
+    monkeypatch.setattr(steps, "posterior_checks", lambda *_: [])
+    comparison = compare(clouds([0, 0], [5, 5], [11, 11]), "gmm", 2, draws=500, tune=200, chains=2)
+    (moved,) = [check for check in comparison.checks if check.name == "find_MAP moved"]
+    assert moved.passed is None
+    assert moved.why_shown == "PyMC ends in a better maximum than EM's, which may be near its start"
+    assert comparison.verdict == "inconclusive", comparison.explanation
+    assert "from PyMC's maximum EM finds a maximum" in comparison.explanation
+    assert "n_init=40 (--restarts 40)" in comparison.explanation
+
+
 def with_a_lesser_map(problem):
     """Fit, and put in the place of MAP what EM finds when the two clouds on the right are one component."""
     fits, start = fit(problem), (problem.X[:, 0] > 2.5).astype(int)
@@ -129,7 +150,7 @@ def with_a_lesser_map(problem):
 def test_restarts_that_missed_the_map_are_too_few_where_the_likelihood_runs_away(monkeypatch):
     """The last column is constant but for three cells, so that every restart of maximum likelihood collapses."""
     monkeypatch.setattr(comparisons.comparison.steps, "fit", with_a_lesser_map)
-    monkeypatch.setattr(comparisons.comparison.steps, "find_map_checks", lambda *_: [])  # they take 12 s each
+    monkeypatch.setattr(comparisons.comparison.steps, "find_map_checks", lambda *_: ([], None))  # they take 12 s each
     X = clouds([0, 0], [5, 5], [11, 11])
     X = np.column_stack([X, np.isin(np.arange(len(X)), [3, 70, 120])])
     comparison = compare(X, "gmm", 2, draws=500, tune=200, chains=2, n_init=3)
@@ -143,7 +164,7 @@ def test_a_likelihood_that_runs_away_from_a_draw_has_no_maximum():
     X[3, 1] = 1
     comparison = compare(X, "gmm", 2, covariance_type="tied", draws=500, tune=200, chains=2)
     assert comparison.verdict == "no maximum", comparison.explanation
-    assert comparison.explanation.startswith("from the likeliest draw ")
+    assert comparison.explanation.startswith("from the likeliest draw, all 1 restart(s) collapsed")
 
 
 @pytest.mark.parametrize("at", ["mle", "map"])

@@ -89,6 +89,14 @@ def test_a_likelihood_that_runs_away_has_no_maximum_but_a_map():
     assert all(np.isfinite(array).all() for array in comparison.mle.parameters_.arrays().values())
 
 
+def test_restarts_that_collapsed_are_in_the_status_and_no_warning_of_the_comparison():
+    X = np.random.default_rng(2).normal(size=(150, 2)) + np.repeat([[0, 0], [5, 6]], 75, axis=0)
+    X[3, 0] = -999
+    fits = fit(prepare(X, "gmm", 2))  # warnings are errors here
+    assert fits.mle.n_collapsed_ > 5
+    assert f"of which {fits.mle.n_collapsed_} collapsed and were not ranked" in fits.mle.status_
+
+
 def before_find_map(X, **settings):
     """Return what `find_map_checks` takes, of draws made up about EM's answer."""
     fits = fit(prepare(X, "gmm", 2, draws=250, **settings))
@@ -118,7 +126,7 @@ def test_find_map_in_a_lesser_maximum_is_held_to_map_em_from_there(ends, one_clo
     if ends == "anywhere":
         answer["means"] = answer["means"] + 0.01
     monkeypatch.setattr(comparisons.posterior, "find_map", lambda model, start: answer)
-    checks = {check.name: check for check in find_map_checks(*one_cloud)}
+    checks = {check.name: check for check in find_map_checks(*one_cloud)[0]}
     lower = fits.map.objective_ - other.objective_
     assert lower > 0.1
     if ends == "lesser maximum":
@@ -141,7 +149,7 @@ def test_another_answer_than_map_em_is_told_unless_it_is_a_lesser_maximum(answer
         "nan": lambda start: {**start, "means": np.nan * start["means"]},
     }
     monkeypatch.setattr(comparisons.posterior, "find_map", lambda model, start: ends[answer](start))
-    (check,) = [check for check in find_map_checks(*two_clouds) if check.name == "find_MAP = MAP-EM"]
+    (check,) = [check for check in find_map_checks(*two_clouds)[0] if check.name == "find_MAP = MAP-EM"]
     assert check.passed is False
 
 
@@ -149,7 +157,7 @@ def test_a_maximum_with_other_labels_is_the_same_maximum(two_clouds, monkeypatch
     """A draw between components that overlap may lead PyMC to them in another order."""
     swapped = two_clouds[0].map.parameters_.permute([1, 0]).arrays()
     monkeypatch.setattr(comparisons.posterior, "find_map", lambda model, start: swapped)
-    assert all(check.passed for check in find_map_checks(*two_clouds))
+    assert all(check.passed for check in find_map_checks(*two_clouds)[0])
 
 
 def test_from_a_chain_that_stays_near_the_maximum_no_distance_is_asked(two_clouds, monkeypatch):
@@ -163,7 +171,7 @@ def test_from_a_chain_that_stays_near_the_maximum_no_distance_is_asked(two_cloud
         far[name][:] = best[name]
         far[name][1:] += 1e-3
     tree["posterior"] = far
-    checks = {check.name: check for check in find_map_checks(fits, replace(draws, posterior=tree), densities)}
+    checks = {check.name: check for check in find_map_checks(fits, replace(draws, posterior=tree), densities)[0]}
     assert checks["find_MAP = MAP-EM"].passed
     assert checks["find_MAP moved"].passed is None
 
@@ -327,7 +335,7 @@ def test_columns_never_seen_together_are_not_identified_and_their_ridge_is_drawn
 
     monkeypatch.setattr(GaussianMixtureEM, "fit", fit_and_say)
     monkeypatch.setattr(comparisons.posterior, "sample", draws_around)
-    monkeypatch.setattr(comparisons.comparison.steps, "find_map_checks", lambda *args: [])
+    monkeypatch.setattr(comparisons.comparison.steps, "find_map_checks", lambda *args: ([], None))
     comparison = compare(X, "gmm", 2, draws=250, tune=100, n_init=2)
     assert comparison.verdict == "not identified", comparison.explanation
     assert "columns 0 and 1 are never observed together. Only identified and MAP" in comparison.explanation

@@ -19,8 +19,10 @@ from models.validation import Array
 LESSER, ELSEWHERE = 1e-6, 0.1  # two maxima differ if they are so many nats and posterior sd apart
 
 
-def find_map_checks(fits: Fits, draws: Draws, densities: Densities) -> list[Check]:
+def find_map_checks(fits: Fits, draws: Draws, densities: Densities) -> tuple[list[Check], Any]:
     """Check that `find_MAP` ends at MAP-EM's estimate, and that it moved at all.
+
+    Return the checks, and the parameters at which `find_MAP` ended if they are better than MAP-EM's, else None.
 
     An optimiser that starts at a draw may end in a lesser maximum, without notice. So it starts at an early draw of
     each chain, then at the best draw of each chain, until it ends at MAP-EM's estimate or at a better point. If it ends
@@ -68,14 +70,17 @@ def find_map_checks(fits: Fits, draws: Draws, densities: Densities) -> list[Chec
     )
     of_start = "root mean square distance from its start in posterior sd; the start was chosen at least 1 away"
     why = "PyMC's optimiser stops in a lesser maximum near each start" if lesser else ""
+    if gain > LESSER:
+        why = "PyMC ends in a better maximum than EM's, which may be near its start"
     begun = distinct_entries(start, family)
     if _distance(begun, target, sd) < 1:  # a chain that stays in one mode, while other modes make the sd large
         why = why or "no draw of its chain is that far away"
     moved = _distance(begun, reached, sd)
-    return [
+    checks = [
         check("find_MAP = MAP-EM", apart, tolerance, reason),
         check("find_MAP moved", moved, 1.0, of_start, why, operator.ge),
     ]
+    return checks, replace(best, **answer) if gain > LESSER else None
 
 
 def is_lesser(apart: float, gain: float) -> bool:

@@ -10,7 +10,7 @@ from comparisons.alignment.relabelling import assign
 from comparisons.comparison.estimates import distinct_entries
 from comparisons.comparison.problem import Problem
 from comparisons.family import PRECISE
-from em import NoMaximumWarning, NotIdentifiableWarning
+from em import CollapseWarning, NoMaximumWarning, NotIdentifiableWarning
 from em.status import left_to_the_status
 from models.tables import rows_of
 
@@ -113,7 +113,7 @@ class Fits(Problem):
 def fit(problem: Problem) -> Fits:
     """Fit maximum likelihood and MAP by EM."""
     settings = {"random_state": problem.settings.random_state, **PRECISE}
-    with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # they become verdicts
+    with left_to_the_status(CollapseWarning, NoMaximumWarning, NotIdentifiableWarning):  # status and verdict say it
         mle = problem.named_estimator(n_init=problem.settings.n_init, **settings).fit(problem.named_samples)
         mode = fit_map(problem, near=None if mle.collapsed_ else mle.parameters_, **settings)
     return Fits(**vars(problem), mle=mle, map=mode)

@@ -144,7 +144,8 @@ def _concluded(fits: Fits, densities: Densities, draws: Draws, checks: list[Chec
     """Run the steps after the draws and return the comparison."""
     advi = fits.settings.advi
     with progress.step("find_MAP"):
-        checks = checks + find_map_checks(fits, draws, densities)
+        of_mode, above = find_map_checks(fits, draws, densities)
+        checks = checks + of_mode
     with progress.step("posterior against estimates"):
         estimates, responsibilities = estimates_of(fits, draws), averaged_responsibilities(fits, draws)
         checks += posterior_checks(fits, draws, estimates, responsibilities)
@@ -152,9 +153,9 @@ def _concluded(fits: Fits, densities: Densities, draws: Draws, checks: list[Chec
         drawn = by_advi(fits, draws, densities, progress.advance_to) if advi else None
         spreads = spreads_of(fits, draws, estimates, drawn)
     verdict, explanation = verdict_of(fits, checks)
-    if any(check.passed is False and check.name.startswith(BEATEN) for check in checks):
-        with progress.step("EM from the best draw"):
-            verdict, explanation = _by_restarts(fits, densities, draws) or (verdict, explanation)
+    if above is not None or any(check.passed is False and check.name.startswith(BEATEN) for check in checks):
+        with progress.step("EM from a better point"):
+            verdict, explanation = _by_restarts(fits, densities, draws, above) or (verdict, explanation)
     return Comparison(
         **{f.name: getattr(fits, f.name) for f in fields(fits)}
         | {
@@ -173,26 +174,29 @@ def _concluded(fits: Fits, densities: Densities, draws: Draws, checks: list[Chec
     )
 
 
-def _by_restarts(fits: Fits, densities: Densities, draws: Draws) -> tuple[str, str] | None:
-    """Repeat the checks at the estimates that EM reaches from the best draws, which are better than EM's own.
+def _by_restarts(fits: Fits, densities: Densities, draws: Draws, above: Any) -> tuple[str, str] | None:
+    """Repeat the checks at the estimates that EM reaches from PyMC's better points: the best draws, and ``above``.
 
-    If no check fails there, return the verdict: EM's steps are right, and its restarts missed the maximum. Otherwise
-    return None.
+    ``above`` is the maximum of `find_MAP`, if it is better than MAP-EM's, else None. If no check fails there, return
+    the verdict: EM's steps are right, and its restarts missed the maximum. Otherwise return None.
     """
     log_likelihood, like = draws.pointwise.sum(axis=-1), fits.map.parameters_
+    log_posterior = log_likelihood + draws.log_prior
     beats_mle = fits.has_maximum and log_likelihood.max() > fits.mle.log_likelihood_
     likeliest = draws.best(log_likelihood, like) if beats_mle else None
-    better = fit_from(fits, draws.best(log_likelihood + draws.log_prior, like), likeliest)
+    from_mode = above is not None and log_posterior.max() <= fits.map.objective_  # no draw tells of a better one
+    better = fit_from(fits, above if from_mode else draws.best(log_posterior, like), likeliest)
     draws = draws.aligned_to(better.mode)
-    checks = density_checks(better, densities) + find_map_checks(better, draws, densities)
+    checks = density_checks(better, densities) + find_map_checks(better, draws, densities)[0]
     checks += posterior_checks(better, draws, estimates_of(better, draws), averaged_responsibilities(better, draws))
     verdict, explanation = verdict_of(better, checks)
     if verdict == "disagree":
         return None
     if beats_mle and not better.has_maximum:
-        return verdict, f"from the likeliest draw {explanation}" if verdict == "no maximum" else explanation
+        return verdict, f"from the likeliest draw, {explanation}" if verdict == "no maximum" else explanation
     gains = better.mle.objective_ - fits.mle.objective_, better.map.objective_ - fits.map.objective_
-    missed = f"from a draw EM finds a maximum {max(gains):.3g} nats above the best of {fits.settings.n_init} restarts"
+    source = "PyMC's maximum" if from_mode else "a draw"
+    missed = f"from {source} EM finds a maximum {max(gains):.3g} nats above the best of {fits.settings.n_init} restarts"
     why = f"the restarts are too few to tell: {missed}, and no check of EM fails there; {_more_restarts(fits)}"
     return "inconclusive", why
 
@@ -233,7 +237,7 @@ def verdict_of(fits: Fits, checks: list[Check]) -> tuple[str, str]:
     if failed:
         return "disagree", f"failed: {'; '.join(check.name for check in failed)}{_missed(fits, failed)}"
     if not fits.has_maximum:
-        return "no maximum", f"{fits.mle.status_}. Only MAP quantities were judged"
+        return "no maximum", f"{fits.mle.status_.removeprefix('no maximum: ')}. Only MAP quantities were judged"
     if not fits.identified:
         tests = (fit.identifiability_ for fit in (fits.mle, fits.map))
         sentence = next(test.sentence for test in tests if not test.identified)
