@@ -268,6 +268,10 @@ READ = {
     "numbers with a unit are words among answers": (
         "bmm", "a,b\n1 dose,5ft\n2 dose,6ft\n2 dose,\n", {}, "a b", [[0, 0], [1, 1], [1, NAN]], ["5ft is 0"],
     ),
+    "percent and yen before the number, a yen as old Japanese encodings have it": (
+        "gmm", "a,b,c\n%20,\\900.5,￥7\n%8,\\750,￥9\n%10,\\80,￥4\n", {}, "a b c",
+        [[20, 900.5, 7], [8, 750, 9], [10, 80, 4]], ["unit % removed from"],
+    ),
     "numbers with a unit among trials": (
         "bmm", "a,b\n2 x,1\n3 x,1\n0 x,2\n", {"n_trials": 3}, "a b", [[2, 1], [3, 1], [0, 2]], ["unit x removed from"],
     ),

@@ -72,6 +72,12 @@ IMPLAUSIBLE = {
     "classes of amounts": (
         "gmm", lines_of([1, 2, 4, 12] * 5, OTHER, names=["income", "b"]), "read as amounts: income; --drop income",
     ),
+    "two classes of amounts": (
+        "gmm", lines_of([0, 1, 1] * 6, OTHER[:18], names=["cluster", "b"]), "read as amounts: cluster; --drop cluster",
+    ),
+    "remarks of two kinds in few of the rows": (
+        "gmm", lines_of(OTHER, ["wet", "dry", "wet", *[""] * 17]), "most cells of b are empty; --drop b if",
+    ),
     "zeros that are not far": (
         "gmm", lines_of(with_marks(0), [0, *OTHER[1:]]),
         "Is 0 in column 'a' a mark of missing cells? Then --missing 0; if not so in b, empty these cells in the file",
@@ -186,6 +192,7 @@ IMPLAUSIBLE = {
     "a rule below the names": ("gmm", "| a | b |\n|---|:---:|\n| 1 | 2.5 |\n| 7 | 3 |\n", "2 rows, 2 features: a, b"),
     "two letters for micro": ("gmm", "a,b\n1.5 \u00b5g,2\n2 \u03bcg,3\n7 \u00b5g,9\n", "unit \u00b5g removed from"),
     "two dots and a dash for nothing": ("gmm", "a,b\n1.5,2\n..,3\n7,\u2013\n", "2 of 6 cells (1 .., 1 \u2013)"),
+    "bar codes of a Turkish shop": ("gmm", "Barkod,b\n8690577,1.5\n8690429,7\n8690623,3", "left out: column 'Barkod'"),
     "numbers of employees": ("gmm", "Employee,b\n4711,1.5\n4823,7\n4630,3\n", "left out: column 'Employee'"),
 }  # fmt: skip
 
@@ -204,7 +211,8 @@ REFUSED = {
     "tables side by side": ("gmm", "a,b,,a,b\n1,2,,3,4\n5,7,,6,8\n", "or keep one of the tables side by side"),
     "JSON with blanks": ("gmm", '[\n {\n  "a": 1},\n {"a": 2}]', "is JSON"),
     "answers besides yes and no": (
-        "bmm", "a,b\nyes,1\nno,0\nrefused,1\nno,0\n", "('yes' in line 2; --missing refused if these are no answers)",
+        "bmm", "a,b\nyes,1\nno,0\nrefused,1\nno,0\n",
+        "('yes' in line 2; --missing refused if these are no answers, else write no or yes)",
     ),
     "means above the samples": (
         "gmm", "who,a,b\nMean,4.5,5\nSD,2,3\n" + "x,1,2.5\ny,7,9\n" * 3, "line 2, column 'who': 'Mean' begins a row",
@@ -229,6 +237,31 @@ REFUSED = {
     "rounded means that nothing names": (
         "gmm", lines_of([*SPREAD, round(np.mean(SPREAD), 1)], [*OTHER, round(np.mean(OTHER), 1)], [*OTHER[::-1], 15.4]),
         "line 22 holds the means of the rows above it",
+    ),
+    "rounded means of which one is whole": (
+        "gmm", lines_of([*(i + 10.5 for i in range(20)), 20.0], [*OTHER, round(np.mean(OTHER), 1)], [*SPREAD, 26.9]),
+        "line 22 holds the means of the rows above it",
+    ),
+    "means of each class": (
+        "gmm", "who,a\n" + "".join(f"{c}{i},{i}.5\n" * (i < 9) or "Class mean,4.5\n" for c in "st" for i in range(10)),
+        "line 11, column 'who': 'Class mean' begins a row of sums, means or the like",
+    ),
+    "Polish in an old encoding": (
+        "gmm", "Wiek,Rzut piłką\n1,2\n4,7.5\n".encode("cp1250"), "'i³k' is no word in cp1252: save it as CSV UTF-8",
+    ),
+    "answers whose accents differ": (
+        "bmm", "a,b\nsim,1\nSim,0\nnão,0\nNão,1\nnao,1\n",
+        "words of 3 kinds ('sim' in line 2; --missing nao if these are no answers, else write não or sim)",
+    ),
+    "two remarks in a form": (
+        "cmm", lines_of([1, 2, 3] * 4, ["", "cold", "thanks", *[""] * 9]),
+        "column 'b' holds free text (2 different values, 'cold' in line 3)",
+    ),
+    "two remarks beside amounts": (
+        "gmm", lines_of(OTHER, ["", "cold", "thanks", *[""] * 17]), "column 'b' holds free text ('cold' in line 3)",
+    ),
+    "numbers of persons among answers": (
+        "cmm", lines_of(range(40, 250, 7), [1, 2] * 15), "column 'a' holds too many levels (30 different values",
     ),
     "years below the names": (
         "gmm", "who,a,b\n,2022,2023\nx,1.5,2\ny,4,7\nz,7,8\n", "line 2: column 'who' labels all rows but this one",

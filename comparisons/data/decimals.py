@@ -28,13 +28,13 @@ THOUSANDS = {
     for mark, other in OTHER.items()
 }
 THOUSANDS["."] = re.compile(rf"{THOUSANDS['.'].pattern}|[+-]?{LAKHS}(?:\.\d*)?")
-SIGNS = "$€£¥₹₽₩₺₴₪₫₱฿₦₲₡₸₼₾₿¢"  # of currencies
-LOOSE = re.compile(rf"[+-]?[{SIGNS}]?[\d.,][\d.,{SPACES}]*(?:[eE][+-]?\d+|[dD][+-]\d+)?\s*[%{SIGNS}]?")
+SIGNS = r"$€£¥₹₽₩₺₴₪₫₱฿₦₲₡₸₼₾₿¢\\"  # of currencies; old Japanese encodings show a backslash as ¥
+LOOSE = re.compile(rf"[+-]?[%{SIGNS}]?[\d.,][\d.,{SPACES}]*(?:[eE][+-]?\d+|[dD][+-]\d+)?\s*[%{SIGNS}]?")
 MONEY = f"[A-Z]{{0,2}}[{SIGNS}]"
 LETTER = r"(?![²³¹¼-¾\u2070-\u2189])[^\W\d_]"  # without superscripts and fractions, which Python counts as letters
-ASCII = {0xFEE0 + ord(mark): mark for mark in "0123456789+-.,%()"} | str.maketrans("\u2212٫٬\u03bc", "-.,\u00b5")
+ASCII = {0xFEE0 + ord(mark): mark for mark in "0123456789+-.,%()"} | str.maketrans("\u2212٫٬\u03bc\uffe5", "-.,\u00b5¥")
 UNIT = re.compile(
-    rf"([+-](?=.*\d))?({MONEY}|(?:{'|'.join(WORDS['currency'])})(?=\s))?\s*([-+.,\deEdD{SPACES}]+?)\s*"
+    rf"([+-](?=.*\d))?({MONEY}|%|(?:{'|'.join(WORDS['currency'])})(?=\s))?\s*([-+.,\deEdD{SPACES}]+?)\s*"
     rf"((?:{LETTER}|[°%‰\"″{SIGNS}])(?:{LETTER}|[°²³/·^%.])*)?"
 )
 

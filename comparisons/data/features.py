@@ -135,7 +135,7 @@ def _is_no_word(text: str) -> bool:
 
 def _refusal(table: Table, column: Column, categorical: bool) -> str:
     """Return why a column cannot be a feature, with line and value, or "" if it can."""
-    n, values, n_observed = len(column.codes), column.values, int(column.observed.sum())
+    n, n_observed, values, m = len(column.codes), int(column.observed.sum()), column.values, len(column.values)
     if n_observed == 0:
         return "has no observed cell"
     odd = np.isnan(column.numbers) if not column.is_numeric else column.numbers % 1 != 0
@@ -145,18 +145,20 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
         return f"holds dates{' or times' * (':' in at)} ({at})"
     if (categorical or not column.is_numeric) and column.is_merged:
         return f"holds each value once, above empty cells, as merged cells do ({at}): write it into every row"
-    too_many = len(values) > max(MOST_LEVELS, n / 2) or (len(values) == n >= FEW_ROWS and not column.is_numeric)
+    too_many = m > max(MOST_LEVELS, n / 2) or (not column.is_numeric and n >= FEW_ROWS and n_observed == m > 1)
     if categorical:
         if column.is_numeric and not column.is_whole:
             return f"holds numbers that cannot be levels, because they are not whole ({at})"
-        return f"holds free text ({len(values)} different values, {at})" if too_many else ""
-    if column.is_numeric or two_values(column):
+        kind = "too many levels" if column.is_numeric else "free text"
+        return f"holds {kind} ({m} different values, {at})" * too_many
+    if column.is_numeric or (two_values(column) and not too_many):
         return ""
-    if len(values) == 1:
+    if m == 1:
         empty = " and empty cells (write yes and no, if these are two answers)" * (n_observed < n)
         return f"holds nothing but {at}{empty}"
-    kind = "free text" if too_many or len(values) > FEW_ROWS else f"words of {len(values)} kinds"
-    if len(column.texts) == len(values) and differ_in_units(column.texts):
+    n_kinds = len({f"{value}".strip().lower() for value in values})
+    kind = "free text" if too_many or n_kinds > FEW_ROWS else f"words of {n_kinds} kinds"
+    if len(column.texts) == m and differ_in_units(column.texts):
         return f"holds numbers with different units ({at}): write one unit, if these are no {kind}"
     return f"holds {kind} ({at}{'' if too_many or column.share_of_numbers else _no_answers(values)})"
 
@@ -164,9 +166,9 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
 def _no_answers(values: Iterable[Any]) -> str:
     """Return what to do about words that are not of a pair such as yes and no: they may mark missing cells."""
     words = {f"{value}".strip().lower(): f"{value}" for value in values}
-    pair = next((pair for pair in BOTH if pair < words.keys()), words.keys())
+    pair, answers = next(((pair, two) for pair, two in BOTH.items() if pair < words.keys()), (words.keys(), []))
     others = [word for key, word in words.items() if key not in pair]
-    return f"; {flag('missing', others)} if these are no answers" if others else ""
+    return f"; {flag('missing', others)} if these are no answers, else write {' or '.join(answers)}" * bool(others)
 
 
 def _misfit(column: Column, categorical: bool) -> int | None:
@@ -244,11 +246,10 @@ def _levels(column: Column) -> tuple[Any, str]:
         known = sorted(set(column.values), key=str) if column.categories is None else list(column.categories)
         values, levels = [*column.values, None], [str(level) for level in known]
         cells = pd.Categorical([values[code] for code in column.codes], categories=known)
-    days = [level for level in levels if DATE.fullmatch(level)]
     parts = {part for level in levels for part in SEVERAL.split(level) if part != level}
     odd = f", ... ({len(levels)})" * (len(levels) > 8)
     odd += " (some differ in case only)" * (len({level.lower() for level in levels}) < len(levels))
-    odd += "".join(f" (did a spreadsheet make a date of {day!r}?)" for day in days[:1])
+    odd += "".join(f" (did a spreadsheet make a date of {day!r}?)" for day in [*filter(DATE.fullmatch, levels)][:1])
     odd += " (several answers in a cell? Then write a column of yes and no for each)" * bool(parts & set(levels))
     return cells, ", ".join(repr(one) if ", " in one else one for one in levels[:8]) + odd
 

@@ -26,7 +26,8 @@ BOMS = {
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
 }
 INVISIBLE = re.compile("[\ufeff\u200b\u200e\u200f\u202a-\u202d\u2060\u2066-\u2069]")  # characters to remove
-NOT_WESTERN = re.compile(r"[^\x00-\x7f\s«»“”„‘’‚…–—°€£§±]{3,}")  # no Western word has three accented letters in a row
+# No Western word has three accented letters in a row, or one of these marks as an inner letter (but m³ has).
+NOT_WESTERN = re.compile(r"[^\x00-\x7f\s«»“”„‘’‚…–—°€£§±]{3,}|[a-z][¹¿][a-z]|[a-ln-z]³[a-z]")
 ENCODE = (
     "save it as CSV UTF-8, or name its encoding, as in --encoding cp1251 (Cyrillic), cp1250 (Czech, Polish), "
     "cp1253 (Greek), cp1255 (Hebrew), cp1256 (Arabic), gb18030 (Chinese), shift_jis (Japanese) or euc_kr (Korean)"

@@ -13,6 +13,7 @@ names       columns called mean and sd, value and variable, from and to: a row i
 shape       as many columns as rows, or columns that end early: a column is no feature
 pairs       each combination of values of two or three columns is in one row: a long table, whose rows are no samples
 variance    a constant column, or a linear combination of others, which makes every covariance singular
+remarks     words in fewer than half of the rows
 answers     nothing but 0 and 1 where any real number may stand: another family takes them
 ==========  =====================================================================================================
 """
@@ -70,6 +71,8 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
             notes += [f"{_each(names)} {what.format(drop=flag('drop', names))}" for what, names in asked]
             notes += [*_without_variance(features, X), *_pasted_twice(X), *(_without_zeros(features) if counts else [])]
             notes += _answers(X) if takes(type(pair), -0.5) else []
+    rare = [one.name for one in features if not one.is_numeric and one.observed.mean() < 0.5]
+    notes += [f"most cells of {some_of(rare)} are empty; {flag('drop', rare)} if the others are remarks"][: len(rare)]
     for name in filter(UNIT.fullmatch, table.raw):
         units = sorted(word for word in {f"{cell}" for cell in table.raw[name]} if word and not looks_like_number(word))
         notes += [f"column {name!r} names several units ({some_of(units)}): write all numbers in one"][: len(units) - 1]
@@ -127,7 +130,7 @@ def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
 
 def _kinds(features: Sequence[Column], counts: bool) -> list[str]:
     """Return a note on whole numbers that may be names, by the column's name or because other features are amounts."""
-    kinds = {one.name: _kind(one, counts) for one in features if len(one.values) > 2}
+    kinds = {one.name: _kind(one, counts) for one in features if len(one.values) > 2 or NAME.fullmatch(one.name)}
     differ = len(set(kinds.values())) > 1
     names = [name for name, kind in kinds.items() if kind == "name" or (differ and kind != "amount")]
     drop = flag("drop", [*names[:MOST_NAMED], *["..."] * (len(names) > MOST_NAMED)])

@@ -72,12 +72,11 @@ def _suspects_by_words(columns: Sequence[Sequence[str]]) -> dict[int, tuple[str,
             suspects[row] = "mean", filled[0]
         elif row >= n - LOWEST and len(filled) == 1 < len(columns) and " " in word and not looks_like_number(word):
             suspects[row] = "note", filled[0]
+    again = {(d, columns[d][row].rstrip(": ")) for row, (kind, d) in suspects.items() if kind == "mean"}
     for d, cells in reversed(list(enumerate(columns))):
         for row, word in [(row, cell.rstrip(": ")) for row, cell in enumerate(cells) if cell[:1].isalpha()]:
-            if SUM.fullmatch(word):
-                suspects[row] = "mean" if any(before[row] for before in columns[:d]) else "sum", d
-            elif TOTAL_OF.fullmatch(word):
-                suspects[row] = "mean", d
+            if (is_sum := SUM.fullmatch(word)) or TOTAL_OF.fullmatch(word) or (d, word) in again:
+                suspects[row] = "sum" if is_sum and not any(before[row] for before in columns[:d]) else "mean", d
     return suspects
 
 
@@ -125,7 +124,7 @@ def _summary(row: Array, others: Array) -> str:
     alone = len(row) == 1 and n_rows >= MANY_ROWS and np.nanmin(others) >= 0 and (row > 2 * np.nanmax(others)).all()
     if is_sum and (alone or (len(sums) > 1 and (np.abs(row) > np.nan_to_num(np.abs(others)).max(axis=0)).any())):
         return "sums"
-    if len(sums) < 2 or not spread.any() or (row % 1 == 0).any():
+    if len(sums) < 2 or not spread.any() or (row % 1 == 0).all():
         return ""
     with np.errstate(over="ignore", invalid="ignore"):
         near = np.minimum(np.maximum(half_a_digit(row), 1e-3 * (n_rows >= MANY_ROWS) * spread), spread)
@@ -146,10 +145,8 @@ def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) ->
     if empty and len(features) > 1:
         first = f"{len(empty)} row(s), the first in {table.row_name(empty[0])}"
         lines.append(f"without an observed feature: {first}; delete them if they are headings")
-    poor = [row for row in (0, n - 1) if n > FEWEST and 0 < filled[row] < filled[1:-1].min()]
-    lines += [
-        f"{table.row_name(row)} has fewer cells than all inner rows: delete it if it is no sample" for row in poor
-    ]
+    poor = [table.row_name(row) for row in (0, n - 1) if n > FEWEST and 0 < filled[row] < filled[1:-1].min()]
+    lines += [f"{row} has fewer cells than all inner rows: delete it if it is no sample" for row in poor]
     if len(gaps) >= FEWEST and (gaps[:-HIGHEST] == 1).all() and (gaps > 1).sum() == 1:
         below = [table.row_name(row) for row in range(int(np.argmax(gaps > 1)) + 1, n)]
         lines.append(f"below an empty row: {', '.join(below)}; delete lines that summarise others")
