@@ -72,6 +72,9 @@ IMPLAUSIBLE = {
     "classes of amounts": (
         "gmm", lines_of([1, 2, 4, 12] * 5, OTHER, names=["income", "b"]), "read as amounts: income; --drop income",
     ),
+    "dashes among counts that are never 0": (
+        "pmm", lines_of([3, 1, "-", 2, 4] * 3, [0, 3, 9, 4, 1] * 3), "no 0, but empty cells: a; write 0 into them",
+    ),
     "two classes of amounts": (
         "gmm", lines_of([0, 1, 1] * 6, OTHER[:18], names=["cluster", "b"]), "read as amounts: cluster; --drop cluster",
     ),
@@ -381,6 +384,19 @@ def test_measurements_that_are_rounded_are_no_combinations_of_each_other(written
     frames = [pd.DataFrame(rng.normal(50, 5, (30, 4)).round(i % 3)).add_prefix("x") for i in range(60)]
     notes = [line for frame in frames for line in read(written(frame.to_csv(index=False)), "gmm").notes]
     assert not any("combination" in line for line in notes)
+
+
+@pytest.mark.parametrize("option", ["drop", "index"])
+def test_sums_below_each_block_are_asked_about_if_a_column_of_names_leaves_them_empty(written, option):
+    block = "Ann,1.5,2\nBob,4,7.5\nCyd,2,3\nDan,5,7\n,12.5,19.5\n,,\n"
+    notes = read(written("who,a,b\n" + 2 * block), "gmm", **{option: "who"}).notes
+    assert "no 'who' in line 6, line 12: delete what holds sums, means or the like" in notes, notes
+
+
+def test_a_long_table_of_which_a_key_is_left_out_is_asked_about_beside_frequencies(written):
+    rows = "".join(f"{site},{kind},{site * len(kind) % 7}\n" for site in range(1, 9) for kind in ("wren", "owl"))
+    kept = read(written("site,kind,count\n" + rows), "pmm", drop="kind").notes
+    assert any("each combination of kind, site is in one row" in note for note in kept), kept
 
 
 def test_what_holds_for_several_columns_is_said_once(written):

@@ -138,8 +138,8 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
     n, n_observed, values, m = len(column.codes), int(column.observed.sum()), column.values, len(column.values)
     if n_observed == 0:
         return "has no observed cell"
-    odd = np.isnan(column.numbers) if not column.is_numeric else column.numbers % 1 != 0
-    code = int(np.argmax(odd))  # of the value that messages show: the first that is no number, or no whole number
+    # The code of the value that messages show: the first that is no number, or no whole number.
+    code = int(np.argmax(column.numbers % 1 != 0 if column.is_numeric else np.isnan(column.numbers)))
     at = column.shown(code) + f" in {table.row_name(column.first_row(code))}" * bool(table.lines)
     if is_date(column):
         return f"holds dates{' or times' * (':' in at)} ({at})"
@@ -226,8 +226,7 @@ def samples_of(features: Sequence[Column], categorical: bool) -> tuple[Any, list
     cells, notes = zip(*map(_levels if categorical else _numbers, features), strict=True)
     names = [column.name for column in features]
     X = pd.DataFrame(dict(zip(names, cells, strict=True))) if categorical else np.stack(cells, axis=1)
-    grouped = names_by_message(zip(names, notes, strict=True))
-    return X, [f"{', '.join(of_note)}: {note}" for note, of_note in grouped.items()]
+    return X, [f"{', '.join(ones)}: {note}" for note, ones in names_by_message(zip(names, notes, strict=True)).items()]
 
 
 def _numbers(column: Column) -> tuple[Array, str]:

@@ -46,6 +46,7 @@ NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide at 3 times the gaps of the 10 
 LEAST_WITHIN, RARE = 100, 1e-3  # smallest mark among amounts, and the chance that an amount is as frequent as a mark
 MOST_ROUNDED = 0.01  # error of rounding, in standard deviations, up to which a linear combination is seen
 FULL = 1.25  # all combinations of keys over those that occur, at most, in a long table
+NOTHING = {"empty", "null", "-", "–"}  # what may mean 0 among counts
 CODES = [sign * code for code in WORDS["code"] for sign in (1, -1)] + WORDS["negative_code"]
 NAME, UNIT, MEASURED, AMOUNT = pattern_of("name"), pattern_of("unit"), pattern_of("measured"), pattern_of("amount")
 BY_NAMES = (  # questions about two columns with such names
@@ -63,7 +64,7 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
         notes = [note for one in numeric if "a dash of accounts" not in one.notes and (note := _marks(one, features))]
         if not pair.categorical:
             notes += [*_kinds(numeric, counts), *_names(list(table.raw)), *_shape(features)]
-            notes += [] if roles.weights else _crossed(table.raw)
+            notes += [] if roles.weights and len(features) + 1 == len(table.raw) else _crossed(table.raw)
             seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
             ordered = roles.weights is None
             why = [(name, _minutes(x) or _units(x) or _order(x, len(features)) * ordered) for name, x in seen]
@@ -268,7 +269,7 @@ def _follows(X: Array) -> np.ndarray:
 
 def _without_zeros(features: Sequence[Column]) -> list[str]:
     """Return a note on counts without a 0 but with empty cells, which may stand for zeros."""
-    names = [one.name for one in features if {"empty", "null"} & one.marks.keys() and min(one.numbers, default=0) == 1]
+    names = [one.name for one in features if NOTHING & one.marks.keys() and min(one.numbers, default=0) == 1]
     return [f"no 0, but empty cells: {', '.join(names)}; write 0 into them if they mean no or none"][: len(names)]
 
 

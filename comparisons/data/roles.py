@@ -116,12 +116,11 @@ def _find_roles(table: Table, roles: Roles) -> None:
             is_kept = column is roles.labels
             keep = "it labels the rows" if is_kept else f"{flag('index', [column.name])} keeps it as labels of the rows"
         roles.notes.append(f"left out: {table.described(column)} ({labels[column.name]}); {keep}")
-    numbered = any(column.is_numeric for column in left_out)
     sizes = any(SIZE.fullmatch(one.name) and (np.diff(one.array) <= 0).any() for one in features)  # not sorted classes
     for column in features:
         lightest = 10 if column.is_whole else 1  # a smaller number may be a frequency, or a survey weight
         weighs = sizes and MASS.fullmatch(column.name) and min(column.numbers, default=0) >= lightest
-        may_count = len(features) > 1 or (numbered and column.name.lower() != COUNT)
+        may_count = len(features) > 1 or (column.name.lower() != COUNT and any(one.is_numeric for one in left_out))
         if FREQUENCY.fullmatch(column.name) and may_count and not weighs:
             _ask_weights(table, roles, column, [one.name for one in features])
     roles.features = features

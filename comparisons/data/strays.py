@@ -9,6 +9,7 @@ one of the last, has words in one cell and nothing else  refused (*)
 the first or last, is the only one without a label       refused
 one of the first or last, holds sums or means of others  refused
 the first or last, has fewer cells, or stands apart      a note asks about it
+one of few without a cell in a first column of labels    a note asks about it
 =======================================================  ===================
 
 (*) If the user named the column by an option, the row is read as a sample, and a note says so.
@@ -52,9 +53,8 @@ def refuse_words(table: Table, named: Collection[str]) -> None:
     means = {words[row].rstrip(": ").lower() for row, (kind, _) in suspects.items() if kind == "mean"}
     is_name = means in ({"sd"}, {"max"}, {"min"})
     answers = {one for one in {(d, words[row]) for row, (_, d) in suspects.items()} if _is_answer(columns, *one)}
+    suspects = {row: one for row, one in suspects.items() if (one[1], words[row]) not in answers}
     for row, (kind, d) in sorted(suspects.items()):
-        if (d, words[row]) in answers:
-            continue
         at = f"{table.row_name(row)}{f', column {names[d]!r}' * (kind != 'note')}: {words[row]!r}"
         if kind == "sum" or not (names[d] in named or (is_name and kind == "mean")):
             message = STRAYS[kind].format(index=flag("index", [names[d]]), drop=flag("drop", [names[d]]))
@@ -114,11 +114,11 @@ def refuse_sums(table: Table, X: Any) -> None:
                 raise ValueError(f"{table.location(row)} {given}: delete it, and lines like it")
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _summary(row: Array, others: Array) -> str:
     """Return "sums" or "means" if a row holds those of the other rows, else ""."""
     n_rows, n_cells = len(others) + 1, (~np.isnan(others)).sum(axis=0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums, spread = np.nansum(others, axis=0), np.nanstd(others, axis=0) if (n_cells > 1).all() else np.zeros(1)
+    sums, spread = np.nansum(others, axis=0), np.nanstd(others, axis=0) if (n_cells > 1).all() else np.zeros(1)
     rounding = 1e-9 if n_rows < MANY_ROWS else 1e-3  # of many rows no sample is as large as a sum: allow rounded rows
     is_sum = np.allclose(row, sums, rtol=rounding, atol=0) and (np.abs(sums) > 2).all()
     alone = len(row) == 1 and n_rows >= MANY_ROWS and np.nanmin(others) >= 0 and (row > 2 * np.nanmax(others)).all()
@@ -126,10 +126,9 @@ def _summary(row: Array, others: Array) -> str:
         return "sums"
     if len(sums) < 2 or not spread.any() or (row % 1 == 0).all():
         return ""
-    with np.errstate(over="ignore", invalid="ignore"):
-        near = np.minimum(np.maximum(half_a_digit(row), 1e-3 * (n_rows >= MANY_ROWS) * spread), spread)
-        chance = np.prod(near[spread > 0] / spread[spread > 0])  # that a sample is as near to the means
-        return "means" * bool((np.abs(row - sums / n_cells) <= near).all() and chance < UNLIKELY)
+    near = np.minimum(np.maximum(half_a_digit(row), 1e-3 * (n_rows >= MANY_ROWS) * spread), spread)
+    chance = np.prod(near[spread > 0] / spread[spread > 0])  # that a sample is as near to the means
+    return "means" * bool((np.abs(row - sums / n_cells) <= near).all() and chance < UNLIKELY)
 
 
 def half_a_digit(values: Array) -> Array:
@@ -145,6 +144,10 @@ def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) ->
     if empty and len(features) > 1:
         first = f"{len(empty)} row(s), the first in {table.row_name(empty[0])}"
         lines.append(f"without an observed feature: {first}; delete them if they are headings")
+    name, cells = next(iter(table.raw.items()))
+    bare = [table.row_name(row) for row in range(n * bool(table.lines)) if not cells[row]]
+    if 0 < len(bare) < n / 4 and name not in [one.name for one in features]:
+        lines.append(f"no {name!r} in {', '.join(bare[:LOWEST])}: delete what holds sums, means or the like")
     poor = [table.row_name(row) for row in (0, n - 1) if n > FEWEST and 0 < filled[row] < filled[1:-1].min()]
     lines += [f"{row} has fewer cells than all inner rows: delete it if it is no sample" for row in poor]
     if len(gaps) >= FEWEST and (gaps[:-HIGHEST] == 1).all() and (gaps > 1).sum() == 1:
