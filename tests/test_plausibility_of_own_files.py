@@ -245,6 +245,10 @@ REFUSED = {
         "gmm", lines_of([*(i + 10.5 for i in range(20)), 20.0], [*OTHER, round(np.mean(OTHER), 1)], [*SPREAD, 26.9]),
         "line 22 holds the means of the rows above it",
     ),
+    "means of a span of years": (
+        "gmm", "Jahr,a\n1998,1.5\n1999,4\n2000,7\nMittel 1998-2000,4.2\n",
+        "'Mittel 1998-2000' begins a row of sums, means",
+    ),
     "means of each class": (
         "gmm", "who,a\n" + "".join(f"{c}{i},{i}.5\n" * (i < 9) or "Class mean,4.5\n" for c in "st" for i in range(10)),
         "line 11, column 'who': 'Class mean' begins a row of sums, means or the like",
