@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
 from em.engine import Run, best_of
-from em.engine.blocks import blocks
+from em.engine.blocks import batches
 from em.engine.problem import Problem
 from em.estimator import MixtureEM
 from em.process.blas import one_blas_thread
@@ -23,7 +23,6 @@ from em.starts.restarts import SearchResult
 from models.parameters import Parameters
 from models.validation import Array
 
-MOST_NUMBERS = 2**18  # in the samples of one batch
 MOST_RESPONSIBILITIES = 2**21  # of all runs: above, padding costs more than a batch saves
 
 
@@ -37,8 +36,8 @@ def best_runs(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) 
     samples : sequence of Samples
         The samples of each, from `MixtureEM._samples`.
     """
-    size = max(1, MOST_NUMBERS // samples[0].X.size)
-    return [run for some in blocks(len(samples), size) for run in _batch(estimators[some], samples[some])]
+    each = batches(len(samples), samples[0].X.size)
+    return [run for some in each for run in _batch(estimators[some], samples[some])]
 
 
 def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> list[Run[Any]]:

@@ -160,7 +160,7 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
         sample_weight: ArrayLike | None = None,
         n_bootstrap: int = 499,
         random_state: Any = None,
-        progress: bool = False,
+        progress: bool = True,
     ) -> Uncertainty:
         """Return standard errors and intervals of every parameter, in one table that names their kind.
 
@@ -182,8 +182,8 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
             Number of bootstrap samples.
         random_state : int, RandomState or None, default None
             Seed or source of randomness of a bootstrap; None takes the estimator's.
-        progress : bool, default False
-            Whether a bootstrap shows a progress bar.
+        progress : bool, default True
+            Whether a bootstrap shows a progress bar on a terminal or in a notebook.
 
         Returns
         -------

@@ -30,7 +30,7 @@ from sklearn.utils import check_random_state
 
 from em.batches import best_runs
 from em.engine import Run
-from em.engine.blocks import blocks
+from em.engine.blocks import batches
 from em.estimator import MixtureEM
 from em.process.progress import track
 from em.samples.reading import encoded
@@ -39,8 +39,6 @@ from em.status import left_to_the_status
 from em.uncertainty.bootstrap import repeated_rows
 from models.tables import Tabular
 from models.validation import Array, count_at_least_one, data_matrix, random_source
-
-AT_A_TIME = 100  # simulated samples in a batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +92,7 @@ def likelihood_ratio_test(
     n_bootstrap: int = 99,
     sample_weight: ArrayLike | None = None,
     random_state: Any = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> LikelihoodRatioTest:
     """Test K components against K + 1 by the parametric bootstrap.
 
@@ -113,8 +111,8 @@ def likelihood_ratio_test(
         How often each row occurs, in whole numbers; a simulated sample has as many rows as they add up to.
     random_state : int, RandomState or None, default None
         Seed or source of randomness of simulations and restarts; None takes the estimator's.
-    progress : bool, default False
-        Whether to show a progress bar.
+    progress : bool, default True
+        Whether to show a progress bar on a terminal or in a notebook.
 
     Returns
     -------
@@ -167,14 +165,14 @@ def likelihood_ratio_test(
                 f"{fit.n_components} has no log-likelihood to compare ({fit.status_})"
             )
 
-    drawn, sources, sampler = [], [], null.at_estimate(rows)
-    for rng in map(check_random_state, seeds):
-        X_b = np.where(holes[rows], np.nan, sampler.sample(len(rows), rng)[0])
-        drawn.append(simulated[0]._samples(X_b, None))
-        sources.append([copy(one).set_params(random_state=rng.randint(2**31 - 1)) for one in simulated])
-    gains: list[float] = []
-    for some in track(list(blocks(B, AT_A_TIME)), f"{B} bootstrap samples", progress):
-        pairs = [best_runs([pair[j] for pair in sources[some]], drawn[some]) for j in (0, 1)]
+    gains, sampler = list[float](), null.at_estimate(rows)
+    for some in track(batches(B, len(rows) * holes.shape[1]), f"{B} bootstrap samples", progress):
+        drawn, sources = [], []
+        for rng in map(check_random_state, seeds[some]):
+            X_b = np.where(holes[rows], np.nan, sampler.sample(len(rows), rng)[0])
+            drawn.append(simulated[0]._samples(X_b, None))
+            sources.append([copy(one).set_params(random_state=rng.randint(2**31 - 1)) for one in simulated])
+        pairs = [best_runs([pair[j] for pair in sources], drawn) for j in (0, 1)]
         gains += [_gain(*pair) for pair in zip(*pairs, strict=True)]
     kept = np.array([gain for gain in gains if not np.isnan(gain)])
     return LikelihoodRatioTest(null, alternative, statistic, kept, B - len(kept))

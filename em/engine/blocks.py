@@ -18,6 +18,7 @@ FEWEST_ROWS = 256
 GROUPS = 16  # of chunks, each summed by one thread
 SHARED = 2**19  # numbers in all chunks above which threads share the work
 SHARED_ROWS = 4 * BLOCK_ROWS
+MOST_FITS, BATCH_NUMBERS = 100, 2**18  # fits in a batch, and numbers in all their samples
 
 type Sums = tuple[Array, dict[str, Array]]
 
@@ -27,6 +28,11 @@ def blocks(n_rows: int, size: int | None = None) -> Iterator[slice]:
     size = size or BLOCK_ROWS
     for start in range(0, n_rows, size):
         yield slice(start, min(start + size, n_rows))
+
+
+def batches(n_fits: int, n_numbers: int) -> list[slice]:
+    """Return slices that cover so many fits, to samples of ``n_numbers`` numbers each, in order."""
+    return list(blocks(n_fits, max(1, min(MOST_FITS, BATCH_NUMBERS // n_numbers))))
 
 
 def each_block(n_rows: int, put: Callable[[slice], None]) -> None:

@@ -34,7 +34,7 @@ from em.chunked import is_chunked
 from em.chunked.samples import chunked_samples
 from em.chunked.sampling import in_memory
 from em.engine import Run
-from em.engine.blocks import blocks
+from em.engine.blocks import batches
 from em.process.progress import track
 from em.samples import Samples
 from em.samples.distinct import row_order
@@ -43,7 +43,6 @@ from em.uncertainty.entries import Entries
 from em.uncertainty.louis import frequencies
 from models.validation import Array
 
-AT_A_TIME = 100  # replicates in one batch
 MOST_RESAMPLED = 20_000  # rows of chunks in the random part; standard errors are then off by about 1 %
 
 type Draw = Callable[[np.random.RandomState], Samples]
@@ -82,7 +81,8 @@ def resampled(
         fit = estimator.at_estimate(np.arange(matrix.shape[0]))
         rows = samples = fit._distinct(fit._samples(matrix, sample_weight))
     n, entries = samples.total, estimator._entries(samples.total)
-    replicates, status = _fitted(estimator, fit, _resampling(rows, n), entries, seeds, progress)
+    draw = _resampling(rows, n)
+    replicates, status = _fitted(estimator, fit, draw, rows.X.size, entries, seeds, progress)
     if round(rows.total) == round(n):
         return entries, replicates, status
     for _, of_part in _refits(estimator, fit, entries, [replace(rows, weights=rows.frequencies * (n / rows.total))]):
@@ -106,7 +106,7 @@ def simulated(
     def draw(rng: np.random.RandomState) -> Samples:
         return fit._samples(np.where(missing, np.nan, fit.sample(len(rows), rng)[0]), None)
 
-    return entries, *_fitted(estimator, fit, draw, entries, seeds, progress)
+    return entries, *_fitted(estimator, fit, draw, missing.size, entries, seeds, progress)
 
 
 def _resampling(rows: Samples, n_samples: float) -> Draw:
@@ -127,11 +127,14 @@ def _resampling(rows: Samples, n_samples: float) -> Draw:
 
 
 def _fitted(
-    estimator: Any, fit: Any, draw: Draw, entries: Entries, seeds: Sequence[int], progress: bool
+    estimator: Any, fit: Any, draw: Draw, n_numbers: int, entries: Entries, seeds: Sequence[int], progress: bool
 ) -> tuple[Array, str]:
-    """Return the entries (B, p) of fits to drawn samples that start at the estimate, and a sentence about the fits."""
+    """Return the entries (B, p) of fits to drawn samples that start at the estimate, and a sentence about the fits.
+
+    ``draw`` draws a sample, of ``n_numbers`` numbers.
+    """
     n_bootstrap, replicates, unconverged = len(seeds), list[Array](), 0
-    for some in track(list(blocks(n_bootstrap, AT_A_TIME)), f"{n_bootstrap} bootstrap samples", progress):
+    for some in track(batches(n_bootstrap, n_numbers), f"{n_bootstrap} bootstrap samples", progress):
         for run, values in _refits(estimator, fit, entries, [draw(check_random_state(seed)) for seed in seeds[some]]):
             unconverged += not run.converged
             replicates.append(values)
