@@ -33,7 +33,3 @@ HOMES = {
 }
 __all__ = ["Audit", "Comparison", "align", "audit", "compare", "diagnose", "log_joint", "name_components"]
 __getattr__ = on_demand(__name__, HOMES)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -10,6 +10,8 @@ BUILDERS = "build_model", "build_marginal_model"
 def on_demand(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     """Return a package's ``__getattr__``; ``homes`` maps each name to the module of the package that defines it.
 
+    The package's ``dir()``, which editors complete names from, lists these names too.
+
     Examples
     --------
     >>> from models.lazy import on_demand
@@ -22,6 +24,8 @@ def on_demand(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
             return getattr(import_module(f"{package}.{homes[name]}"), name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
+    of_package = vars(import_module(package))
+    of_package.setdefault("__dir__", lambda: sorted({*of_package, *homes}))
     return from_home
 
 

@@ -50,6 +50,9 @@ def test_a_missing_file_is_named(out):
 
 def test_a_file_without_its_flag_is_told_the_flag(out):
     refused(invoke("gmm", "mine.csv", "--out", str(out)), "'mine.csv' has no flag before it: write --data mine.csv")
+    refused(
+        invoke("gmm", "--columns", "a,", "b", "--out", str(out)), "'b' has no flag before it: a list", "needs quotes"
+    )
     assert not out.exists()
 
 

@@ -12,6 +12,8 @@ import pytest
 import models.bmm
 import models.gmm
 import models.pmm
+from comparisons.families import family_names
+from models.lazy import BUILDERS
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ["pymc", "pytensor", "jax", "nutpie", "arviz", "numba", "matplotlib"]
@@ -149,3 +151,8 @@ def test_importing_the_models_changes_nothing_of_pytensors(loaded):
 def test_names_that_are_imported_on_first_use_are_listed_for_completion(package):
     module = import_module(package)
     assert set(module.__all__) <= set(dir(module))
+
+
+@pytest.mark.parametrize("family", family_names())
+def test_builders_of_pymc_models_are_listed_for_completion(family):
+    assert set(BUILDERS) <= set(dir(import_module(f"models.{family}")))

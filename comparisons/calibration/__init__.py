@@ -41,7 +41,3 @@ def check_sizes(n_simulations: int, workers: int, random_state: int) -> None:
         raise ValueError(f"n_simulations must be at least {MIN_SIMULATIONS} for a test, got {n_simulations}")
     count_at_least_one("workers", workers)
     count_at_least("random_state", random_state, 0)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -114,7 +114,7 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
         bars.seconds |= {"start": start} if start else {}
         with bad_input_exits(), bars.step("imports"):
             if context.args:
-                raise ValueError(f"{context.args[0]!r} has no flag before it: write --data {context.args[0]}")
+                raise ValueError(f"{context.args[0]!r} has no flag before it: {_remedy(context.args[0])}")
             if not data:
                 raise ValueError(f"data must be a file of your own, --data FILE: {pair.name} has no built-in data")
             dataset = find(data, pair.name, most_rows=rest["rows"], seed=rest["random_state"], **options)
@@ -148,6 +148,13 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
     lenient = {"allow_extra_args": True}  # so that a file without its flag gets an answer that helps
     app.command(help=described, epilog=f"Examples: {examples}", context_settings=lenient)(takes(*_flags(pair))(command))
     return app
+
+
+def _remedy(argument: str) -> str:
+    """Return what to write in place of an argument that has no flag."""
+    if Path(argument).suffix or Path(argument).exists():
+        return f"write --data {argument}"
+    return "a list or a name with blanks needs quotes, as in --columns 'a, b'; a file needs --data"
 
 
 def _flags(family: type[Family]) -> list[Option]:

@@ -24,7 +24,3 @@ if TYPE_CHECKING:
 Sampler = Literal["nuts", "gibbs"]
 __all__ = ["Sampler", "compare_components", "pointwise_log_likelihood"]
 __getattr__ = on_demand(__name__, dict.fromkeys(["compare_components", "pointwise_log_likelihood"], "criteria"))
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -24,7 +24,3 @@ HOMES = dict.fromkeys(CALLS, "checks") | {"Check": "result", "Verdict": "result"
 __all__ = ["Check", "Verdict", "check_e_step", "check_fit", "check_log_likelihood", "check_m_step", "check_q"]
 __all__ += ["check_steps"]
 __getattr__ = on_demand(__name__, HOMES)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -32,7 +32,7 @@ def blocks(n_rows: int, size: int | None = None) -> Iterator[slice]:
 
 def batches(n_fits: int, n_numbers: int) -> list[slice]:
     """Return slices that cover so many fits, to samples of ``n_numbers`` numbers each, in order."""
-    return list(blocks(n_fits, max(1, min(MOST_FITS, BATCH_NUMBERS // n_numbers))))
+    return list(blocks(n_fits, max(1, min(MOST_FITS, BATCH_NUMBERS // max(1, n_numbers)))))
 
 
 def each_block(n_rows: int, put: Callable[[slice], None]) -> None:
