@@ -14,6 +14,7 @@ from em.engine.path import EMPath
 from em.page import address, filled
 from em.plots.picture import draw
 from em.process.process_wide import without_expected_warnings
+from em.process.progress import track
 from em.saving.whole_files import write_whole
 from models.labels import plain
 from models.shown import shown
@@ -39,6 +40,7 @@ def animate(
     sample_weight: ArrayLike | None = None,
     seconds: float = 0.4,
     most_frames: int = 60,
+    progress: bool = True,
 ) -> None:
     """Write EM's path as a page (.html) with play, step and a slider, or as an animated picture (.gif).
 
@@ -60,6 +62,8 @@ def animate(
         Time for which a frame is shown.
     most_frames : int, default 60
         Largest number of frames.
+    progress : bool, default True
+        Whether to show a progress bar on a terminal or in a notebook.
 
     Raises
     ------
@@ -88,8 +92,9 @@ def animate(
         raise ValueError(f"file must end in .html or .gif, got {shown(os.fspath(file))}")
     seconds = number_above("seconds", seconds, 0)
     numbers = _chosen(len(path), count_at_least("most_frames", most_frames, 2))
+    drawn = track(numbers, f"Drawing {len(numbers)} frames", progress)
     form, write = ("webp", _page) if ending == ".html" else ("png", _gif)
-    write_whole(file, write([_frame(path, i, X, sample_weight, form) for i in numbers], seconds))
+    write_whole(file, write([_frame(path, i, X, sample_weight, form) for i in drawn], seconds))
 
 
 def _chosen(length: int, most: int) -> list[int]:

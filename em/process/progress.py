@@ -1,6 +1,8 @@
-"""A progress bar for many fits: on a terminal or in a notebook, else nothing."""
+"""A progress bar for many fits, or a spinner: on a terminal or in a notebook, else nothing."""
 
 from collections.abc import Iterable, Sized
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from models.watched import is_watched
 
@@ -15,3 +17,11 @@ def track[T](items: Iterable[T], description: str, progress: bool, total: int | 
     console = Console(stderr=True)
     total = len(items) if total is None and isinstance(items, Sized) else total
     return rich_track(items, description, total, console=console, transient=True, disable=not is_watched(console))
+
+
+def waiting(description: str, progress: bool) -> AbstractContextManager[Any]:
+    """Return a context; with ``progress``, it shows a spinner on standard error."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return console.status(description) if progress and is_watched(console) else nullcontext()

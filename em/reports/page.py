@@ -27,7 +27,8 @@ OF_STARTS = (
 
 def write_fit_report(estimator: Any, X: ArrayLike, path: str | PathLike[str], summary: Summary, **weight: Any) -> None:
     """Write the page of :meth:`em.reports.ReportsOfMixture.report`; ``weight`` is ``sample_weight``, for mixtures."""
-    write_page(path, summary.model, f"{summary.status}.", _sections(estimator, X, summary, weight), tone_of(estimator))
+    sections = _sections(estimator, X, summary, weight)
+    write_page(path, summary.model, f"{summary.status}.", sections, tone_of(estimator), progress=True)
 
 
 def write_selection_report(selection: Any, X: ArrayLike, path: str | PathLike[str], sample_weight: Any) -> None:
@@ -48,7 +49,7 @@ def write_selection_report(selection: Any, X: ArrayLike, path: str | PathLike[st
     sections += [Section(f"The best: {summary.model}", [f"{capital(summary.status)}."])]
     sections += _sections(best.estimator, X, summary, weight)
     lead = f"{selection.criterion.upper()} chooses {chosen}."
-    write_page(path, title, lead, sections, tone_of(best.estimator))
+    write_page(path, title, lead, sections, tone_of(best.estimator), progress=True)
 
 
 def _candidate(candidate: Any, is_best: bool) -> dict[str, Any]:

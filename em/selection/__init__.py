@@ -121,7 +121,8 @@ def select(
             candidate.check(X, sample_weight)
         groups = _groups(combinations, estimators, estimators[0]._samples(X, sample_weight))
     jobs = (delayed(_fitted)(X, [estimators[i] for i in group], sample_weight) for group in groups)
-    done = track(Parallel(n_jobs, return_as="generator")(jobs), description, progress, len(groups))
+    total = None if is_chunked(X) else len(groups)  # of fits that share their passes only the end is known
+    done = track(Parallel(n_jobs, return_as="generator")(jobs), description, progress, total)
     fits = dict(zip([i for group in groups for i in group], chain.from_iterable(done), strict=True))
     candidates = tuple(
         Candidate(settings, fit, fit.log_likelihood_, fit.n_free_parameters_, **criteria, seconds=seconds)
@@ -136,7 +137,7 @@ def select(
 def check_mixture(estimator: Any) -> None:
     """Raise a ValueError unless the estimator is a mixture."""
     if not isinstance(estimator, MixtureEM):
-        raise ValueError(f"estimator must be a mixture such as GaussianMixtureEM(), got {type(estimator).__name__}")
+        raise ValueError(f"estimator must be a mixture such as GaussianMixtureEM(), got {shown(estimator)}")
 
 
 def _values(name: str, given: Iterable[Any], estimator: MixtureEM[Any]) -> list[Any]:
