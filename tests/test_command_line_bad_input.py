@@ -56,6 +56,19 @@ def test_a_file_without_its_flag_is_told_the_flag(out):
     assert not out.exists()
 
 
+def test_an_argument_of_another_name_is_named_by_its_flag(tmp_path, out):
+    (tmp_path / "answers.csv").write_text("x,y\n1,0\n0,0\n0,1\n1,1\n0,1\n1,0\n")
+    refused(invoke("gmm", "--components", "0", "--out", str(out)), "Error: --components: n_components must be", "got 0")
+    refused(invoke("gmm", "--restarts", "0", "--out", str(out)), "Error: --restarts: n_init must be")
+    refused(invoke("gmm", "--draws", "5", "--out", str(out)), "Error: draws must be")
+    refused(invoke("bmm", "--data", str(tmp_path / "answers.csv"), "--trials", "0"), "Error: --trials: n_trials must")
+    assert not out.exists()
+
+
+def test_an_empty_name_of_data_is_told_the_built_in_ones():
+    refused(invoke("gmm", "--data", ""), "data must be a file of your own", "built in (faithful, ", "got ''")
+
+
 def test_data_of_the_other_family_name_the_other_command(out):
     refused(invoke("gmm", "--data", "lsat7", "--out", str(out)), "comparisons.bmm")
 
@@ -63,7 +76,10 @@ def test_data_of_the_other_family_name_the_other_command(out):
 def test_an_out_folder_that_is_a_file_is_refused(tmp_path):
     file = tmp_path / "taken"
     file.write_text("mine")
-    refused(invoke("gmm", "--out", str(file)), "taken", "cannot be written")
+    for out in (file, file / "inside"):
+        result = invoke("gmm", "--out", str(out))
+        refused(result, "cannot be written to: a file stands there")
+        assert "Errno" not in result.output
     assert file.read_text() == "mine"
 
 

@@ -178,12 +178,16 @@ def test_submissions_are_found_by_name_folder_and_cells(toy, tmp_path):
 
 def test_bad_input_is_named(toy, tmp_path):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "taken").write_text("mine")
     for arguments, words in [
         (["mark", tmp_path / "empty", "--source", toy], "which has none"),
         (["mark", toy, "--source", tmp_path / "empty"], "--source"),
         (["mark", toy, "--source", toy, "--assignment", "tooy"], "must be one of toy"),
         (["release", toy, "--source", toy], "they would be lost"),
-        (["check", tmp_path / "none.py"], "does not exist"),
+        (["check", tmp_path / "none.py"], "a Python file that exists"),
+        (["check", tmp_path], "a Python file that exists"),
+        (["release", tmp_path / "taken", "--source", toy], "a file stands there"),
+        (["mark", toy, "--source", toy, "--out", tmp_path / "taken"], "a file stands there"),
     ]:
         done = invoke(*arguments)
         assert (done.exit_code, words in done.output) == (2, True), done.output

@@ -112,11 +112,14 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
         settings, options = split(rest, own)
         bars = Bars(Path(data).stem)
         bars.seconds |= {"start": start} if start else {}
-        with bad_input_exits(), bars.step("imports"):
+        of_python = (*_flags(pair), Option("n_components", None, "", "components"))
+        flags = {option.name: f"--{option.flag}: " for option in of_python if option.flag != option.name}
+        with bad_input_exits(flags=flags), bars.step("imports"):
             if context.args:
                 raise ValueError(f"{context.args[0]!r} has no flag before it: {_remedy(context.args[0])}")
             if not data:
-                raise ValueError(f"data must be a file of your own, --data FILE: {pair.name} has no built-in data")
+                known = ", ".join(pair.datasets) or "none"
+                raise ValueError(f"data must be a file of your own, --data FILE, or built in ({known}), got ''")
             dataset = find(data, pair.name, most_rows=rest["rows"], seed=rest["random_state"], **options)
             tell_read(console, dataset.notes)
             case = pair.case(data, components, dataset.options)
@@ -175,12 +178,17 @@ def _flags(family: type[Family]) -> list[Option]:
 
 
 @contextmanager
-def bad_input_exits(kinds: tuple[type[Exception], ...] = (ValueError,)) -> Iterator[None]:
-    """Print a ValueError, or an error of the given kinds, as one line; then exit with code 2."""
+def bad_input_exits(
+    kinds: tuple[type[Exception], ...] = (ValueError,), flags: dict[str, str] | None = None
+) -> Iterator[None]:
+    """Print a ValueError, or an error of the given kinds, as one line; then exit with code 2.
+
+    The line begins with the flag of the argument that the error begins with, if ``flags`` has it.
+    """
     try:
         yield
     except kinds as error:
-        tell_error("Error", error)
+        tell_error("Error", f"{(flags or {}).get(str(error).split(' ')[0], '')}{error}")
         raise typer.Exit(2) from None
 
 

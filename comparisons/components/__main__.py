@@ -14,7 +14,7 @@ from comparisons.output.progress import Bars
 @takes(*flags_of_any_family("draws", "tune", "random_state"))
 def main(
     data: Annotated[str, typer.Option(help=f"{DATA}.")] = "faithful",
-    max_components: Annotated[int, typer.Option(help="The largest number of components.")] = 4,
+    max_components: Annotated[int, typer.Option(min=1, help="The largest number of components.")] = 4,
     sampler: Annotated[Sampler, typer.Option(help="Where the draws for cross-validation come from.")] = "nuts",
     evidence: Annotated[bool, typer.Option(help="Whether to run SMC, if the prior is not conjugate.")] = True,
     particles: Annotated[int, typer.Option(help="Particles of SMC.")] = 2000,

@@ -10,6 +10,7 @@ from rich.console import Console
 from comparisons.comparison.command import bad_input_exits
 from comparisons.coursework.sources import FOLDER
 from comparisons.output.console import tell
+from comparisons.output.files import check_writable
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, help="Set, mark and check coursework.", no_args_is_help=True
@@ -66,6 +67,8 @@ def mark(
 
     limits = Limits(seconds, total_seconds=max(120.0, 3 * seconds), memory=memory * 2**20)
     with bad_input_exits((ValueError, OSError)):
+        if out is not None:
+            check_writable(out)
         results = mark_all(folder, source, only=assignment, roster=roster, limits=limits, jobs=jobs, tell=show)
         written = write(results, out if out is not None else folder.resolve().parent / "marks", source)
     for marks in results:
@@ -94,7 +97,7 @@ def check(
     console, all_right = Console(), True
     with bad_input_exits((ValueError, TypeError, OSError)):
         if not script.is_file():
-            raise ValueError(f"script must be a Python file, got {script}, which does not exist")
+            raise ValueError(f"script must be a Python file that exists, got {script}")
         from comparisons.coursework.script import checks_of, options_of
 
         for _, result in checks_of(script, family, **options_of(option or ())):

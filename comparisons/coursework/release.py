@@ -16,6 +16,7 @@ from comparisons.coursework.sources import (
     assignment_files,
     load_assignment,
 )
+from comparisons.output.files import check_writable
 from em.saving.whole_files import write_whole
 
 SOLUTION = re.compile(rf"^([ \t]*){BEGIN_SOLUTION}.*?{END_SOLUTION}[^\n]*", re.MULTILINE | re.DOTALL)
@@ -81,7 +82,7 @@ def release(folder: Path, source: Path = FOLDER) -> list[Path]:
         raise ValueError(f"folder must not be that of the solutions, got {folder}: they would be lost")
     for path in files.values():
         load_assignment(path)  # which refuses what would give a solution away
-    folder.mkdir(parents=True, exist_ok=True)
+    check_writable(folder)
     for path in files.values():
         notebook = student_version(json.loads(path.read_text(encoding="utf-8")))
         write_whole(folder / path.name, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")

@@ -21,6 +21,8 @@ def check_writable(folder: str | Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+    except (FileExistsError, NotADirectoryError):
+        raise ValueError(f"out folder {folder} cannot be written to: a file stands there, name another") from None
     except (OSError, ValueError) as error:  # a ValueError: a null character in the name
         raise ValueError(f"out folder {folder} cannot be written to: {error}") from None
     return folder

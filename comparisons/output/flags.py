@@ -65,7 +65,7 @@ def _parameter(option: Option) -> inspect.Parameter:
     parse = option.parse or (str if default is None else type(default))
     kind: Any = Literal.__getitem__(option.choices) if option.choices else parse if isinstance(parse, type) else Any
     parser = parse if kind is Any else None
-    kind, metavar = (list[str], "<a,b>") if option.lists else (kind, None)
+    kind, metavar = (list[str], "<a,b>") if option.lists else (kind, f"<{option.flag}>" if parser else None)
     kind = kind if default is not None else kind | None
     flag = typer.Option(f"--{option.flag}", help=f"{option.help}.", parser=parser, metavar=metavar)
     annotation: Any = Annotated[kind, flag]
