@@ -18,9 +18,9 @@ COLUMNS += [("se", "elpd_difference_se", ".2f"), ("k > .7", "n_bad_k", ""), ("R-
 COLUMNS += [("log p(X)", "log_evidence", ".2f"), ("se", "log_evidence_se", ".2f")]
 COLUMNS += [("Chib", "chib", ".2f"), ("se", "chib_se", ".2f")]
 PANELS = {
-    "EM: smaller is better": {"bic": "BIC", "icl": "ICL"},
-    "Leave-one-out: larger is better": {"elpd_difference": "elpd - the best's ± its se"},
-    "log p(X): larger is better": {"log_evidence": "SMC", "chib": "Chib, from Gibbs draws"},
+    ("EM: smaller is better", "criterion"): {"bic": "BIC", "icl": "ICL"},
+    ("Leave-one-out: larger is better", "elpd - the best's, in nats"): {"elpd_difference": "difference ± its se"},
+    ("Evidence: larger is better", "log p(X) in nats"): {"log_evidence": "SMC", "chib": "Chib, from Gibbs draws"},
 }
 OF_COLUMNS = (
     "smaller is better: BIC, ICL; larger is better: elpd, the log density of each sample given the others, and in the",
@@ -81,13 +81,13 @@ class ByComponents(Tabular):
 
         fig, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
         K = [row["n_components"] for row in self.table]
-        for ax, (title, names) in zip(axes, PANELS.items(), strict=True):
+        for ax, ((title, ylabel), names) in zip(axes, PANELS.items(), strict=True):
             for name, label in names.items():
                 rows = [row if row["has_maximum"] or name not in ("bic", "icl") else {} for row in self.table]
                 values = np.array([row.get(name) for row in rows], dtype=np.float64)  # None becomes NaN
                 errors = [row.get(f"{name}_se") or 0.0 for row in rows]
                 if not np.isnan(values).all():
                     ax.errorbar(K, values, errors if any(errors) else None, fmt=".-", capsize=3, label=label)
-            ax.set(title=title, xlabel="number of components", xticks=K)
+            ax.set(title=title, xlabel="number of components", ylabel=ylabel, xticks=K)
             legend(ax)
         return fig
