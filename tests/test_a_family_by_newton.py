@@ -126,6 +126,10 @@ def evidence_on_a_grid(X, prior):
     return sum(of_columns) + 4 * np.log(u[1] - u[0])
 
 
+def test_its_summary_has_the_title_of_the_family(gammas, fit, X):
+    assert fit.summary(X).model == "Gamma mixture of 2 components by maximum likelihood"
+
+
 def test_a_component_that_falls_onto_a_point_has_collapsed(gammas):
     with pytest.warns(NoMaximumWarning, match="falls onto a point"):
         em.GammasMixtureEM(2, random_state=0).fit([[1.0], [1.0], [1.0], [2.0], [3.0]])

@@ -209,7 +209,8 @@ def _asked(
 
 def _model(estimator: Any) -> str:
     """Return the mixture in words, such as "Gaussian mixture of 2 components, covariance_type='full', by ..."."""
-    words = " ".join(re.findall("[A-Z][a-z]+", type(estimator).__name__)).capitalize()
+    of_class = " ".join(re.findall("[A-Z][a-z]+", type(estimator).__name__)).capitalize()
+    words = getattr(estimator, "title", of_class)  # a family may give its title
     K, theta = estimator.n_components, estimator.parameters_
     options = [f.name for f in fields(theta) if f.init and f.name not in theta.arrays()]
     parts = [f"{words} of {K} component{'s' * (K > 1)}"]
