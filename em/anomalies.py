@@ -15,6 +15,7 @@ from em.chunked.chunks import Chunks
 from em.chunked.predictions import lazily
 from em.chunked.quantiles import quantile_of_chunks
 from em.estimator import MixtureEM
+from em.predictions import check_fitted
 from models.shown import shown
 from models.validation import Array, number_between
 
@@ -58,6 +59,7 @@ def density_threshold(
     >>> is_anomaly(fit, [[0.0, 0.0], [5.0, 5.0]], threshold=density_threshold(fit, X))
     array([False,  True])
     """
+    check_fitted(estimator)
     number_between("quantile", quantile, 0, 1)
     if is_chunked(X):
         values = partial(_densities, estimator._for_chunks(X), size)
@@ -126,6 +128,7 @@ def is_anomaly(
     >>> int(is_anomaly(GaussianMixtureEM(1).fit(X), X).sum())
     4
     """
+    check_fitted(estimator)
     if is_chunked(X):
         t = threshold_of_chunks(estimator, X, threshold, quantile, sample_weight, **size)
         return lazily(partial(is_anomaly, estimator._for_chunks(X), threshold=t, **size), X, dtype=bool)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils.validation import check_is_fitted
 
 from em.chunked import is_chunked
 from em.chunked.predictions import for_chunks, lazily, sums_of
@@ -17,6 +18,7 @@ from em.uncertainty.entries import Entries
 from em.uncertainty.louis import frequencies
 from models.frames import framed_like
 from models.parameters import Labels, labels_of_features
+from models.shown import shown
 from models.validation import Array, data_matrix
 
 NO_SAMPLE = "X must have a row with an observed cell and a positive weight, got none"
@@ -119,6 +121,13 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
         """Return how often each row counts, shape (n,): its weight, or 0 if it has no observed cell."""
         seen = has_observed(encoded(self, X))
         return frequencies(sample_weight, len(seen)) * seen
+
+
+def check_fitted(estimator: Any) -> None:
+    """Raise an error unless the estimator is a fitted mixture, or fitted clusters."""
+    if not isinstance(estimator, BaseEstimator):
+        raise TypeError(f"estimator must be a fitted mixture or fitted clusters, got {shown(estimator)}")
+    check_is_fitted(estimator)
 
 
 def weighted_sum(values: Array, weights: Array) -> float:

@@ -51,7 +51,7 @@ def is_dask(values: Any) -> bool:
 def check_dense(name: str, values: Any) -> None:
     """Raise a TypeError if the values are a sparse matrix, or in Dask's chunks."""
     if is_dask(values):
-        part = ", or of a part em.sample_rows(X, 20_000)" if name == "X" and hasattr(type(values), "ndim") else ""
+        part = ", or a random part, em.sample_rows(X, 20_000)" if name == "X" and hasattr(type(values), "ndim") else ""
         kind = type(values).__name__
         raise TypeError(f"{name} must be in memory here, got a Dask {kind}: pass {name}.compute(){part}")
     if hasattr(values, "toarray") and scipy.sparse.issparse(values):  # so that scipy.sparse is imported only if needed
@@ -162,7 +162,7 @@ def _numeric(name: str, values: Any, column: str = "", names: Sequence[str] | No
         objects = array if array.dtype.kind == "O" else np.asarray(values, dtype=object)
         return _from_objects(name, objects, column, names)
     given, hint = shown(values), ". Complex data not supported" if array.dtype.kind == "c" else ""
-    if isinstance(values, str | PathLike) or type(values).__module__ == "pyarrow._dataset":
+    if name == "X" and (isinstance(values, str | PathLike) or type(values).__module__ == "pyarrow._dataset"):
         hint = f": em.open_parquet({name}) gives the rows of Parquet files and pyarrow datasets"
     if column and array.size:
         given, hint = str(array.flat[0]), f" in {column}: drop {column}, or encode it as numbers{hint}"

@@ -14,6 +14,8 @@ class _Plain(reprlib.Repr):
     def repr1(self, x: Any, level: int) -> str:
         if isinstance(x, np.longdouble):
             x = float(x)
+        if hasattr(x, "columns"):
+            return f"a {type(x).__name__}"
         return super().repr1(x.item() if isinstance(x, np.generic) else x, level)
 
     def repr_ndarray(self, x: np.ndarray, level: int) -> str:
@@ -30,9 +32,10 @@ def shown(value: Any) -> str:
     Examples
     --------
     >>> import numpy as np
+    >>> import pandas as pd
     >>> from models.shown import shown
-    >>> shown([np.float64(1.2), np.int64(3)]), shown(np.arange(9)), shown("full")
-    ('[1.2, 3]', '[0, 1, 2, 3, 4, 5, ...]', "'full'")
+    >>> shown([np.float64(1.2), np.int64(3)]), shown(np.arange(9)), shown("full"), shown(pd.DataFrame([[1], [2]]))
+    ('[1.2, 3]', '[0, 1, 2, 3, 4, 5, ...]', "'full'", 'a DataFrame')
     """
     return _PLAIN.repr(value)
 
@@ -87,19 +90,19 @@ def named(value: Any, parts: Mapping[str, Any]) -> str:
 
 
 def numbers(value: Any) -> str:
-    """Return an array, or each array of a dict, as a list of numbers with five digits; other values by ``repr``.
+    """Return an array, or each array of a dict, as numbers of five digits; a float has eight, other values their repr.
 
     Examples
     --------
     >>> import numpy as np
     >>> from models.shown import numbers
-    >>> numbers(np.diag([20.46011, 0.1])), numbers(np.eye(300)), numbers(np.array(2.0))
-    ('[[20.46, 0], [0, 0.1]]', '[[1, ..., 0], ..., [0, ..., 1]] of shape (300, 300)', '2.0')
+    >>> numbers(np.diag([20.46011, 0.1])), numbers(np.eye(300)), numbers(np.array(2.0)), numbers(-1130.263959831)
+    ('[[20.46, 0], [0, 0.1]]', '[[1, ..., 0], ..., [0, ..., 1]] of shape (300, 300)', '2.0', '-1130.264')
     """
     if isinstance(value, dict):
         return f"{{{', '.join(f'{name!r}: {numbers(part)}' for name, part in value.items())}}}"
     if not isinstance(value, np.ndarray):
-        return repr(value)
+        return repr(float(f"{value:.8g}") if isinstance(value, float) else value)
     if value.ndim == 0:
         return repr(value.item())
     large = value.size > MOST_NUMBERS

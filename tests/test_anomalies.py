@@ -1,11 +1,14 @@
 """Anomalies are the samples below a quantile of the log density of the training data."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import reference_data
 from scipy.stats import chi2, norm
+from sklearn.exceptions import NotFittedError
 
 from em import BernoulliMixtureEM, GaussianMixtureEM, density_threshold, is_anomaly
+from em.plots import plot
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +83,15 @@ def test_thresholds_that_are_no_number_are_refused(faithful, threshold):
     X, fit = faithful
     with pytest.raises(ValueError, match="threshold must be a log density in nats or None, got "):
         is_anomaly(fit, X, threshold)
+
+
+@pytest.mark.parametrize("call", [is_anomaly, density_threshold, plot])
+def test_what_is_no_fit_is_refused(faithful, call):
+    X, fit = faithful
+    with pytest.raises(TypeError, match="estimator must be a fitted mixture or fitted clusters, got a DataFrame"):
+        call(pd.DataFrame(X), fit)
+    with pytest.raises(NotFittedError):
+        call(GaussianMixtureEM(2), X)
 
 
 def test_rows_that_are_all_missing_are_no_anomalies_and_take_no_part_in_the_quantile(faithful):

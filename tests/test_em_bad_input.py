@@ -256,6 +256,7 @@ def test_a_fitted_mixture_refuses_other_features():
         (np.zeros(20), "sample_weight must not be zero for every row"),
         (np.eye(20)[0], "X must have at least two rows .* that is observed and has a weight"),
         (["one"] * 20, "sample_weight must hold numbers"),
+        ("count", "sample_weight must hold numbers, got 'count' of dtype <U5$"),
     ],
 )
 def test_weights_that_are_no_frequencies_are_refused(estimator, weights, message):

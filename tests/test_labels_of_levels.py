@@ -6,8 +6,10 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from em import CategoricalMixtureEM, cmm, is_anomaly, likelihood_ratio_test, select
+from em import BernoulliMixtureEM, CategoricalMixtureEM, cmm, is_anomaly, likelihood_ratio_test, select
+from em.cmm.latent_classes import latent_classes
 from em.families import conjugate_mixture
+from em.plots import plot_anomaly_detection
 from models.cmm import CMMParameters, CMMPrior, draw_parameters, simulate
 from models.cmm.levels import codes_of, levels_of
 
@@ -108,6 +110,7 @@ HOLED_SORTED = codes_of(ROWS, levels_of(ROWS))
             r"X must hold labels of levels, strings or whole numbers, got 1.5 in column.* \[1\]",
         ),
         ([["a"], [1], ["b"]], {}, r"strings or whole numbers in each column, and not both, got 1 of type int"),
+        (pd.DataFrame({"height": [1.5, 1.8]}), {}, r"whole numbers, got 1.5 in column\(s\) \['height'\]"),
         (["a", "b"], {}, "X must be two-dimensional"),
         ([["a"], ["b"]], {"levels": [["a", "c"]]}, r"got 'b' in column\(s\) \[0\], whose levels are \['a', 'c'\]"),
         ([[0], [1]], {"levels": [2, 2]}, "levels must have one entry for each of 1 columns, got 2"),
@@ -120,6 +123,14 @@ HOLED_SORTED = codes_of(ROWS, levels_of(ROWS))
 def test_what_is_no_label_is_refused(data, settings, message):
     with pytest.raises(ValueError, match=message):
         CategoricalMixtureEM(1, **settings).fit(data)
+
+
+def test_labels_have_no_density_to_draw_and_no_other_mixture_has_latent_classes():
+    X = pd.DataFrame(ROWS, columns=NAMES)
+    with pytest.raises(ValueError, match=r"two continuous features, .* whose cells are labels: em\.plots\.plot"):
+        plot_anomaly_detection(CategoricalMixtureEM(1).fit(X), X)
+    with pytest.raises(TypeError, match="fit must be a CategoricalMixtureEM, got BernoulliMixtureEM"):
+        latent_classes(BernoulliMixtureEM(1).fit([[0], [1]]), [[0], [1]])
 
 
 def test_new_rows_are_held_to_the_levels_of_the_fit():

@@ -48,6 +48,11 @@ def test_a_stream_after_a_fit_starts_at_its_parameters_and_labels_stay():
     [
         (lambda: GaussianMixtureEM(2, init=np.arange(100) % 2).partial_fit(X2), ValueError, "init must be one of"),
         (lambda: copy.copy(FIT).begin_stream(X2).partial_fit(X2, settings=SMALL), ValueError, "settings must stay"),
+        (
+            lambda: GaussianMixtureEM(2).partial_fit(X2, settings={"half_life": 9}),
+            ValueError,
+            "a StreamSettings",
+        ),
         (lambda: copy.copy(FIT).begin_stream(X2).partial_fit(X2[:, :1]), ValueError, "X has 1 features, but"),
         (lambda: copy.copy(FIT).begin_stream(X2).partial_fit([[np.inf, 0]]), ValueError, "X must be finite"),
         (lambda: PoissonMixtureEM(2, exposure=np.ones((5, 2))).partial_fit(np.ones((5, 2))), ValueError, "in parts"),

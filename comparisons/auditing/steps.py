@@ -128,7 +128,7 @@ def _title(library_fit: LibraryFit, audited: AuditedFit | None) -> str:
     if audited is None:
         return f"{library_fit.source}, family {library_fit.family}"
     K, D, n = audited.parameters.n_components, audited.parameters.n_features, audited.n_samples
-    mixture = f"{audited.pair.title.lower()} of {K} component{'s' * (K > 1)}"
+    mixture = f"{audited.pair.title} of {K} component{'s' * (K > 1)}"
     options = "".join(
         f", {name}={value!r}" for name, value in audited.pair.of_mixture.items() if isinstance(value, str)
     )

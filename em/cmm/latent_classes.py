@@ -31,6 +31,7 @@ from em.chunked.predictions import sums_of
 from em.cmm.estimator import CategoricalMixtureEM
 from em.samples import Samples
 from models.labels import plain
+from models.shown import shown
 from models.tables import Tabular, table_lines
 from models.validation import Array
 
@@ -101,6 +102,8 @@ def latent_classes(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: Array
     ------
     ValueError
         If X does not fit the model.
+    TypeError
+        If it is no `CategoricalMixtureEM`.
 
     Examples
     --------
@@ -121,6 +124,8 @@ def latent_classes(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: Array
     entropy R² nan, relative entropy nan
     G² 39.5500 (p = 5.36e-08), X² 36.0000 (p = 2.89e-07), 4 df
     """
+    if not isinstance(fit, CategoricalMixtureEM):
+        raise TypeError(f"fit must be a CategoricalMixtureEM, got {shown(fit)}")
     sums, K = sums_of(_sums, fit, X, sample_weight), fit.n_components
     mean_entropy, *modal = (sums[1:] / sums[0]).tolist()
     entropy_of_weights = float(entr(fit.weights_).sum())

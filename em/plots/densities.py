@@ -225,11 +225,12 @@ def on_grid(function: Callable[[Array], Array], X: ArrayLike, cells: Cells = ANY
 
 
 def _cells_of(estimator: Any) -> Cells:
-    """Return which values samples may have; raise a ValueError for counts, which have no density in between."""
+    """Return which values samples may have; raise a ValueError for counts and labels, which have no density between."""
     cells: Cells = getattr(getattr(estimator, "parameters_", None), "cells", ANY)
-    if cells.whole:
+    kind = "labels" if hasattr(estimator, "_encoded") else "whole numbers" * cells.whole
+    if kind:
         raise ValueError(
             f"estimator must be fitted to two continuous features, got a {type(estimator).__name__}, whose cells are "
-            "whole numbers: em.plots.plot draws it"
+            f"{kind}: em.plots.plot draws it"
         )
     return cells

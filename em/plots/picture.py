@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
-from sklearn.utils.validation import check_is_fitted
 
 from em.families import family_module, steps_of
 from em.plots.axes import axes_or_new, feature_names, share
@@ -22,6 +21,7 @@ from em.plots.pairs import align_diagonal, pairs_picture
 from em.plots.plane import plane_picture, show_ellipses
 from em.plots.points import Points, note_of_part, points_of, rows_to_draw
 from em.plots.profiles import profile_picture
+from em.predictions import check_fitted
 from em.process.process_wide import without_expected_warnings
 from models.validation import Array
 
@@ -72,7 +72,7 @@ def plot(estimator: Any, X: ArrayLike, ax: Any = None, *, sample_weight: ArrayLi
     >>> len(ax.patches)  # three ellipses for each component
     6
     """
-    check_is_fitted(estimator)
+    check_fitted(estimator)
     drawn = draw(_with_sizes(estimator, size) if size else estimator, X, ax, sample_weight)
     for panel in np.ravel(drawn):
         show_ellipses(panel)

@@ -10,6 +10,7 @@ import numpy as np
 from em.samples import Samples, samples_of
 from em.samples.concise import ConciseSample
 from em.streams import StreamSettings
+from models.shown import shown
 from models.validation import Array
 
 MOST_ROWS = 8192  # of the sample; with a quarter of them looks back misjudge the slow directions of EM
@@ -59,6 +60,8 @@ class Stream:
     @classmethod
     def empty(cls, settings: StreamSettings, n_features: int) -> Self:
         """Return a stream without rows."""
+        if not isinstance(settings, StreamSettings):
+            raise ValueError(f"settings must be a StreamSettings, got {shown(settings)}")
         nothing = np.empty((0, n_features))
         return cls(settings, nothing, np.empty(0), nothing, np.empty(0))
 

@@ -74,6 +74,7 @@ def levels_of(X: Any, levels: Any = None, names: Sequence[str] | None = None) ->
     >>> labels, codes_of(X, labels).tolist()
     ((('blue', 'brown'), (1, 3)), [[1.0, 0.0], [0.0, 1.0], [nan, 0.0]])
     """
+    names = column_names(X) if names is None else names
     columns = labelled_columns(X, names)
     if levels is not None:
         given = [levels] * len(columns) if isinstance(levels, Integral) else list(levels)
