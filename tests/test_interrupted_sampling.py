@@ -163,12 +163,18 @@ def test_a_target_accept_that_is_no_probability_is_named(bad):
         sample(answers_model(), INSIDE, draws=5, tune=5, chains=1, seed=0, target_accept=bad)
 
 
-def test_an_interrupt_after_sampling_keeps_the_draws(monkeypatch):
-    def stop(model, start):
+@pytest.mark.parametrize(
+    "place", [(posterior, "find_map"), (comparisons.comparison.draws, "align")], ids=["find_map", "align"]
+)
+def test_an_interrupt_after_sampling_keeps_the_draws(place, monkeypatch):
+    call = getattr(*place)
+
+    def stop(*args, **settings):
+        monkeypatch.setattr(*place, call)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(posterior, "sample", draws_around)
-    monkeypatch.setattr(posterior, "find_map", stop)
+    monkeypatch.setattr(*place, stop)
     with pytest.raises(Interrupted) as caught:
         compare(ANSWERS, "bmm", 1, draws=500, tune=100, n_init=1)
     assert caught.value.draws["posterior"].sizes["draw"] == 500

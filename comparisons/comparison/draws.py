@@ -95,7 +95,10 @@ def draw(fits: Fits, densities: Densities, advance_to: Callable[[int, int], None
             "prior must have numbers not too far from those of weakly_informative(), or its defaults, for float64 to "
             f"hold the posterior: {error}"
         ) from error
-    return aligned(fits, densities, tree)
+    try:
+        return aligned(fits, densities, tree)
+    except KeyboardInterrupt:  # it takes seconds
+        raise Interrupted(aligned(fits, densities, tree).posterior) from None
 
 
 def sampled_from_map(problem: Problem, advance_to: Callable[[int, int], None]) -> xr.DataTree:
