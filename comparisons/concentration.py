@@ -34,7 +34,7 @@ from comparisons.comparison.problem import FLAGS, prepare, split
 from comparisons.family import Family
 from comparisons.output.console import unmixed_note
 from comparisons.output.flags import takes
-from models.tables import table_lines
+from models.tables import Tabular, rows_of, table_lines
 from models.validation import Array, count_at_least, real_numbers
 
 SWEEP = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0)
@@ -73,7 +73,7 @@ def _n_occupied(z: np.ndarray, n_components: int) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sweep:
+class Sweep(Tabular):
     """The result under each concentration; printing it shows the table.
 
     Attributes
@@ -97,6 +97,13 @@ class Sweep:
     weights: Array
     mean_field_weights: Array
     rhat: Array
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """One row per concentration: mean field's number of occupied components, Gibbs sampling's posterior, R-hat."""
+        shares = {f"p({j})": column for j, column in enumerate(self.n_occupied.T) if j}
+        columns = {"concentration": self.concentrations, "mean_field": self.n_mean_field, **shares, "rhat": self.rhat}
+        return rows_of(columns)
 
     def __repr__(self) -> str:
         """The table as plain text."""
@@ -141,7 +148,7 @@ def sweep(
     concentrations: Iterable[float] = SWEEP,
     prior: Any = None,
     *,
-    progress: bool = False,
+    progress: bool = True,
     **settings: Any,
 ) -> Sweep:
     """Fit an overfitted mixture under each concentration, by mean field and by Gibbs sampling.
@@ -158,8 +165,8 @@ def sweep(
         Dirichlet concentrations of each component.
     prior : prior of the family or None
         A conjugate prior, whose concentration is replaced. ``None`` takes the family's weakly informative one.
-    progress : bool
-        Whether to show a bar.
+    progress : bool, default True
+        Whether to show a progress bar on a terminal or in a notebook.
     **settings
         ``draws`` (500), ``tune`` (500) and ``chains`` (4): kept and warm-up sweeps of the Gibbs sampler, and number of
         chains, at least 2; ``n_init`` (10), restarts of mean field; ``random_state`` (0), the seed; and, if the family
@@ -217,7 +224,7 @@ def main(
 
     Exit code 0, or 2 for bad input.
     """
-    make = partial(sweep, n_components=components, progress=True)
+    make = partial(sweep, n_components=components)
     show_table("concentration", data, out, options, make, f", K = {components}")
 
 

@@ -241,6 +241,17 @@ def test_occupied_components_have_their_exact_posterior():
     np.testing.assert_array_less(np.abs(of_chains.mean(axis=0) - exact), 5 * error + 1e-12)  # t with 9 degrees
 
 
+def test_a_person_who_waits_sees_progress_unless_it_is_declined(data, monkeypatch, capsys):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    settings = {"sampler": "gibbs", "draws": 250, "tune": 100, "n_init": 1}
+    compare_components(data[:20], "gmm", [1], progress=False, **settings)
+    assert not capsys.readouterr().err
+    compare_components(data[:20], "gmm", [1], **settings)
+    assert "data: Gibbs sampling, K = 1" in capsys.readouterr().err
+    sweep(data[:20], "gmm", 1, [1.0], draws=10, tune=10, n_init=1)
+    assert "Sweep of the concentration" in capsys.readouterr().err
+
+
 def test_a_sparse_prior_empties_components_and_a_strong_one_levels_them(data):
     components = sweep(data[:, :1], "gmm", 3, [0.01, 10_000.0], draws=100, tune=200, n_init=3)
     assert components.n_mean_field.tolist() == [2, 3]
@@ -249,6 +260,8 @@ def test_a_sparse_prior_empties_components_and_a_strong_one_levels_them(data):
     np.testing.assert_allclose(components.weights[1], 1 / 3, atol=0.02)  # sd of a weight is 0.002
     np.testing.assert_allclose(components.mean_field_weights[0, :2], [0.6, 0.4], atol=0.15)  # four sd of the share
     assert len(components.plot().axes) == 3
+    assert components.to_frame()["mean_field"].tolist() == [2, 3]
+    assert components.to_frame().columns.tolist() == ["concentration", "mean_field", "p(1)", "p(2)", "p(3)", "rhat"]
     assert "10000" in repr(components)
     assert "R-hat above 1.01 or unknown at 0.01, 10000" in repr(replace(components, rhat=np.array([1.3, np.nan])))
     assert "R-hat above" not in repr(replace(components, rhat=np.array([1.0, 1.01])))

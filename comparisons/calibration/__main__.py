@@ -56,7 +56,7 @@ def _run(names: list[str], folder: Path, **settings: Any) -> bool:
     console.width = max(console.width, 120)
     calibrations: dict[tuple[str, str], Any] = {}
     for name in names:
-        run = partial(calibrate, SETTINGS[name], progress=True, **settings)
+        run = partial(calibrate, SETTINGS[name], **settings)
         of_name = run(samplers=("NUTS", "Gibbs") if SETTINGS[name].has_gibbs else ("NUTS",))
         if name in BROKEN:
             of_name[NO_JACOBIAN] = run(jacobian=False)["NUTS"]

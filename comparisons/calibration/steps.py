@@ -22,7 +22,7 @@ def calibrate(
     jacobian: bool = True,
     random_state: int = 0,
     workers: int = 1,
-    progress: bool = False,
+    progress: bool = True,
 ) -> dict[str, Calibration]:
     """Test samplers by simulation: many data sets, each with its own truth.
 
@@ -42,8 +42,8 @@ def calibrate(
         all simulations at once, so its draws depend on their number.
     workers : int, default 1
         Number of processes.
-    progress : bool, default False
-        Whether to show a bar.
+    progress : bool, default True
+        Whether to show a progress bar on a terminal or in a notebook.
 
     Returns
     -------

@@ -23,7 +23,7 @@ from comparisons.comparison.size import Pace, check_size, is_large, size_of, tim
 from comparisons.comparison.spread import by_advi, spreads_of
 from comparisons.family import Family
 from comparisons.output.console import table_of
-from comparisons.output.progress import Progress, bars_where_watched
+from comparisons.output.progress import Progress, progress_for
 from em.process.blas import one_blas_thread
 
 OF_CHAINS = "R-hat, ", "ESS, "  # begin of the names of checks that concern only the chains
@@ -95,9 +95,7 @@ def compare(
     'agree'
     """
     problem = prepare(X, family, n_components, prior, sampled=True, **settings)
-    if isinstance(progress, bool):
-        progress = bars_where_watched(problem.title) if progress else Progress()
-    return run(problem, progress)
+    return run(problem, progress_for(progress, problem.title))
 
 
 def run(problem: Problem, progress: Progress | None = None) -> Comparison:

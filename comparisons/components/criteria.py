@@ -17,7 +17,7 @@ from comparisons.components import Sampler
 from comparisons.components.result import ByComponents
 from comparisons.evidence import Evidence, chib_evidence
 from comparisons.family import Family
-from comparisons.output.progress import Progress
+from comparisons.output.progress import Progress, progress_for
 from comparisons.posterior.gibbs import as_datatree
 from em import select
 from em.gibbs import gibbs
@@ -41,7 +41,7 @@ def compare_components(
     sampler: str = "nuts",
     evidence: bool = True,
     particles: int = 2000,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
     **settings: Any,
 ) -> ByComponents:
     """Compare numbers of components by BIC, ICL, leave-one-out cross-validation and evidence.
@@ -63,8 +63,8 @@ def compare_components(
         Whether to run SMC on the PyMC model, if Chib's identity does not apply.
     particles : int
         SMC's particles; it runs ``chains`` times.
-    progress : Progress or None
-        Where to report progress; ``None`` is silent.
+    progress : bool or Progress, default True
+        Whether to show progress on a terminal and in a notebook; or the `Progress` to report to.
     **settings
         ``draws``, ``tune``, ``chains``, ``n_init`` and ``random_state``, as for :func:`comparisons.compare`; without
         ``tune`` the Gibbs sampler drops 1,000 sweeps. If the family is given by its name, its options too:
@@ -86,7 +86,7 @@ def compare_components(
     count_at_least_one("particles", particles)
     needs_map = sampler == "nuts"  # NUTS starts at the MAP
     problems = [prepare(X, family, K, prior, needs_map=needs_map, **settings) for K in numbers]
-    first, progress = problems[0], progress or Progress()
+    first, progress = problems[0], progress_for(progress, problems[0].title)
     if sampler == "gibbs" and not first.conjugate:
         where = "where the prior is not conjugate or a Gaussian cell is missing"
         raise ValueError(f"sampler must be 'nuts' {where}, got 'gibbs'")

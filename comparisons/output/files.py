@@ -24,7 +24,8 @@ def check_writable(folder: str | Path) -> Path:
     except (FileExistsError, NotADirectoryError):
         raise ValueError(f"out folder {folder} cannot be written to: a file stands there, name another") from None
     except (OSError, ValueError) as error:  # a ValueError: a null character in the name
-        raise ValueError(f"out folder {folder} cannot be written to: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"out folder {folder} cannot be written to: {reason}") from None
     return folder
 
 

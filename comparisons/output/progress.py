@@ -82,7 +82,9 @@ class Bars(Progress):
             self.bars.console.print(Text(plain(what)) if isinstance(what, str) else what)
 
 
-def bars_where_watched(title: str) -> Progress:
-    """Return bars if a person watches, on a terminal or in a notebook with ipywidgets; else a silent progress."""
+def progress_for(asked: Progress | bool, title: str) -> Progress:
+    """Return the given progress; for True, bars if a person watches, on a terminal or in a notebook with ipywidgets."""
+    if isinstance(asked, Progress):
+        return asked
     console = Console(stderr=True)
-    return Bars(title, console) if is_watched(console) else Progress()
+    return Bars(title, console) if asked and is_watched(console) else Progress()

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 
 from em.process.process_wide import without_expected_warnings
-from em.process.progress import track
 from em.saving.whole_files import write_whole
 from models.labels import plain
 
@@ -55,12 +54,7 @@ class Section:
 
 
 def write_page(
-    path: str | PathLike[str],
-    title: str,
-    lead: str,
-    sections: Sequence[Section],
-    tone: str = "doubtful",
-    progress: bool = False,
+    path: str | PathLike[str], title: str, lead: str, sections: Iterable[Section], tone: str = "doubtful"
 ) -> None:
     """Write a page; if that fails, no part of it is left.
 
@@ -70,19 +64,17 @@ def write_page(
         The HTML file.
     title, lead : str
         The heading, and the most important sentence.
-    sections : sequence of Section
+    sections : iterable of Section
         The sections.
     tone : {"good", "doubtful", "bad"}, default "doubtful"
         Tone of the lead, which decides its colour.
-    progress : bool, default False
-        Whether to show a progress bar on a terminal or in a notebook.
 
     Raises
     ------
     ValueError, OSError
         If the file cannot be written (:func:`em.saving.whole_files.write_whole`).
     """
-    write_whole(path, page(title, lead, track(sections, "Writing the page", progress), tone))
+    write_whole(path, page(title, lead, sections, tone))
 
 
 def page(title: str, lead: str, sections: Iterable[Section], tone: str = "doubtful") -> str:

@@ -11,9 +11,11 @@ from numpy.typing import ArrayLike
 
 from em.page import Section, capital, write_page
 from em.plots import plot, plot_silhouettes
+from em.process.progress import track
 from em.reports.summary import CRITERIA, Summary
 from models.shown import shown
 
+WRITING = "Writing the page"
 LIBRARIES = "numpy", "scipy", "scikit-learn"
 MOST_ROWS = 300
 MOST_WITH_ERRORS = 1000  # free parameters; the cost of the information grows with their cube
@@ -27,8 +29,8 @@ OF_STARTS = (
 
 def write_fit_report(estimator: Any, X: ArrayLike, path: str | PathLike[str], summary: Summary, **weight: Any) -> None:
     """Write the page of :meth:`em.reports.ReportsOfMixture.report`; ``weight`` is ``sample_weight``, for mixtures."""
-    sections = _sections(estimator, X, summary, weight)
-    write_page(path, summary.model, f"{summary.status}.", sections, tone_of(estimator), progress=True)
+    sections = track(_sections(estimator, X, summary, weight), WRITING, progress=True)
+    write_page(path, summary.model, f"{summary.status}.", sections, tone_of(estimator))
 
 
 def write_selection_report(selection: Any, X: ArrayLike, path: str | PathLike[str], sample_weight: Any) -> None:
@@ -49,7 +51,7 @@ def write_selection_report(selection: Any, X: ArrayLike, path: str | PathLike[st
     sections += [Section(f"The best: {summary.model}", [f"{capital(summary.status)}."])]
     sections += _sections(best.estimator, X, summary, weight)
     lead = f"{selection.criterion.upper()} chooses {chosen}."
-    write_page(path, title, lead, sections, tone_of(best.estimator), progress=True)
+    write_page(path, title, lead, track(sections, WRITING, progress=True), tone_of(best.estimator))
 
 
 def _candidate(candidate: Any, is_best: bool) -> dict[str, Any]:
