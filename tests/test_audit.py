@@ -140,6 +140,20 @@ def test_what_is_no_mixture_is_refused_and_it_is_said_why(fit, family, message):
         audit(fit, X, family)
 
 
+def test_x_and_fit_in_the_wrong_order_show_what_was_given():
+    with pytest.raises(
+        ValueError, match=r"X must be two-dimensional .*, got GaussianMixtureEM\(n_components=2\) of shape"
+    ):
+        audit(X, em.GaussianMixtureEM(2))
+
+
+def test_the_title_of_an_audit_begins_mixtures_with_a_capital():
+    assert (
+        "GaussianMixtureEM: Gaussian mixture of 1 component, "
+        in audit(em.GaussianMixtureEM(1).fit(X), X, n_init=1).title
+    )
+
+
 def test_methods_that_fail_are_a_finding():
     fit = edited(precisions_cholesky_=None)
     audited = audit(fit, X, n_init=2)["scores"]

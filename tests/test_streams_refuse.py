@@ -62,7 +62,7 @@ def test_a_stream_after_a_fit_starts_at_its_parameters_and_labels_stay():
             "exposure must be a number or one for each",
         ),
         (lambda: merge(FIT, FIT), TypeError, r"got none in argument 0, a \w+: call its begin_stream\(X\)"),
-        (lambda: merge(copy.copy(FIT).begin_stream(X2), tied()), ValueError, "of the same covariance_type"),
+        (lambda: merge(copy.copy(FIT).begin_stream(X2), tied()), ValueError, "covariance_type, got 'full' and 'tied'"),
     ],
 )
 def test_calls_that_do_not_fit_a_stream_are_refused(call, error, message):

@@ -17,6 +17,7 @@ from comparisons.auditing.result import Audit
 from comparisons.auditing.scores import criteria_line, scores_line
 from comparisons.auditing.stationary import bound_line, regularisation_line, stationary_line
 from em.status import left_to_the_status
+from models.shown import shown
 from models.validation import check_sample_weight, count_at_least_one, random_source
 
 
@@ -80,7 +81,7 @@ def audit(
     count_at_least_one("n_init", n_init)
     random_source(random_state)
     if len(X.shape) != 2:
-        raise ValueError(f"X must be two-dimensional (samples, features), got shape {X.shape}")
+        raise ValueError(f"X must be two-dimensional (samples, features), got {shown(X)} of shape {X.shape}")
     check_sample_weight(sample_weight, X.shape[0])
     with left_to_the_status():
         library_fit = recognise(fit, family, options)

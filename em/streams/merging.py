@@ -25,6 +25,7 @@ from em.status import left_to_the_status
 from em.streams.state import Stream
 from em.streams.stepwise import Stepwise
 from em.uncertainty.bootstrap import nearest_order
+from models.shown import shown
 from models.validation import Array
 
 OF_SEARCH = {"init", "n_init", "n_starts", "tol", "max_iter", "acceleration", "random_state"}
@@ -128,8 +129,9 @@ def _check_alike(one: Any, other: Any) -> None:
     parts = [name for name in one.get_params(deep=False) if name not in OF_SEARCH]
     parts += [name for name in ("n_features_in_", "feature_names_in_", "levels_") if hasattr(one, name)]
     for name in parts:
-        if not _same(getattr(one, name), getattr(other, name, None)):
-            raise ValueError(f"merge takes mixtures of the same {name}, got two that differ")
+        values = getattr(one, name), getattr(other, name, None)
+        if not _same(*values):
+            raise ValueError(f"merge takes mixtures of the same {name}, got {' and '.join(map(shown, values))}")
     if (settings := one.stream_.settings) != other.stream_.settings:
         raise ValueError(f"merge takes streams of the same settings, got {settings} and {other.stream_.settings}")
 
