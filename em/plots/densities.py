@@ -226,9 +226,10 @@ def on_grid(function: Callable[[Array], Array], X: ArrayLike, cells: Cells = ANY
 
 def _cells_of(estimator: Any) -> Cells:
     """Return which values samples may have; raise a ValueError for counts and labels, which have no density between."""
-    cells: Cells = getattr(getattr(estimator, "parameters_", None), "cells", ANY)
-    kind = "labels" if hasattr(estimator, "_encoded") else "whole numbers" * cells.whole
-    if kind:
+    theta = getattr(estimator, "parameters_", None)
+    cells: Cells = getattr(theta, "cells", ANY)
+    of_features = theta is None or theta.quantities[1].dims[-1] == "feature"
+    if kind := "whole numbers" * cells.whole if of_features else "labels":
         raise ValueError(
             f"estimator must be fitted to two continuous features, got a {type(estimator).__name__}, whose cells are "
             f"{kind}: em.plots.plot draws it"
