@@ -94,6 +94,15 @@ IMPLAUSIBLE = {
     "what no list of marks has": (
         "gmm", lines_of(with_marks(-127), with_marks(85.5)), "Is 85.5 in column 'b' a mark of missing cells?",
     ),
+    "a fill value of a satellite, no farther than the others are from each other": (
+        "gmm", lines_of([-3000 if i in (3, 9) else 2900 + 263 * i for i in range(20)], OTHER),
+        "Is -3000 in column 'a' a mark of missing cells? Then --missing -3000",
+    ),
+    "subtotals of a statement": (
+        "gmm", "id,2021,2022,2023\nSales,1204.5,1390.2,1511\nCosts,-802.1,-911.4,-990.7\nGross,402.4,478.8,520.3\n"
+        "Staff,-120.7,-133,-140.1\nRent,-20.3,-21,-29.5\nEarnings,261.4,324.8,350.7\nTax,-60.5,-70,-71.1\n",
+        "line 4, line 7: sums of the rows directly above; delete them if they summarise these",
+    ),
     "hours and minutes": (
         "gmm", lines_of([f"{7 + i % 9}.{(7 * i) % 60:02d}" for i in range(40)], range(40)),
         "column 'a' never ends in 60 to 99: does 9.15 mean 9:15? Then write 9.25",
@@ -201,6 +210,17 @@ IMPLAUSIBLE = {
 
 # Each: family, content, and what the message must say.
 REFUSED = {
+    "units that two columns share": (
+        "gmm", "peak,time,area,width\n,min,mAU*min,min\n" + "".join(f"{i},{i}.5,{i**2}.1,0.{i}\n" for i in range(9)),
+        "line 2 holds 'min', 'mAU*min', 'min' among numbers: if these are units or titles, delete the line",
+    ),
+    "limits of detection that a column marks": (
+        "gmm", "Pb,flag\n0.5,<\n1.7,\n0.5,<\n3.1,\n",
+        "'flag' holds '<' in line 2, so that a number beside it is a limit and no measurement: write NA for such",
+    ),
+    "a short row among rows that end in a comma": (
+        "gmm", "a,b,c\n1,2,3,\n4,5\n" + "7,8,9.5,\n" * 5, "line 3: expected 3 cells as in line 1, got 2, '4,5': cor",
+    ),
     "settings of one cell above a table": (
         "gmm", "Gain:,2\n[Data]\nt,u,v\n1,2,3\n4,5,7\n5,5,8\n", "delete the lines above line 3, if the table",
     ),

@@ -30,6 +30,7 @@ WITH_MONTHS = re.compile(  # numbers such as 2001.12, 31.12, and 12.1 for 12.10
 )
 DATED, OF_MONTHS = pattern_of("date"), pattern_of("date", "month")
 MOST_LEVELS, FEW_ROWS, MOST_ROWS = 20, 10, 10_000_000
+LIMITS = {"<", ">", "<=", ">=", "≤", "≥", "="}  # beside a number that is a limit of detection
 SEVERAL = re.compile(r"\s*[,;|]\s*")
 
 
@@ -153,6 +154,8 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
         return f"holds {kind} ({m} different values, {at})" * too_many
     if column.is_numeric or (two_values(column) and not too_many):
         return ""
+    if LIMITS.issuperset(values):
+        return f"holds {at}, so that a number beside it is a limit and no measurement: write NA for such numbers"
     if m == 1:
         empty = " and empty cells (write yes and no, if these are two answers)" * (n_observed < n)
         return f"holds nothing but {at}{empty}"
@@ -193,12 +196,14 @@ def _refuse_misfits(table: Table, features: Sequence[Column], misfits: list[tupl
     begins = [word.lstrip("'")[:1] for word in words]
     n_numbers = sum(column.observed[row] for column in features) - len(heads)
     once = all((column.codes == code).sum() == 1 for column, code in heads)
-    if len(words) > 1 and once and len(set(words)) == len(words) and not any(map(str.isdecimal, begins)):
+    are_heads = len(set(words)) == len(words) or not (row or n_numbers)  # columns may share a unit
+    if len(words) > 1 and once and are_heads and not any(map(str.isdecimal, begins)):
         given = f"{table.location(row)} holds {', '.join(words)}"
         if row == 0 and len(heads) == len(misfits):
             raise ValueError(f"{given} among numbers: if these are units or titles, delete the line")
         if not n_numbers and not set(begins) & set("#<>"):
-            raise ValueError(f"{given} and no number: if a second header or another table begins here, delete it")
+            remedy = "delete the line if it is a second header; if another table begins here, move it to its own file"
+            raise ValueError(f"{given} and no number: {remedy}")
     column, code = misfits[0]
     odd = {one.name: [one.values[at] for at in np.flatnonzero(np.isnan(one.numbers))] for one, _ in misfits}
     with_unit = [value for value in odd[column.name] if has_unit(f"{value}")]

@@ -195,7 +195,7 @@ def _begin(rows: Rows) -> int:
     """
     widths = [len(cells) for cells in rows.cells]
     first = max((row for row in range(1, len(widths)) if widths[row - 1] != widths[-1]), default=0)
-    count, n_numbers = widths[first], len(_numbers(rows.cells[first]))
+    count, n_numbers = _width(rows.cells[first]), len(_numbers(rows.cells[first]))
     is_named = first > 1 or (widths[-1] < widths[0] and not n_numbers)
     is_table = is_named and count > 1 and first < len(widths) / 2 and n_numbers < count
     return rows.lines[first] if is_table and (widths[-1] > _width(rows.cells[0]) or not n_numbers) else 0

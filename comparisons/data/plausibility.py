@@ -91,11 +91,14 @@ def _marks(column: Column, others: Sequence[Column]) -> str:
     times = np.bincount(inverse[column.codes[column.observed]])
     is_code = np.isin(values, [*CODES, *(8.0, 9.0) * (column.is_whole and len(values) > 3)])
     wide = np.diff(values) > np.ptp(values) / 1.5  # a gap of more than twice the range of the other values
-    is_lone = np.isin(values, values[[0, -1]]) & (np.append(wide, False) | np.append(False, wide)) & (times > 1)
+    is_mode = times > np.sort(times)[-2:-1].max(initial=1)
+    again = is_mode | ((times > 1) & is_code)
+    is_apart = (np.append(wide, False) | np.append(False, wide)) & (times > 1)
+    is_lone = np.isin(values, values[[0, -1]]) & (is_apart | (is_mode & (values < 0)))
     inner = np.flatnonzero(~(is_code | (is_lone & (len(values) > NEAREST))))
     codes, rest = values[:0], values[inner[0] : inner[-1] + 1] if len(inner) else values
     for outer in np.flatnonzero(values < rest[0]), np.flatnonzero(values > rest[-1]):
-        far = np.array([_is_far(values[at], rest, is_code[at], times[at] > 1) for at in outer], dtype=bool)
+        far = np.array([_is_far(values[at], rest, is_code[at], again[at]) for at in outer], dtype=bool)
         codes, rest = np.append(codes, values[outer[far]]), np.union1d(rest, values[outer[~far]])
     often = (times > times[~is_code].max(initial=2)) & (len(values) > NEAREST)
     heaps = np.flatnonzero(is_code & often & (values >= LEAST_WITHIN))
@@ -118,7 +121,8 @@ def _is_heap(values: Array, times: np.ndarray, at: int) -> bool:
 def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
     """Whether a number marks missing cells: it is far from the rest.
 
-    A known code does so too if it is repeated beyond a wide gap, or if it alone is below 0.
+    A known code does so too if it is repeated beyond a wide gap, or if it alone is below 0; another number, if both
+    hold and it is ``repeated`` more often than any other.
     """
     is_below = value < rest[0]
     if len(rest) < 2 or is_below != (value <= 0):
@@ -126,7 +130,7 @@ def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
     gap, nearest = (rest[0] - value, rest[:NEAREST]) if is_below else (value - rest[-1], rest[-NEAREST:])
     is_wide = len(rest) > 2 and gap >= max(WIDE * np.diff(nearest).max(), PART * np.ptp(rest))
     is_alone = value < 0 <= rest[0] and rest[-1] > MOST_CODED
-    return bool(gap > 2 * np.ptp(rest) or (known and (is_alone or (repeated and is_wide))))
+    return bool(gap > 2 * np.ptp(rest) or (known and is_alone) or (repeated and is_wide and (known or is_alone)))
 
 
 def _kinds(features: Sequence[Column], counts: bool) -> list[str]:
