@@ -10,7 +10,6 @@ the first or last, is the only one without a label       refused
 one of the first or last, holds sums or means of others  refused
 the first or last, has fewer cells, or stands apart      a note asks about it
 one of few without a cell in a first column of labels    a note asks about it
-holds sums of the rows directly above it                 a note asks about it
 =======================================================  ===================
 
 (*) If the user named the column by an option, the row is read as a sample, and a note says so.
@@ -23,7 +22,6 @@ import numpy as np
 import pandas as pd
 
 from comparisons.data.decimals import looks_like_number
-from comparisons.data.files import SAMPLE
 from comparisons.data.options import flag, is_mark
 from comparisons.data.table import Column, Table
 from comparisons.data.words import pattern_of
@@ -38,7 +36,6 @@ STRAYS = {  # messages by kind of row
     "note": "stands alone: delete it if it is a note, or write NA into its empty cells if it is a sample",
 }
 FEWEST, MANY_ROWS, MOST_ROWS, UNLIKELY = 3, 10, 10_000, 1e-4
-LARGE = 200  # halves of the last digit, in a sum that is hardly one by chance
 
 
 def refuse_words(table: Table, named: Collection[str]) -> None:
@@ -156,23 +153,8 @@ def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) ->
     if len(gaps) >= FEWEST and (gaps[:-HIGHEST] == 1).all() and (gaps > 1).sum() == 1:
         below = [table.row_name(row) for row in range(int(np.argmax(gaps > 1)) + 1, n)]
         lines.append(f"below an empty row: {', '.join(below)}; delete lines that summarise others")
-    if n <= SAMPLE and not categorical and (rows := _subtotals([one for one in features if one.is_numeric])):
-        sums = ", ".join(map(table.row_name, rows))
-        lines.append(f"{sums}: sums of the rows directly above; delete them if they summarise these")
     once = np.all([np.bincount(one.codes + 1)[one.codes + 1] == 1 for one in features], axis=0)
     if categorical and len(features) > 1 and once[0] and once.sum() < HIGHEST and once[: once.sum()].all():
         heads = ", ".join(map(table.row_name, range(once.sum())))
         lines.append(f"{heads}: no other row has these levels; delete it if it is a second header")
     return lines
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def _subtotals(features: Sequence[Column]) -> list[int]:
-    """Return the rows that hold sums of two or more rows directly above, unless chance may explain a single one."""
-    units = np.array([half_a_digit(one.numbers).min() for one in features])
-    X, found = np.array([one.array for one in features]).T, []
-    for row in range(2, len(X)):
-        sums = np.cumsum(X[row - 1 :: -1], axis=0)[1:]
-        is_sum = (np.abs(sums - X[row]) <= np.outer(range(3, row + 2), units)).all(axis=1)
-        found += [row] * bool(is_sum.any() and (np.abs(X[row]) >= LARGE * units).sum() > 1)
-    return found if len(found) > 1 or len(features) > 2 else []
