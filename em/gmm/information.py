@@ -23,7 +23,7 @@ from functools import partial
 
 import numpy as np
 
-from em.engine import EPS
+from em.engine.problem import EPS
 from em.gmm import log_joint, missing_patterns
 from em.gmm.units import Units, units_of
 from em.samples import Samples
