@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from em.chunked import is_chunked
 from em.chunked.predictions import for_chunks, lazily, sums_of
@@ -30,7 +31,6 @@ from em.kmeans.chunks import lloyds_of_chunks
 from em.kmeans.exchanges import MOST_DISTANCES, exchanged
 from em.kmeans.lloyd import LloydRun, lloyd, nearest, squared_distances
 from em.kmeans.plusplus import kmeans_plusplus
-from em.kmeans.sparse_moments import sparse_typical_size
 from em.kmeans.split_and_merge import split_and_merge
 from em.process.blas import one_blas_thread
 from em.reports import ReportsOfKMeans
@@ -281,7 +281,9 @@ def _location_and_scale(samples: Samples) -> tuple[Array, float]:
         If squared distances would overflow.
     """
     if issparse(samples.X):  # centring would make it dense
-        location, deviation = np.zeros(samples.X.shape[1]), sparse_typical_size(samples.X, samples.weights)
+        mean, variance = mean_variance_axis(samples.X, axis=0, weights=samples.weights)
+        location, deviation = np.zeros(len(mean)), np.where(variance > 0, np.sqrt(np.maximum(variance, 0.0)), 1.0)
+        deviation = np.maximum(np.abs(mean), deviation)
     else:
         location, deviation = samples.mean, samples.deviation
         if samples.constant.all():
