@@ -26,7 +26,7 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 from em.chunked import is_chunked
 from em.chunked.predictions import for_chunks, lazily, sums_of
 from em.chunked.samples import ChunkedSamples, check_header, chunked_samples
-from em.kmeans.batch import SAME, best_of, lloyd_runs, shortlisted
+from em.kmeans.batch import best_of, lloyd_runs, shortlisted
 from em.kmeans.chunks import lloyds_of_chunks
 from em.kmeans.exchanges import MOST_DISTANCES, exchanged
 from em.kmeans.lloyd import LloydRun, lloyd, nearest, squared_distances
@@ -36,7 +36,7 @@ from em.process.blas import one_blas_thread
 from em.reports import ReportsOfKMeans
 from em.samples import Samples
 from em.samples.distinct import worth_sorting
-from em.samples.parts import WORTH_A_PART
+from em.samples.parts import SAME, WORTH_A_PART
 from em.samples.reading import samples_to_fit, samples_to_use
 from em.status import FewerClustersWarning, NotConvergedWarning, tell
 from models.shown import shown
