@@ -110,13 +110,13 @@ class Units:
 
     def run(self, run: Run[GMMParameters], log_data: float, log_prior: float) -> Run[GMMParameters]:
         """Return the run in the units of x; raise a ValueError as `back` does."""
-        in_x = replace(
+        return replace(
             run,
+            parameters=self.back(run.parameters),
             log_likelihood=run.log_likelihood + log_data,
             objective=run.objective + log_data + log_prior,
             history=run.history + log_data + log_prior,
         )
-        return replace(in_x, parameters=self.back(run.parameters))
 
 
 def as_collapsed(run: Run[GMMParameters], problem: Problem[GMMParameters]) -> Run[GMMParameters]:
@@ -149,9 +149,8 @@ def units_of(samples: Samples, covariance_type: str, prior: GaussianPrior | None
     A constant column gets the deviation that the prior expects, or without a prior that of a typical other column.
     """
     deviation = samples.deviation
-    deviation = (
-        typical_deviation(deviation) if prior is None else np.where(deviation > 0, deviation, prior.typical_deviations)
-    )
+    typical = typical_deviation(deviation) if prior is None else prior.typical_deviations
+    deviation = np.where(deviation > 0, deviation, typical)
     if covariance_type == "spherical":
         largest = deviation.max()
         deviation = np.full_like(deviation, largest * np.sqrt(np.mean((deviation / largest) ** 2)))

@@ -81,11 +81,8 @@ class StreamLearner[P: Parameters](Restarts[P]):
 
     def _learned(self, stream: Stream, part: Samples) -> tuple[Stream, Stepwise | None]:
         """Return the stream after the rows of ``part``, and the `Stepwise` of its last step, or None."""
-        unit, done, drawn = (
-            self._unit(stream),
-            0,
-            0,
-        )  # rows learned from so far, and rows that the sample has drawn from
+        unit = self._unit(stream)
+        done = drawn = 0  # rows learned from so far, and rows that the sample has drawn from
         steps: Stepwise | None = None
         arrays: Arrays = {}
         while done < len(part.X):
