@@ -24,7 +24,7 @@ from em.gmm.collapse import smallest_eigenvalues_of_correlations
 from em.samples import Samples
 from models.gmm import GMMParameters
 from models.gmm.prior import GaussianPrior, typical_deviation
-from models.gmm.structures import MATRICES
+from models.gmm.structures import MATRICES, covariance_support, covariances_shape
 from models.validation import Array
 
 MOST_CELLS_COPIED = 2_000_000
@@ -99,14 +99,10 @@ class Units:
 
     def log_prior(self, n_components: int) -> float:
         """Return the log prior in the units of x minus the log prior in these units: minus the sum of all log units."""
-        K, D, log_scales = n_components, len(self.scale), float(np.log(self.scale).sum())
-        of_covariances = {
-            "full": K * (D + 1) * log_scales,
-            "tied": (D + 1) * log_scales,
-            "diag": 2 * K * log_scales,
-            "spherical": 2 * K * float(np.log(self.scale[0])),
-        }[self.covariance_type]
-        return -(K * log_scales + of_covariances)
+        kind, K = self.covariance_type, n_components
+        units = np.broadcast_to(self.covariances, covariances_shape(kind, K, len(self.scale)))
+        of_covariances = [units[place] for place in covariance_support(kind).distinct_entries(units.shape)]
+        return -float(K * np.log(self.scale).sum() + np.log(of_covariances).sum())
 
     def run(self, run: Run[GMMParameters], log_data: float, log_prior: float) -> Run[GMMParameters]:
         """Return the run in the units of x; raise a ValueError as `back` does."""

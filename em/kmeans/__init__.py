@@ -267,9 +267,7 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         weights = check_sample_weight(sample_weight, len(distances))
         return np.asarray(distances.sum() if weights is None else weights[weights > 0] @ distances[weights > 0])
 
-    def _for_chunks(self, X: Any) -> Self:
-        """Return a copy that takes the chunks of X as arrays."""
-        return for_chunks(self, X)
+    _for_chunks = for_chunks
 
 
 def _location_and_scale(samples: Samples) -> tuple[Array, float]:
