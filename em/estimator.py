@@ -162,12 +162,11 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         return self._samples(X, sample_weight, names).X
 
     def _samples(self, X: ArrayLike, sample_weight: ArrayLike | None, names: Sequence[str] | None = None) -> Samples:
-        samples: Samples
-        if is_chunked(X):
+        if not is_chunked(X):
+            samples = samples_to_fit(self, X, sample_weight, missing=True, names=names)
+        else:
             samples = chunked_samples(self, X, sample_weight, names)
             check_header(self, X, reset=True)
-        else:
-            samples = samples_to_fit(self, X, sample_weight, missing=True, names=names)
         self._check_settings(samples)
         self._check_data(samples)
         return samples

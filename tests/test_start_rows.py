@@ -10,7 +10,7 @@ from em.chunked.samples import chunked_samples
 from em.gmm.units import units_of
 from em.samples import kept_samples
 from em.samples.distinct import distinct_rows, hashes
-from em.samples.frequent import candidates
+from em.samples.missed import candidates
 
 MOST, N = 640, 6000
 LATE = 2**63  # a hash that no sketch shows of so many rows

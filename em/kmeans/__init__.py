@@ -123,12 +123,11 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         sample_weight : array_like, shape (n,), or None
             Frequencies: how often each row occurs.
         """
-        samples: Samples
-        if is_chunked(X):
+        if not is_chunked(X):
+            samples = samples_to_fit(self, X, sample_weight)
+        else:
             samples = chunked_samples(self, X, sample_weight, missing=False)
             check_header(self, X, reset=True)
-        else:
-            samples = samples_to_fit(self, X, sample_weight)
         self._check_settings(samples)
         distinct = not samples.in_memory or worth_sorting(samples.X)
         with one_blas_thread():

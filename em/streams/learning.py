@@ -63,9 +63,8 @@ class StreamLearner[P: Parameters](Restarts[P]):
     def _check_parts(self) -> None:
         """Raise a ValueError if a setting does not suit rows that come in parts."""
 
-    def _check_cells(self, samples: Samples) -> int:
-        """Raise a ValueError if a cell is not legal; return 0, which adds up over chunks."""
-        return 0
+    def _check_cells(self, samples: Samples) -> None:
+        """Raise a ValueError if a cell is not legal."""
 
     def _read_first(self, X: Any, names: Sequence[str] | None) -> None:
         """Store what the first rows tell about how to read all rows, such as levels."""
