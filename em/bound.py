@@ -22,10 +22,10 @@ from models.validation import Array
 LEAST_SUM = 1e-100  # of a row's densities, so that shares down to 1e-200 are floats
 
 
-def log_of(weights: Array) -> Array:
-    """Return the logarithms of weights; -inf for 0."""
+def log_of(numbers: Array) -> Array:
+    """Return the logarithms of numbers; -inf for 0."""
     with np.errstate(divide="ignore"):
-        return np.log(weights)
+        return np.log(numbers)
 
 
 def normalise(log_joint: Array, *, overwrite: bool = False, weights: Array | float = 1.0) -> tuple[Array, Array]:

@@ -145,7 +145,7 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         frozen: dict[str, Any] = self._frozen(samples.X.shape[1])  # without rounding
         return [replace(scaled._in_units_of_data(parameters), **frozen) for parameters in path]
 
-    def _fitted(self, result: SearchResult[P], samples: Samples) -> Self:
+    def _fitted(self, result: SearchResult[P], samples: Samples) -> None:
         """Store the best run, and complete the status."""
         self._keep(result)
         remarks = self._remarks(samples)
@@ -153,7 +153,6 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
             remarks.append(f"not identified: {self.identifiability_.sentence}")
             tell(self.identifiability_.sentence, NotIdentifiableWarning)
         self.status_ = "; ".join([self.status_, *remarks])
-        return self
 
     def check(self, X: ArrayLike, sample_weight: ArrayLike | None = None, names: Sequence[str] | None = None) -> Array:
         """Return the rows of X as `fit` uses them, or raise the ValueError that `fit` would raise.
@@ -163,12 +162,11 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         return self._samples(X, sample_weight, names).X
 
     def _samples(self, X: ArrayLike, sample_weight: ArrayLike | None, names: Sequence[str] | None = None) -> Samples:
-        samples: Samples
-        if is_chunked(X):
+        if not is_chunked(X):
+            samples = samples_to_fit(self, X, sample_weight, missing=True, names=names)
+        else:
             samples = chunked_samples(self, X, sample_weight, names)
             check_header(self, X, reset=True)
-        else:
-            samples = samples_to_fit(self, X, sample_weight, missing=True, names=names)
         self._check_settings(samples)
         self._check_data(samples)
         return samples

@@ -153,10 +153,9 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
             name = self._steps.cells.size_name
             raise ValueError(f"{name} must be a number or one for each column if X comes in parts, got a matrix")
 
-    def _check_cells(self, samples: Samples) -> int:
-        """Raise a ValueError if a cell is not legal; return 0, which adds up over chunks."""
+    def _check_cells(self, samples: Samples) -> None:
+        """Raise a ValueError if a cell is not legal."""
         self._steps.check(samples.X, self._size_of(samples), samples.names)
-        return 0
 
     def _check_parts(self) -> None:
         self._refuse_sizes_of_rows(self._size())

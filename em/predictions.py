@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -64,9 +64,7 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
         """Return the parameters of a single component fitted to all rows, or None if there is no formula."""
         return None
 
-    def _for_chunks(self, X: Any) -> Self:
-        """Return a copy that takes the chunks of X as arrays."""
-        return for_chunks(self, X)
+    _for_chunks = for_chunks
 
     def __dask_tokenize__(self) -> Any:
         """Tell Dask what distinguishes two fits; by itself it would compare the settings only."""

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from itertools import chain
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -133,8 +132,7 @@ class Parameters(ABC):
     @cached_property
     def sizes(self) -> dict[str, int]:
         """Length of each axis by dim."""
-        of_each = [zip(q.dims, getattr(self, q.name).shape, strict=True) for q in self.quantities]
-        return dict(chain.from_iterable(of_each))
+        return {dim: n for q in self.quantities for dim, n in zip(q.dims, getattr(self, q.name).shape, strict=True)}
 
     @property
     def options(self) -> tuple[Any, ...]:

@@ -47,23 +47,6 @@ def refuse_cell(
     raise ValueError(f"{wanted}, got {given}{where}{advice}")
 
 
-def positive_definite(name: str, matrix: Array) -> Array:
-    """Return the lower Cholesky factors (..., D, D) of symmetric positive definite matrices (..., D, D).
-
-    Raises
-    ------
-    ValueError
-        If a matrix is not symmetric or not positive definite.
-    """
-    scale = np.abs(matrix).max()
-    if np.abs(matrix - np.swapaxes(matrix, -1, -2)).max() > 1e-10 * scale:
-        raise ValueError(f"{name} must be symmetric, got {matrix}")
-    try:
-        return np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        raise ValueError(f"{name} must be positive definite, got {matrix}") from None
-
-
 def are_positive_definite(matrices: Array) -> np.ndarray:
     """Return which of R arrays (R, ..., D, D) hold only positive definite matrices, shape (R,), by Cholesky."""
     try:

@@ -104,7 +104,7 @@ def test_standard_errors_on_a_sketch_are_those_of_the_draws_that_its_rows_are_wo
     z = rng.randint(2, size=(5000, 1))
     X = rng.binomial(1, np.where(z == 0, np.linspace(0.05, 0.3, 12), np.linspace(0.3, 0.05, 12))).astype(float)
     rows, seen = samples_of(X).start_rows, list[float]()
-    monkeypatch.setattr("em.variational.is_clear", lambda gap, draws: seen.append(draws.sum()) or False)
+    monkeypatch.setattr("em.samples.parts.is_clear", lambda gap, draws: seen.append(draws.sum()) or False)
     for data in (X, da.from_array(X, chunks=(1000, -1))):
         VariationalMixture(3, prior=BMMPrior(0.5), n_init=3, random_state=0).fit(data)
     assert len(rows.X) == 200

@@ -1,6 +1,7 @@
 """K-means of sparse rows is that of the same dense rows, to rounding, and never makes them dense as a whole."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,7 @@ from scipy.sparse import csr_array
 from sklearn.cluster import KMeans as RivalKMeans
 
 from em import KMeans
-from em.kmeans import nearest, squared_distances
-from em.kmeans.sparse_moments import moments, sparse_typical_size
+from em.kmeans import _location_and_scale, nearest, squared_distances
 from em.samples import Samples
 
 FORMATS = ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"]
@@ -83,16 +83,15 @@ def test_distances_keep_the_digits_of_differences(offset):
 
 @pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize("weights", [None, np.linspace(0.1, 2, 400)], ids=["once", "weighted"])
-def test_moments_are_those_of_the_naive_loops(data, weights):
+def test_the_scale_is_that_of_the_dense_columns_with_their_means(data, weights):
     X = DATA[data]
     w = None if weights is None else weights[: len(X)]
-    ones = np.ones(len(X)) if w is None else w
-    mean, variance = moments(csr_array(X), w)
-    np.testing.assert_allclose(mean, ones @ X / ones.sum(), rtol=1e-13)
-    np.testing.assert_allclose(variance, ones @ (X - ones @ X / ones.sum()) ** 2 / ones.sum(), rtol=1e-10)
     samples = Samples(X, w, np.ones(len(X), dtype=bool), len(X))
     size = np.maximum(np.abs(samples.mean), samples.deviation)
-    np.testing.assert_allclose(sparse_typical_size(csr_array(X), w), np.where(size > 0, size, 1.0), rtol=1e-10)
+    wanted = np.sqrt(np.mean(np.where(size > 0, size, 1.0) ** 2))
+    location, scale = _location_and_scale(replace(samples, X=csr_array(X)))
+    assert not location.any()
+    assert scale == 2 ** np.round(np.log2(wanted))
 
 
 @pytest.mark.parametrize("kind", FORMATS)

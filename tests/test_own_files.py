@@ -514,7 +514,7 @@ READ = {
     ),
     "empty cells where nobody said yes": (
         "bmm", "a,b\n1,\n,0\n1,1\n", {}, "a b", [[1, NAN], [NAN, 0], [1, 1]],
-        ["no 0, but empty cells: a; write 0 into them"],
+        ["no 0, but empty cells or dashes: a; write 0 if"],
     ),
     "means of whole numbers below an empty row": (
         "gmm", "a,b\n1,2\n3,7\n5,6\n,\n3,5\n", {}, "a b", [[1, 2], [3, 7], [5, 6], [3, 5]],
@@ -532,6 +532,7 @@ READ = {
         "gmm", "date,day\n2012.917,101\n2012.083,103\n2013.5,106\n", {}, "date day",
         [[2012.917, 101], [2012.083, 103], [2013.5, 106]], [],
     ),
+    "a minus as it is printed": ("gmm", "a;b\n–1,5;2\n7;–5\n", {}, "a b", [[-1.5, 2], [7, -5]], []),
     "Unicode minus and signs": ("gmm", "a,b\n\u22121.5,+2\n7,5\n", {}, "a b", [[-1.5, 2], [7, 5]], []),
 }  # fmt: skip
 
@@ -625,8 +626,10 @@ def test_parquet_keeps_categories_types_and_labels(tmp_path):
     assert levels.row_labels == numbers.row_labels == ("u", "v", "w")
     with pytest.raises(ValueError, match="column 'size' holds words"):
         read(tmp_path / "mine.parquet", "gmm")
-    frame.assign(day=pd.Timestamp("2020-01-01")).to_parquet(tmp_path / "days.parquet")
-    with pytest.raises(ValueError, match=r"column 'day' holds dates.*--drop day"):
+    frame.assign(day=pd.Timestamp("2020-01-01"), wait=pd.Timedelta("1h")).to_parquet(tmp_path / "days.parquet")
+    with pytest.raises(
+        ValueError, match=r"column 'day' holds dates.*column 'wait' holds dates or times.*--drop day,wait"
+    ):
         read(tmp_path / "days.parquet", "gmm", drop="size")
 
 

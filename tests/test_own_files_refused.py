@@ -287,7 +287,7 @@ REFUSED = {
     "a wrong encoding": ("gmm", "ä\n1\n".encode("cp1252"), {"encoding": "ascii"}, ["is no text in ascii: save it"]),
     "two tables": (
         "gmm", "a,b\n1.5,2\n7,5\n\nDepth,Mass\n3,60\n4,80\n", {},
-        ["line 5 holds 'Depth', 'Mass' and no number: if a second header or another table begins here, delete it"],
+        ["line 5 holds 'Depth', 'Mass' and no number: delete it if it is a second header; another table"],
     ),
     "a word alone below the numbers": (
         "gmm", "a,b\n1.5,2\n7,5\nEnde,\n", {},

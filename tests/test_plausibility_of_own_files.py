@@ -73,7 +73,7 @@ IMPLAUSIBLE = {
         "gmm", lines_of([1, 2, 4, 12] * 5, OTHER, names=["income", "b"]), "read as amounts: income; --drop income",
     ),
     "dashes among counts that are never 0": (
-        "pmm", lines_of([3, 1, "-", 2, 4] * 3, [0, 3, 9, 4, 1] * 3), "no 0, but empty cells: a; write 0 into them",
+        "pmm", lines_of([3, 1, "-", 2, 4] * 3, [0, 3, 9, 4, 1] * 3), "no 0, but empty cells or dashes: a; write 0 if",
     ),
     "two classes of amounts": (
         "gmm", lines_of([0, 1, 1] * 6, OTHER[:18], names=["cluster", "b"]), "read as amounts: cluster; --drop cluster",
@@ -93,6 +93,42 @@ IMPLAUSIBLE = {
     ),
     "what no list of marks has": (
         "gmm", lines_of(with_marks(-127), with_marks(85.5)), "Is 85.5 in column 'b' a mark of missing cells?",
+    ),
+    "a fill value of a satellite, no farther than the others are from each other": (
+        "gmm", lines_of([-3000, *amounts(5000, 1500, 18), -3000], OTHER),
+        "Is -3000 in column 'a' a mark of missing cells, or the end of a scale? Then --missing -3000",
+    ),
+    "minus a limit of detection": (
+        "gmm", lines_of([-5, *range(7, 60, 3), -5], OTHER), "Is -5 in column 'a' a mark of missing cells, or the end",
+    ),
+    "an instrument that measures no more": (
+        "gmm", lines_of(np.minimum(amounts(3300, 600), 3900), amounts(70, 9), names=["a", "b"]),
+        "Is 3900 in column 'a' a mark of missing cells, or the end of a scale? Then --missing 3900",
+    ),
+    "subtotals of a statement": (
+        "gmm", "id,2021,2022,2023\nSales,1204.5,1390.2,1511\nCosts,-802.1,-911.4,-990.7\nGross,402.4,478.8,520.3\n"
+        "Staff,-120.7,-133,-140.1\nRent,-20.3,-21,-29.5\nEarnings,261.4,324.8,350.7\nTax,-60.5,-70,-71.1\n",
+        "line 4, line 7: sums of the rows next to them; delete what sums up others",
+    ),
+    "sums above what they sum": (
+        "gmm", "id,males,females,flats\nNorth,5402,5600,2011\nAyr,2301,2350,890\nBute,3101,3250,1121\n"
+        "South,9005,9310,4400\nDorn,4003,4100,2250\nEsk,5002,5210,2150\n",
+        "line 2, line 5: sums of the rows next to them; delete what sums up others",
+    ),
+    "debit and credit": (
+        "gmm", lines_of([*OTHER[:7], *[""] * 13], [*[""] * 7, *OTHER[7:]], SPREAD),
+        "no row holds a beside b: write 0 into empty cells that mean none",
+    ),
+    "dashes of accounts": (
+        "gmm", lines_of(OTHER, [f"({x})" if i % 3 else "-" for i, x in enumerate(OTHER)]),
+        "no 0, but empty cells or dashes: b; write 0 if they mean no or none",
+    ),
+    "codes with decimals": (
+        "gmm", lines_of([10.11, 47.19, 62.95, 1.71] * 5, OTHER, names=["nace", "b"]), "read as amounts: nace; --drop",
+    ),
+    "codes of firms in groups of digits": (
+        "gmm", lines_of([f"{300 + 7 * i} {999 - i} {111 + 13 * i}" for i in range(20)], OTHER, names=["SIREN", "b"]),
+        "read as amounts: SIREN; --drop SIREN if these numbers are names or ranks",
     ),
     "hours and minutes": (
         "gmm", lines_of([f"{7 + i % 9}.{(7 * i) % 60:02d}" for i in range(40)], range(40)),
@@ -201,6 +237,25 @@ IMPLAUSIBLE = {
 
 # Each: family, content, and what the message must say.
 REFUSED = {
+    "units that two columns share": (
+        "gmm", "peak,time,area,width\n,min,mAU*min,min\n" + "".join(f"{i},{i}.5,{i**2}.1,0.{i}\n" for i in range(9)),
+        "line 2 holds 'min', 'mAU*min', 'min' among numbers: if these are units or titles, delete the line",
+    ),
+    "a table that R printed, in two parts": (
+        "gmm", "  a b\n1 1.5 2\n2 7 8\n3 2 9.5\n  c\n1 4\n2 5\n3 7\n",
+        "line 5: expected 3 cells as in line 2, got 1, 'c': delete it if it is a note",
+    ),
+    "formats below the names": (
+        "gmm", "who\tflow\n5s\t14n\nUSGS\t7\nUSGS\t9\nUSGS\t8.5\n",
+        "got '14n'; write numbers alone, or all of the column with one unit, or delete a line of formats: correct it",
+    ),
+    "limits of detection that a column marks": (
+        "gmm", "Pb,flag\n0.5,<\n1.7,\n0.5,<\n3.1,\n",
+        "'flag' holds '<' in line 2, so that a number beside it is a limit and no measurement: write NA for such",
+    ),
+    "a short row among rows that end in a comma": (
+        "gmm", "a,b,c\n1,2,3,\n4,5\n" + "7,8,9.5,\n" * 5, "line 3: expected 3 cells as in line 1, got 2, '4,5': cor",
+    ),
     "settings of one cell above a table": (
         "gmm", "Gain:,2\n[Data]\nt,u,v\n1,2,3\n4,5,7\n5,5,8\n", "delete the lines above line 3, if the table",
     ),
@@ -315,12 +370,14 @@ def test_what_is_no_table_of_samples_is_refused(written, kind):
         lines_of([f"{x:.0f}" for x in SPREAD], [f"{x:.0f}" for x in OTHER]),
         lines_of([106, 114, 115, 141] * 5, [5, 70, 900, 12] * 5, names=["units", "b"]),
         lines_of(SPREAD, OTHER),
+        lines_of([10.11, 47.19, 25.25, 1.31, 5.57] * 8, OTHER * 2, names=["rate", "b"]),
     ],
 )
 def test_numbers_of_one_kind_and_with_units_are_amounts(written, content):
     notes = "\n".join(read(written(content), "gmm").notes)
     assert "read as amounts" not in notes
     assert "names several units" not in notes
+    assert "9.15" not in notes
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from em import BernoulliMixtureEM, GaussianMixtureEM
 from em.batches import best_runs
 from em.engine import best_of, run_em
 from em.engine.loop import LOOKS
-from em.engine.problem import one_by_one
+from em.engine.problem import Collapse, one_by_one
 from em.engine.race import LATE, MARGIN
 from models.bmm import BMMParameters
 from models.gmm import GMMPrior
@@ -167,8 +167,6 @@ def test_who_left_to_a_run_that_collapses_later_goes_on():
 
     def step(p):
         if p[0, 0] < 0.5 and p[0, 1] > 0.6 - 0.1 * 0.5**8:
-            from em.engine import Collapse
-
             raise Collapse("made up")
         return BMMParameters([1.0], [[p[0, 0], 0.6 + (p[0, 1] - 0.6) / 2]])
 

@@ -10,7 +10,7 @@ from em.chunked.samples import chunked_samples
 from em.gmm.units import units_of
 from em.samples import kept_samples
 from em.samples.distinct import distinct_rows, hashes
-from em.samples.frequent import candidates
+from em.samples.missed import candidates
 
 MOST, N = 640, 6000
 LATE = 2**63  # a hash that no sketch shows of so many rows
@@ -62,7 +62,7 @@ def test_weights_of_a_thousand_samples_make_gaps_between_runs_no_clearer():
 
 
 def test_a_constant_that_hardly_a_row_shows_is_in_every_start():
-    X = np.random.RandomState(0).poisson(20, size=(N, 4)).astype(float)
+    X = np.random.RandomState(0).poisson(np.repeat([[20.0], [40.0]], N // 2, axis=0), size=(N, 4)).astype(float)
     X[:, 3] = 7
     X[np.setdiff1d(range(N), np.flatnonzero(hashes(X) > LATE)[:2]), 3] = np.nan
     fit = PoissonMixtureEM(2, random_state=0)

@@ -32,7 +32,7 @@ SIGNS = r"$€£¥₹₽₩₺₴₪₫₱฿₦₲₡₸₼₾₿¢\\"  # of cu
 LOOSE = re.compile(rf"[+-]?[%{SIGNS}]?[\d.,][\d.,{SPACES}]*(?:[eE][+-]?\d+|[dD][+-]\d+)?\s*[%{SIGNS}]?")
 MONEY = f"[A-Z]{{0,2}}[{SIGNS}]"
 LETTER = r"(?![²³¹¼-¾\u2070-\u2189])[^\W\d_]"  # without superscripts and fractions, which Python counts as letters
-ASCII = {0xFEE0 + ord(mark): mark for mark in "0123456789+-.,%()"} | str.maketrans("\u2212٫٬\u03bc\uffe5", "-.,\u00b5¥")
+ASCII = {0xFEE0 + ord(mark): mark for mark in "0123456789+-.,%()"} | str.maketrans("\u2212–٫٬\u03bc\uffe5", "--.,µ¥")
 UNIT = re.compile(
     rf"([+-](?=.*\d))?({MONEY}|%|(?:{'|'.join(WORDS['currency'])})(?=\s))?\s*([-+.,\deEdD{SPACES}]+?)\s*"
     rf"((?:{LETTER}|[°%‰\"″{SIGNS}])(?:{LETTER}|[°²³/·^%.])*)?"
@@ -56,9 +56,8 @@ def _signed(text: str) -> str:
 
     Accounts write a negative number in parentheses, or with the minus at its end.
     """
-    if len(text) > LONGEST:
-        return text
-    return ACCOUNTED.sub(r"-\1\2", text if text.isascii() else text.translate(ASCII))
+    text = text if text.isascii() or len(text) > LONGEST else text.translate(ASCII)
+    return text if len(text) > LONGEST else ACCOUNTED.sub(r"-\1\2", text)
 
 
 def unit_of(texts: Iterable[str], letters: bool = True) -> str:

@@ -1,8 +1,8 @@
 """Check the features of a file and turn them into samples; refuse columns such as dates and free text."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any, NoReturn
 
 import numpy as np
@@ -30,6 +30,7 @@ WITH_MONTHS = re.compile(  # numbers such as 2001.12, 31.12, and 12.1 for 12.10
 )
 DATED, OF_MONTHS = pattern_of("date"), pattern_of("date", "month")
 MOST_LEVELS, FEW_ROWS, MOST_ROWS = 20, 10, 10_000_000
+LIMITS = {"<", ">", "<=", ">=", "≤", "≥", "="}  # beside a number that is a limit of detection
 SEVERAL = re.compile(r"\s*[,;|]\s*")
 
 
@@ -61,35 +62,21 @@ def _remedies(table: Table, features: Sequence[Column], refused: Mapping[str, st
     if features[0].name in refused and features[0].is_distinct and features[0].share_of_numbers < 0.5:
         remedies.append(f"{flag('index', [features[0].name])} keeps {features[0].name!r} as labels of the rows")
     if any("words of" in why for why in refused.values()):
-        remedies.append(f"{commands_of_levels()} takes words of several kinds")
+        remedies.append(f"{commands_of(lambda one: one.categorical)} takes words of several kinds")
     elif not remedies and any("times" in why for why in refused.values()):
         remedies.append("write times as numbers, 9:30 as 9.5")
     return f": {'; '.join(remedies)}" if remedies else ""
 
 
-def commands_of_levels() -> str:
-    """Return the commands of categorical mixtures."""
-    return _commands(one for one in family_classes() if one.categorical)
-
-
-def commands_of_measurements() -> str:
-    """Return the commands of mixtures that take any real number."""
-    return _commands(one for one in family_classes() if takes(one, -0.5))
-
-
-def commands_of_answers() -> str:
-    """Return the commands of mixtures that take 0 and 1 only, unless a cell has another size."""
-    return _commands(one for one in family_classes() if takes(one, 0, 1) and not takes(one, 2))
+def commands_of(fits: Callable[[type[Family]], bool]) -> str:
+    """Return the commands of the mixtures whose family fits."""
+    return " or ".join(f"python -m comparisons.{one.name}" for one in family_classes() if fits(one))
 
 
 def takes(family: type[Family], *values: float) -> bool:
     """Whether cells of size 1 of a family may hold these numbers, as amounts."""
     x = np.array([values], dtype=np.float64)
     return not family.categorical and not family.parameters_type.cells.misfits(x, np.ones_like(x)).any()
-
-
-def _commands(families: Iterable[type[Family]]) -> str:
-    return " or ".join(f"python -m comparisons.{one.name}" for one in families)
 
 
 def two_values(column: Column) -> tuple[Array, str] | None:
@@ -125,7 +112,7 @@ def is_date(column: Column) -> bool:
 
 
 def _is_day(value: Any) -> bool:
-    return isinstance(value, date | np.datetime64) or DATE.fullmatch(f"{value}".strip()) is not None
+    return isinstance(value, date | timedelta | np.datetime64) or DATE.fullmatch(f"{value}".strip()) is not None
 
 
 def _is_no_word(text: str) -> bool:
@@ -153,6 +140,8 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
         return f"holds {kind} ({m} different values, {at})" * too_many
     if column.is_numeric or (two_values(column) and not too_many):
         return ""
+    if LIMITS.issuperset(values):
+        return f"holds {at}, so that a number beside it is a limit and no measurement: write NA for such numbers"
     if m == 1:
         empty = " and empty cells (write yes and no, if these are two answers)" * (n_observed < n)
         return f"holds nothing but {at}{empty}"
@@ -176,9 +165,7 @@ def _misfit(column: Column, categorical: bool) -> int | None:
     if column.is_numeric or column.share_of_numbers < 0.5:
         return None
     codes = np.flatnonzero(np.isnan(column.numbers)).tolist()
-    if categorical and any((column.codes == code).sum() > 1 for code in codes):
-        return None
-    return int(codes[0])
+    return None if categorical and any((column.codes == code).sum() > 1 for code in codes) else int(codes[0])
 
 
 def _refuse_misfits(table: Table, features: Sequence[Column], misfits: list[tuple[Column, int]]) -> NoReturn:
@@ -193,17 +180,20 @@ def _refuse_misfits(table: Table, features: Sequence[Column], misfits: list[tupl
     begins = [word.lstrip("'")[:1] for word in words]
     n_numbers = sum(column.observed[row] for column in features) - len(heads)
     once = all((column.codes == code).sum() == 1 for column, code in heads)
-    if len(words) > 1 and once and len(set(words)) == len(words) and not any(map(str.isdecimal, begins)):
+    are_heads = len(set(words)) == len(words) or not (row or n_numbers)  # columns may share a unit
+    if len(words) > 1 and once and are_heads and not any(map(str.isdecimal, begins)):
         given = f"{table.location(row)} holds {', '.join(words)}"
         if row == 0 and len(heads) == len(misfits):
             raise ValueError(f"{given} among numbers: if these are units or titles, delete the line")
         if not n_numbers and not set(begins) & set("#<>"):
-            raise ValueError(f"{given} and no number: if a second header or another table begins here, delete it")
+            raise ValueError(
+                f"{given} and no number: delete it if it is a second header; another table needs its own file"
+            )
     column, code = misfits[0]
     odd = {one.name: [one.values[at] for at in np.flatnonzero(np.isnan(one.numbers))] for one, _ in misfits}
     with_unit = [value for value in odd[column.name] if has_unit(f"{value}")]
     is_low = column.first_row(code) >= len(column.codes) - LOWEST and " " in column.shown(code)
-    advice = "; write numbers alone, or all of the column with one unit"
+    advice = f"; write numbers alone, or all of the column with one unit{', or delete a line of formats' * (row == 0)}"
     if with_unit:
         table.refuse(column, column.values.index(with_unit[0]), "a number", advice, words=[])
     if len(features) > 1 and len(heads) == 1 and (not n_numbers or is_low) and (column, code) == heads[0]:
@@ -266,9 +256,9 @@ def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) 
         row, d = np.argwhere(misfits)[0]
         advice = cells.advice(x, sizes, [one.name for one in features])
         if size == 1 and x[row, d] > 0 and (x % 1 == 0).all():
-            advice += f"; {commands_of_levels()} takes whole numbers as levels"
+            advice += f"; {commands_of(lambda one: one.categorical)} takes whole numbers as levels"
         measured = bool((x[:, d] % 1 != 0).sum() > (~missing[:, d]).sum() / 2)
-        advice += f"; {commands_of_measurements()} takes measurements" * measured
+        advice += f"; {commands_of(lambda one: takes(one, -0.5))} takes measurements" * measured
         words: list[Any] | None = [] if measured else None
         table.refuse(features[d], int(features[d].codes[row]), cells.wanted(sizes), advice, words)
 

@@ -159,8 +159,7 @@ def split_rows(path: object, text: str) -> Rows:
     try:
         return split_by(text, separator, quote, first_line)
     except csv.Error as error:
-        given = f"data file {path} cannot be split into cells: {error}"
-        raise ValueError(f"{given}; is a quotation mark not closed?") from None
+        raise ValueError(f"data file {path} cannot be split: {error}; is a quotation mark not closed?") from None
 
 
 def split_by(text: str, separator: str, quote: str = '"', first_line: int = 1) -> Rows:

@@ -104,7 +104,8 @@ def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
     if len(filled) == 1 and (widest > 2 or (filled == [0] and widest == 2 and not _numbers(body[0]))):
         title = f"line {rows.lines[0]}: {header[filled[0]]!r} is a title and no header"
         raise ValueError(f"{where}, {title}: delete the lines above the names")
-    if body and all(len(cells) == _width(cells) == len(header) + 1 for cells in body):
+    are_longer = [len(cells) == _width(cells) == len(header) + 1 for cells in body]
+    if body and all(are_longer):
         are_names = len({cells[0] for cells in body}) == len(body)
         may_be_cut = rows.separator == "," and not quoted and all(map(WHOLE.fullmatch, body[0][:2]))
         if not are_names or may_be_cut:
@@ -113,6 +114,8 @@ def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
             given = f"line {rows.lines[0]}, {header[0]!r}, is cut by other marks than line {rows.lines[1]}"
             raise ValueError(f"{where}: {given}, {shown(','.join(body[0]))}: use one mark in all lines")
         header, width = ["", *header], len(header) + 1
+    elif rows.separator == " " and all(are_longer[:2]) and len(_numbers(body[0][1:])) == width:  # as R prints a table
+        width += 1
     elif width < widest <= len(header):
         width = widest
     for line, cells in zip(rows.lines[1:], body, strict=True):
@@ -123,9 +126,7 @@ def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
 
 def _width(cells: list[str]) -> int:
     """Return the number of cells up to the last filled one."""
-    if cells and cells[-1]:
-        return len(cells)
-    return max((index for index, cell in enumerate(cells, start=1) if cell), default=0)
+    return len(cells) if cells and cells[-1] else max((d for d, cell in enumerate(cells, start=1) if cell), default=0)
 
 
 def _numbers(cells: list[str]) -> list[str]:
@@ -178,12 +179,12 @@ def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: i
         "delete lines of comments": any(one[0].startswith(("#", "%", "!")) for one in (header, cells)),
         f"delete the lines above line {begin}, if the table begins there": begin >= line,
         "cut all lines by one mark": is_alone and any(len(p) == width and looks_like_number(p[-1]) for p in parts),
-        "delete it if it is a note or a rule": is_alone,
+        "delete it if it is a note or a rule; another table needs its own file": is_alone or width > len(header),
         "write quotation marks about cells with blanks, and NA into empty ones": rows.separator == " ",
         "give each column a name in the first line": len(header) == 1 or line == rows.lines[0],
         "correct this line": True,
     }
-    expected = f"expected {width} cells as in line {rows.lines[0]}, got {len(cells)}"
+    expected = f"expected {width} cells as in line {rows.lines[width > len(header)]}, got {len(cells)}"
     first = next(text for text, fits in advice.items() if fits)
     raise ValueError(f"{where}, line {line}: {expected}, {shown((rows.separator or ' ').join(cells))}: {first}")
 
@@ -195,7 +196,7 @@ def _begin(rows: Rows) -> int:
     """
     widths = [len(cells) for cells in rows.cells]
     first = max((row for row in range(1, len(widths)) if widths[row - 1] != widths[-1]), default=0)
-    count, n_numbers = widths[first], len(_numbers(rows.cells[first]))
+    count, n_numbers = _width(rows.cells[first]), len(_numbers(rows.cells[first]))
     is_named = first > 1 or (widths[-1] < widths[0] and not n_numbers)
     is_table = is_named and count > 1 and first < len(widths) / 2 and n_numbers < count
     return rows.lines[first] if is_table and (widths[-1] > _width(rows.cells[0]) or not n_numbers) else 0

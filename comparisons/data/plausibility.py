@@ -12,6 +12,7 @@ units       some numbers are 100 or 1000 times too small: two units in one colum
 names       columns called mean and sd, value and variable, from and to: a row is no sample
 shape       as many columns as rows, or columns that end early: a column is no feature
 pairs       each combination of values of two or three columns is in one row: a long table, whose rows are no samples
+sums        rows that are sums of the rows directly above or below them
 variance    a constant column, or a linear combination of others, which makes every covariance singular
 remarks     words in fewer than half of the rows
 answers     nothing but 0 and 1 where any real number may stand: another family takes them
@@ -27,7 +28,7 @@ import numpy as np
 from scipy.stats import poisson
 
 from comparisons.data.decimals import looks_like_number
-from comparisons.data.features import commands_of_answers, takes
+from comparisons.data.features import commands_of, takes
 from comparisons.data.files import SAMPLE
 from comparisons.data.options import flag
 from comparisons.data.roles import Roles
@@ -38,17 +39,17 @@ from comparisons.family import Family
 from models.labels import some_of
 from models.validation import Array
 
-MOST_LOOKED_AT = 100_000  # rows
+MOST_LOOKED_AT, MOST_NAMED = 100_000, 8  # rows, and columns that a remedy lists
 MOST_CODED = 5  # if no number is larger, -1 is a code like the others and no mark
 WEEK, DAY, EVEN = 7, 24, 2  # shortest scale of counts, longest scale, and its variance over mean of frequencies
-MOST_NAMED = 8  # columns that a remedy lists
 NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide at 3 times the gaps of the 10 next values, and a tenth of the range
 LEAST_WITHIN, RARE = 100, 1e-3  # smallest mark among amounts, and the chance that an amount is as frequent as a mark
 MOST_ROUNDED = 0.01  # error of rounding, in standard deviations, up to which a linear combination is seen
-FULL = 1.25  # all combinations of keys over those that occur, at most, in a long table
+LARGE, FULL = 200, 1.25  # a sum, in halves of its last digit; all pairs of keys over those in a long table, at most
 NOTHING = {"empty", "null", "-", "–"}  # what may mean 0 among counts
 CODES = [sign * code for code in WORDS["code"] for sign in (1, -1)] + WORDS["negative_code"]
-NAME, UNIT, MEASURED, AMOUNT = pattern_of("name"), pattern_of("unit"), pattern_of("measured"), pattern_of("amount")
+NAME, CODE, UNIT = pattern_of("name", "code_name"), pattern_of("code_name"), pattern_of("unit")
+MEASURED, AMOUNT = pattern_of("measured"), pattern_of("amount")
 BY_NAMES = (  # questions about two columns with such names
     (pattern_of("centre"), pattern_of("spread"), "are {0}, {1} summaries of groups? A row is one observation"),
     (pattern_of("variable"), pattern_of("value"), "does {0} name the quantities in {1}? Write a column for each"),
@@ -70,8 +71,8 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
             why = [(name, _minutes(x) or _units(x) or _order(x, len(features)) * ordered) for name, x in seen]
             asked = names_by_message(why).items()
             notes += [f"{_each(names)} {what.format(drop=flag('drop', names))}" for what, names in asked]
-            notes += [*_without_variance(features, X), *_pasted_twice(X), *(_without_zeros(features) if counts else [])]
-            notes += _answers(X) if takes(type(pair), -0.5) else []
+            notes += [*_without_variance(features, X), *_pasted_twice(X), *_subtotals(table, X)]
+            notes += [*_without_zeros(features, counts), *(_answers(X) if takes(type(pair), -0.5) else [])]
     rare = [one.name for one in features if not one.is_numeric and one.observed.mean() < 0.5]
     notes += [f"most cells of {some_of(rare)} are empty; {flag('drop', rare)} if the others are remarks"][: len(rare)]
     for name in filter(UNIT.fullmatch, table.raw):
@@ -86,7 +87,10 @@ def _each(names: Sequence[str]) -> str:
 
 
 def _marks(column: Column, others: Sequence[Column]) -> str:
-    """Ask about numbers such as -999, or 88 and 99, that lie far from all others or alone below 0; "" if none do."""
+    """Ask about numbers such as -999, or 88 and 99, that lie far from all others or alone below 0; "" if none do.
+
+    It asks also about a largest or only negative number that is too frequent: the end of an instrument's scale.
+    """
     values, inverse = np.unique(column.numbers, return_inverse=True)
     times = np.bincount(inverse[column.codes[column.observed]])
     is_code = np.isin(values, [*CODES, *(8.0, 9.0) * (column.is_whole and len(values) > 3)])
@@ -97,15 +101,20 @@ def _marks(column: Column, others: Sequence[Column]) -> str:
     for outer in np.flatnonzero(values < rest[0]), np.flatnonzero(values > rest[-1]):
         far = np.array([_is_far(values[at], rest, is_code[at], times[at] > 1) for at in outer], dtype=bool)
         codes, rest = np.append(codes, values[outer[far]]), np.union1d(rest, values[outer[~far]])
-    often = (times > times[~is_code].max(initial=2)) & (len(values) > NEAREST)
-    heaps = np.flatnonzero(is_code & often & (values >= LEAST_WITHIN))
-    if not len(codes := np.union1d(codes, [values[at] for at in heaps if _is_heap(values, times, int(at))])):
+    often = is_code & (times > times[~is_code].max(initial=2)) & (values >= LEAST_WITHIN)
+    is_end = (values == values[-1]) & (values > LEAST_WITHIN) & (times > 2)
+    is_end |= (values < 0) & (np.sum(values < 0) == 1) & (times > 1)
+    heaps = np.flatnonzero((often | is_end) & (len(values) > NEAREST) & ~np.isin(values, codes)).tolist()
+    # A limit of detection with a minus is larger than no other number.
+    heaps = [at for at in heaps if -values[1] <= values[at] < 0 or _is_heap(values, times, at)]
+    if not len(codes := np.union1d(codes, values[heaps])):
         return ""
     marks = [f"{code + 0.0:.15g}" for code in codes]
     verb, what = ("Is", "a mark") if len(marks) == 1 else ("Are", "marks")
     too = [one.name for one in others if one is not column and np.isin(codes, one.numbers).any()]
     remedy = flag("missing", marks) + (f"; if not so in {some_of(too)}, empty these cells in the file" if too else "")
-    return f"{verb} {' and '.join(marks)} in column {column.name!r} {what} of missing cells? Then {remedy}"
+    end = ", or the end of a scale" * bool((~is_code)[heaps].any())
+    return f"{verb} {' and '.join(marks)} in column {column.name!r} {what} of missing cells{end}? Then {remedy}"
 
 
 def _is_heap(values: Array, times: np.ndarray, at: int) -> bool:
@@ -141,20 +150,22 @@ def _kinds(features: Sequence[Column], counts: bool) -> list[str]:
 def _kind(column: Column, counts: bool) -> str:
     """Return the kind of a column's numbers: "amount", "name", "scale", "code" or "whole".
 
-    A scale has all of 1, 2, 3, ...; codes have the same number of digits in every row.
+    A scale has all of 1, 2, 3, ...; codes have the same number of digits in every row. Codes of nine digits and more,
+    such as those of phones and firms, may have blanks, which are no marks of thousands.
     """
     values = np.unique(column.numbers)
-    has_unit = any(kind.startswith(("unit", "marks of thousands")) for kind in column.notes)
+    is_code = values[0] >= 1000 and len(f"{values[0]:.0f}") == len(f"{values[-1]:.0f}")
+    kinds = "unit" if is_code and values[0] >= 1e8 else ("unit", "marks of thousands")
     is_amount = values[-1] > DAY and AMOUNT.fullmatch(column.name)
-    if not column.is_whole or has_unit or is_amount or MEASURED.fullmatch(column.name):
+    if any(kind.startswith(kinds) for kind in column.notes) or is_amount or MEASURED.fullmatch(column.name):
         return "amount"
-    if NAME.fullmatch(column.name):
-        return "name"
+    is_name = (NAME if column.is_whole else CODE).fullmatch(column.name)
+    if is_name or not column.is_whole:
+        return "name" if is_name else "amount"
     times = np.bincount(column.codes + 1)[1:]  # counts gather about their mean, classes do not
     is_even = not counts or (len(values) >= WEEK and times.var() < EVEN * times.mean())
     if values[0] == 1 and len(values) == values[-1] <= DAY and is_even:
         return "scale"
-    is_code = values[0] >= 1000 and len(f"{values[0]:.0f}") == len(f"{values[-1]:.0f}")
     return "code" if is_code else "amount" if counts else "whole"
 
 
@@ -186,6 +197,9 @@ def _shape(features: Sequence[Column]) -> list[str]:
     notes = [f"{n} rows of {D} features: is a row a sample? If it is a variable, transpose the table"] * (1 < n <= D)
     merged = some_of([one.name for one in features if one.is_whole and one.is_merged])
     notes += [f"{merged}: each number is above empty cells; write it into every row if merged"] * bool(merged)
+    seen = np.array([one.observed[:MOST_LOOKED_AT] for one in features], dtype=np.float32)
+    for one, other in [[features[d].name for d in pair] for pair in np.argwhere(seen @ seen.T == 0)[:1]]:
+        notes.append(f"no row holds {one} beside {other}: write 0 into empty cells that mean none")
     ends = f"{some_of([one.name for one in short])} end early: are columns groups?"
     return notes + [f"{ends} Write one of values, and one of groups"] * bool(short and end_early)
 
@@ -193,7 +207,7 @@ def _shape(features: Sequence[Column]) -> list[str]:
 def _minutes(x: Array) -> str:
     """Ask about minutes if the last two digits are never 60 or more, and chance would hardly avoid it."""
     is_whole = bool((x % 1 == 0).all()) and x.max() < 3200  # 31 December
-    wholes, parts = np.divmod(x if is_whole else np.round(100 * np.abs(x), 6), 100)
+    wholes, parts = np.divmod(np.unique(x if is_whole else np.round(100 * np.abs(x), 6)), 100)
     if (parts % 1 > 0).any() or len(np.unique(parts)) < 4 or parts.max() >= 60:
         return ""
     inner = (wholes > wholes.min()) & (wholes < wholes.max()) & (parts > 0)
@@ -237,16 +251,12 @@ def _without_variance(features: Sequence[Column], X: Array) -> list[str]:
     low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
     whole = X[~holes.any(axis=1)][:MOST_LOOKED_AT]
     follows = _follows(whole) if len(whole) > X.shape[1] else np.zeros(X.shape[1], dtype=bool)
-    sums = "is a sum or other linear combination of those before it"
     cell, among = ("observed cell", " in the rows without missing cells") if holes.any() else ("row", "")
-    alike = names_by_message(
-        (features[d].name, f"is {low[d]:.15g} in every {cell}" if low[d] == high[d] else f"{sums}{among}")
-        for d in np.flatnonzero((low == high) | follows).tolist()
-    )
-    return [
-        f"{_each(names)} {what}; {flag('drop', names)} leaves {'it' if len(names) == 1 else 'them'} out"
-        for what, names in alike.items()
-    ]
+    sums = f"is a sum or other linear combination of those before it{among}"
+    odd = [(features[d].name, low[d], low[d] == high[d]) for d in np.flatnonzero((low == high) | follows).tolist()]
+    alike = names_by_message((name, f"is {value:.15g} in every {cell}" if same else sums) for name, value, same in odd)
+    them = {what: "it" if len(names) == 1 else "them" for what, names in alike.items()}
+    return [f"{_each(names)} {what}; {flag('drop', names)} leaves {them[what]} out" for what, names in alike.items()]
 
 
 def _pasted_twice(X: Array) -> list[str]:
@@ -254,6 +264,18 @@ def _pasted_twice(X: Array) -> list[str]:
     upper, lower = X[: len(X) // 2], X[len(X) // 2 :]
     again = len(np.unique(upper)) > 2 and np.array_equal(upper, lower, equal_nan=True)
     return ["the lower half of the rows repeats the upper: delete it if it was pasted twice"][:again]
+
+
+def _subtotals(table: Table, X: Array) -> list[str]:
+    """Return a note on rows that hold sums of rows directly above or below, unless chance may explain a single one."""
+    X, found, n = X[:, :NEAREST], set[int](), len(X)
+    units = np.array([half_a_digit(x[:SAMPLE]).min() for x in X.T])
+    for rows in (range(n), range(n)[::-1]):
+        for row, *others in (rows[k::-1] for k in range(2, n * (n <= SAMPLE))):  # others: the nearest first
+            near = np.abs(np.cumsum(X[others], axis=0)[1:] - X[row]) <= np.outer(range(3, len(others) + 2), units)
+            found |= {row} if near.all(axis=1).any() and (np.abs(X[row]) >= LARGE * units).sum() > 1 else set()
+    sums = ", ".join(map(table.row_name, sorted(found)))
+    return [f"{sums}: sums of the rows next to them; delete what sums up others"] * (len(found) > (X.shape[1] < 3))
 
 
 def _follows(X: Array) -> np.ndarray:
@@ -267,13 +289,17 @@ def _follows(X: Array) -> np.ndarray:
     return ~constant & (np.abs(left) <= np.clip(unit / scale, 1e-9, MOST_ROUNDED) * n_free**0.5)
 
 
-def _without_zeros(features: Sequence[Column]) -> list[str]:
-    """Return a note on counts without a 0 but with empty cells, which may stand for zeros."""
-    names = [one.name for one in features if NOTHING & one.marks.keys() and min(one.numbers, default=0) == 1]
-    return [f"no 0, but empty cells: {', '.join(names)}; write 0 into them if they mean no or none"][: len(names)]
+def _without_zeros(features: Sequence[Column], counts: bool) -> list[str]:
+    """Return a note on empty cells of counts, or dashes of accounts, that may stand for zeros where there is no 0."""
+    accounts = any("(" in one.notes.get("negative", "") for one in features)
+    lacking = [one for one in features if accounts or (counts and min(one.numbers, default=0) == 1)]
+    marks = {"-", "–"} if accounts else NOTHING
+    names = [one.name for one in lacking if marks & one.marks.keys() and 0 not in one.numbers]
+    return [f"no 0, but empty cells or dashes: {', '.join(names)}; write 0 if they mean no or none"][: len(names)]
 
 
 def _answers(X: Array) -> list[str]:
     """Return a note if no feature holds anything but 0 and 1."""
     are_answers = bool(np.isin(X[~np.isnan(X)], (0, 1)).all())
-    return [f"all features hold only 0 and 1, as answers do: {commands_of_answers()} takes these"][:are_answers]
+    commands = commands_of(lambda one: takes(one, 0, 1) and not takes(one, 2))
+    return [f"all features hold only 0 and 1, as answers do: {commands} takes these"][:are_answers]

@@ -160,9 +160,8 @@ def _columns(
 def _filled(impute: Callable[[Any], np.ndarray], kinds: dict[str, Any], frame: Any, number: Any) -> Any:
     import pandas as pd
 
-    values = (
-        apply_to_chunk(impute, np.asarray(frame), int(np.asarray(number)[0])) if len(frame) else np.empty(frame.shape)
-    )
+    at = int(np.asarray(number)[0])
+    values = apply_to_chunk(impute, np.asarray(frame), at) if len(frame) else np.empty(frame.shape)
     filled = frame.copy()
     for d, (name, kind) in enumerate(kinds.items()):
         if not _is_full(kind):

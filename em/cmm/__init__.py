@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln
 
-from em.bound import check_parameters
+from em.bound import check_parameters, log_of
 from em.cmm.chunked_levels import levels_of_chunks
 from em.steps import Steps
 from em.steps.conjugate import ConjugateMixture
@@ -61,8 +61,7 @@ class CategoricalSteps(Steps[CMMParameters]):
 
     def natural(self, theta: Theta) -> Parts:
         """η = log p."""
-        with np.errstate(divide="ignore"):
-            return (np.log(theta["probs"]),)
+        return (log_of(theta["probs"]),)
 
     def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
         """η' = 1 / p, η'' = -1 / p²."""

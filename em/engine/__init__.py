@@ -25,11 +25,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from em.engine.loop import Loop
-from em.engine.problem import EPS as EPS
-from em.engine.problem import Collapse as Collapse
 from em.engine.problem import Problem
-from em.engine.problem import log_prior_size as log_prior_size
-from em.engine.run import Parameters as Parameters
+from em.engine.run import Parameters
 from em.engine.run import Run as Run
 from em.engine.run import best_of as best_of
 from em.process.blas import one_blas_thread

@@ -197,9 +197,8 @@ class Leaps:
         A = (A + A.mT) / 2 + np.eye(m) * ~kept[:, None, :]
         eigenvalues, axes = np.linalg.eigh(A)
         believed &= (eigenvalues[:, 0] > 0) & (eigenvalues[:, -1] <= HIGHEST)
-        solved = (axes.mT @ (coordinates.mT @ products[:, :, 2 * m :])) / np.where(believed[:, None], eigenvalues, 1.0)[
-            ..., None
-        ]
+        curvatures = np.where(believed[:, None], eigenvalues, 1.0)[..., None]
+        solved = (axes.mT @ (coordinates.mT @ products[:, :, 2 * m :])) / curvatures
         y = _rounded(coordinates @ (axes @ solved))  # in secants, (R, m, 1)
         least, most = image - MOST_OF_WAY * (image - self.problem.ends[:, None])
         moved, inside = self._inside(np.clip(image + (y.mT @ secants[:, 1])[:, 0], least, most))

@@ -109,23 +109,21 @@ class Loop[P: Parameters]:
         if not (out_of_time or at_limit.any()):
             return
         rounding, goes_on = self.problem.rounding(self.best), np.full(len(self.ids), not out_of_time) & ~at_limit
+        stopped = f"stopped at max_iter={self.max_iter}"
         for i in np.flatnonzero(~goes_on).tolist():
+            to_come, n_probes, bound = 0.0, 0, self.tol if converged[i] else rounding[i]
             if not at_limit[i]:
                 to_come, n_probes = probed(self, i)
-                if to_come > (bound := max(PROBED * self.tol, rounding[i])):
-                    left = f"with {nats(to_come)} still to be gained: raise max_iter or tol"
-                elif self._release(i):
-                    left = RISES
-                else:
-                    self._end(i, converged_after(n_iter, bound), n_more=n_probes, converged=True)
-                    continue
-                self._end(i, f"stopped at max_iter={self.max_iter} {left}", n_more=n_probes)
-            elif self._release(i):
-                goes_on[i] = not out_of_time
-                if out_of_time:
-                    self._end(i, f"stopped at max_iter={self.max_iter} {RISES}")
+                bound = max(PROBED * self.tol, rounding[i])
+            if to_come > bound:
+                left = f"with {nats(to_come)} still to be gained: raise max_iter or tol"
+                self._end(i, f"{stopped} {left}", n_more=n_probes)
+            elif not self._release(i):
+                self._end(i, converged_after(n_iter, bound), n_more=n_probes, converged=True)
+            elif out_of_time:
+                self._end(i, f"{stopped} {RISES}", n_more=n_probes)
             else:
-                self._end(i, converged_after(n_iter, self.tol if converged[i] else rounding[i]), converged=True)
+                goes_on[i] = True
         self._keep_runs(goes_on)
 
     def _release(self, i: int) -> bool:
@@ -181,9 +179,8 @@ class Loop[P: Parameters]:
         number = int(self.ids[i])
         history = np.array([objectives[number] for objectives in self.history])
         n_e_steps = len(history) + n_more + (int(self.leaps.n_refused[i]) if self.leaps else 0)
-        parameters, lost = self.problem.build(self.problem.split(self.at.x[i])), 0.0
-        if self.at.objective[i] < self.best[i]:  # by rounding; the later point is nearer to the limit
-            lost = self.best[i] - self.at.objective[i]
+        parameters = self.problem.build(self.problem.split(self.at.x[i]))
+        lost = np.fmax(self.best[i] - self.at.objective[i], 0.0)  # by rounding; the later point is nearer to the limit
         if collapsed or beaten_by is not None:
             self.races.leave(number, beaten_by if met else None)
         elif converged:

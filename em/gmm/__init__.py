@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg.lapack import dtrtri
 
-from em.bound import check_parameters, check_responsibilities, normalise
+from em.bound import check_parameters, check_responsibilities, log_of, normalise
 from em.engine.problem import Collapse
 from em.gmm.conditional_modes import conditional_modes
 from em.gmm.statistics import GaussianStatistics, squares, sufficient_statistics
@@ -72,8 +72,7 @@ def _whiten(gap: Array, parameters: GMMParameters, k: int) -> tuple[Array, float
 
 def log_joint(X: ArrayLike, parameters: GMMParameters) -> Array:
     """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
-    with np.errstate(divide="ignore"):
-        return component_log_prob(X, parameters) + np.log(parameters.weights)
+    return component_log_prob(X, parameters) + log_of(parameters.weights)
 
 
 def e_step(X: ArrayLike, parameters: GMMParameters) -> tuple[Array, float]:

@@ -92,6 +92,5 @@ def _pairs(C: Array) -> list[tuple[int, int]]:
 
 
 def _listed(names: list[str], between: str) -> str:
-    return between.join(names[:MOST_NAMED]) + (
-        f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    )
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{between.join(names[:MOST_NAMED])}{more}"

@@ -23,7 +23,7 @@ from functools import partial
 
 import numpy as np
 
-from em.engine import EPS
+from em.engine.problem import EPS
 from em.gmm import log_joint, missing_patterns
 from em.gmm.units import Units, units_of
 from em.samples import Samples
@@ -92,9 +92,8 @@ def complete_data(X: Array, parameters: GMMParameters, sample_weight: Array) -> 
         indices = np.hstack([of_means[:, observed], of_covariances])
         for some in row_blocks(len(rows), max(indices.size, observed.sum() ** 2)):
             Y = X[np.ix_(rows[some], observed)]
-            yield Block(
-                log_joint(Y, part), sample_weight[rows[some]], partial(_component, Y, part, precisions, E, indices)
-            )
+            derivatives = partial(_component, Y, part, precisions, E, indices)
+            yield Block(log_joint(Y, part), sample_weight[rows[some]], derivatives)
 
 
 def _component(

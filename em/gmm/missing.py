@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from em.bound import normalise
+from em.bound import log_of, normalise
 from em.engine.blocks import BLOCK_ROWS
 from em.gmm import missing_patterns
 from em.gmm.statistics import GaussianStatistics
@@ -98,8 +98,7 @@ def incomplete_pass(block: IncompleteRows, parameters: GMMParameters) -> tuple[f
         distance, half_log_det = gap / sd[:, :, None], (np.log(sd) @ block.observed).T
     log_prob = -0.5 * np.einsum("kdn,kdn->kn", distance, distance).T - half_log_det
     log_prob -= 0.5 * np.log(2 * np.pi) * block.observed.sum(axis=0)[:, None]
-    with np.errstate(divide="ignore"):
-        responsibilities, log_likelihoods = normalise(np.log(parameters.weights) + log_prob)
+    responsibilities, log_likelihoods = normalise(log_of(parameters.weights) + log_prob)
     log_likelihood = log_likelihoods.sum() if block.weights is None else block.weights @ log_likelihoods
     r = weighted(responsibilities, block.weights)
     return float(log_likelihood), expected_statistics(block, r, parameters, conditionals)

@@ -16,7 +16,6 @@ Every array may have leading axes, written "..." below, such as one for chains.
 Reference: Murphy (2007), Conjugate Bayesian analysis of the Gaussian distribution, sections 3 and 9.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -98,7 +97,7 @@ class GaussianPosterior:
 
     def mean(self) -> dict[str, Array]:
         """Return the posterior mean of each parameter by name; NaN if it does not exist."""
-        covariances = _where_positive(self._excess, lambda excess: self.scale / excess)
+        covariances = self.scale / _positive(self._excess)
         exists = self.degrees_of_freedom > self._side  # μ_k is Student t with ν - p + 1 degrees of freedom
         exists = exists.reshape(*exists.shape, *(1,) * (self.location.ndim - exists.ndim))
         means = np.where(exists, self.location, np.nan)
@@ -112,15 +111,15 @@ class GaussianPosterior:
 
             var(Σ_ij) = (e E_ii E_jj + (e + 2) E_ij²) / ((e + 1)(e - 2)),    var(σ²) = 2 E[σ²]² / (e - 2)
         """
-        expected, excess = self.mean()["covariances"], self._excess
+        expected, excess, rest = self.mean()["covariances"], self._excess, _positive(self._excess - 2)
         if self.of_matrices:
             variances = np.diagonal(expected, axis1=-2, axis2=-1)
             products = excess * variances[..., :, None] * variances[..., None, :] + (excess + 2) * expected**2
-            spread = _where_positive(excess - 2, lambda rest: products / ((rest + 3) * rest))
+            spread = products / ((excess + 1) * rest)
             variances = variances[..., None, :] if self.covariance_type == "tied" else variances
         else:
             variances = expected.reshape(*self.location.shape[:-1], -1)
-            spread = _where_positive(excess - 2, lambda rest: 2 * expected**2 / rest)
+            spread = 2 * expected**2 / rest
         means = np.broadcast_to(np.sqrt(variances / self.mean_precision[..., None]), self.location.shape)
         return {"weights": sd_weights(self.concentration), "means": means, "covariances": np.sqrt(spread)}
 
@@ -262,6 +261,6 @@ def _sum_of_digammas(nu: Array, p: int) -> Array:
     return digamma((nu[..., None] - np.arange(p)) / 2).sum(axis=-1)
 
 
-def _where_positive(divisor: Array, quotient: Callable[[Array], Array]) -> Array:
-    """Return the quotient, a function of the divisor; NaN where the divisor is not positive."""
-    return quotient(np.where(divisor > 0, divisor, np.nan))
+def _positive(divisor: Array) -> Array:
+    """Return a divisor with NaN where it is not positive."""
+    return np.where(divisor > 0, divisor, np.nan)

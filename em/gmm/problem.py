@@ -17,7 +17,7 @@ from em.gmm.passes import GaussianRows
 from em.gmm.statistics import GaussianStatistics, sufficient_statistics
 from em.samples import Samples, weighted
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
-from models.gmm.structures import MATRICES, covariance_support, declared_covariances, unit_covariance
+from models.gmm.structures import MATRICES, covariance_support, declared_covariances
 from models.supports import SIMPLEX
 from models.validation import Array
 
@@ -65,7 +65,7 @@ class MStep:
             counts = np.where(unused, np.inf, counts)
             if kind != "tied":
                 unused = unused.reshape(*unused.shape, *(1,) * (theta["covariances"].ndim - 2))
-                unit = unit_covariance(kind, self.spreads.shape[-1])
+                unit = np.eye(self.spreads.shape[-1]) if kind in MATRICES else 1.0
                 theta["covariances"] = np.where(unused, unit, theta["covariances"])
         why = [FLAT if is_flat else "" for is_flat in flat.tolist()]
         for r in np.flatnonzero((counts <= 0).any(axis=1)).tolist():

@@ -83,6 +83,5 @@ def sufficient_statistics(
     moments = np.stack(second, axis)
     if covariance_type in ("tied", "spherical"):
         moments = moments.sum(axis if matrices else -1)
-    return GaussianStatistics(
-        covariance_type, centers, responsibilities.sum(axis=-2), np.stack(first, axis), np.asarray(moments)
-    )
+    counts = responsibilities.sum(axis=-2)
+    return GaussianStatistics(covariance_type, centers, counts, np.stack(first, axis), np.asarray(moments))

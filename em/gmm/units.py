@@ -24,7 +24,7 @@ from em.gmm.collapse import smallest_eigenvalues_of_correlations
 from em.samples import Samples
 from models.gmm import GMMParameters
 from models.gmm.prior import GaussianPrior, typical_deviation
-from models.gmm.structures import MATRICES
+from models.gmm.structures import MATRICES, covariance_support, covariances_shape
 from models.validation import Array
 
 MOST_CELLS_COPIED = 2_000_000
@@ -99,24 +99,20 @@ class Units:
 
     def log_prior(self, n_components: int) -> float:
         """Return the log prior in the units of x minus the log prior in these units: minus the sum of all log units."""
-        K, D, log_scales = n_components, len(self.scale), float(np.log(self.scale).sum())
-        of_covariances = {
-            "full": K * (D + 1) * log_scales,
-            "tied": (D + 1) * log_scales,
-            "diag": 2 * K * log_scales,
-            "spherical": 2 * K * float(np.log(self.scale[0])),
-        }[self.covariance_type]
-        return -(K * log_scales + of_covariances)
+        kind, K = self.covariance_type, n_components
+        units = np.broadcast_to(self.covariances, covariances_shape(kind, K, len(self.scale)))
+        of_covariances = [units[place] for place in covariance_support(kind).distinct_entries(units.shape)]
+        return -float(K * np.log(self.scale).sum() + np.log(of_covariances).sum())
 
     def run(self, run: Run[GMMParameters], log_data: float, log_prior: float) -> Run[GMMParameters]:
         """Return the run in the units of x; raise a ValueError as `back` does."""
-        in_x = replace(
+        return replace(
             run,
+            parameters=self.back(run.parameters),
             log_likelihood=run.log_likelihood + log_data,
             objective=run.objective + log_data + log_prior,
             history=run.history + log_data + log_prior,
         )
-        return replace(in_x, parameters=self.back(run.parameters))
 
 
 def as_collapsed(run: Run[GMMParameters], problem: Problem[GMMParameters]) -> Run[GMMParameters]:
@@ -149,9 +145,8 @@ def units_of(samples: Samples, covariance_type: str, prior: GaussianPrior | None
     A constant column gets the deviation that the prior expects, or without a prior that of a typical other column.
     """
     deviation = samples.deviation
-    deviation = (
-        typical_deviation(deviation) if prior is None else np.where(deviation > 0, deviation, prior.typical_deviations)
-    )
+    typical = typical_deviation(deviation) if prior is None else prior.typical_deviations
+    deviation = np.where(deviation > 0, deviation, typical)
     if covariance_type == "spherical":
         largest = deviation.max()
         deviation = np.full_like(deviation, largest * np.sqrt(np.mean((deviation / largest) ** 2)))

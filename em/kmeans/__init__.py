@@ -21,22 +21,22 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from em.chunked import is_chunked
 from em.chunked.predictions import for_chunks, lazily, sums_of
 from em.chunked.samples import ChunkedSamples, check_header, chunked_samples
-from em.kmeans.batch import SAME, best_of, lloyd_runs, shortlisted
+from em.kmeans.batch import best_of, lloyd_runs, shortlisted
 from em.kmeans.chunks import lloyds_of_chunks
 from em.kmeans.exchanges import MOST_DISTANCES, exchanged
 from em.kmeans.lloyd import LloydRun, lloyd, nearest, squared_distances
 from em.kmeans.plusplus import kmeans_plusplus
-from em.kmeans.sparse_moments import sparse_typical_size
 from em.kmeans.split_and_merge import split_and_merge
 from em.process.blas import one_blas_thread
 from em.reports import ReportsOfKMeans
 from em.samples import Samples
 from em.samples.distinct import worth_sorting
-from em.samples.parts import WORTH_A_PART
+from em.samples.parts import SAME, WORTH_A_PART
 from em.samples.reading import samples_to_fit, samples_to_use
 from em.status import FewerClustersWarning, NotConvergedWarning, tell
 from models.shown import shown
@@ -123,12 +123,11 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         sample_weight : array_like, shape (n,), or None
             Frequencies: how often each row occurs.
         """
-        samples: Samples
-        if is_chunked(X):
+        if not is_chunked(X):
+            samples = samples_to_fit(self, X, sample_weight)
+        else:
             samples = chunked_samples(self, X, sample_weight, missing=False)
             check_header(self, X, reset=True)
-        else:
-            samples = samples_to_fit(self, X, sample_weight)
         self._check_settings(samples)
         distinct = not samples.in_memory or worth_sorting(samples.X)
         with one_blas_thread():
@@ -267,9 +266,7 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         weights = check_sample_weight(sample_weight, len(distances))
         return np.asarray(distances.sum() if weights is None else weights[weights > 0] @ distances[weights > 0])
 
-    def _for_chunks(self, X: Any) -> Self:
-        """Return a copy that takes the chunks of X as arrays."""
-        return for_chunks(self, X)
+    _for_chunks = for_chunks
 
 
 def _location_and_scale(samples: Samples) -> tuple[Array, float]:
@@ -281,7 +278,9 @@ def _location_and_scale(samples: Samples) -> tuple[Array, float]:
         If squared distances would overflow.
     """
     if issparse(samples.X):  # centring would make it dense
-        location, deviation = np.zeros(samples.X.shape[1]), sparse_typical_size(samples.X, samples.weights)
+        mean, variance = mean_variance_axis(samples.X, axis=0, weights=samples.weights)
+        location, deviation = np.zeros(len(mean)), np.where(variance > 0, np.sqrt(np.maximum(variance, 0.0)), 1.0)
+        deviation = np.maximum(np.abs(mean), deviation)
     else:
         location, deviation = samples.mean, samples.deviation
         if samples.constant.all():

@@ -17,11 +17,10 @@ from em.engine.blocks import Sums, sum_over_chunks
 from em.engine.problem import EPS
 from em.kmeans.lloyd import PRODUCT_ROUNDING, LloydRun, lloyd, nearest, rest_of_gains, squared_norms
 from em.samples import Samples
-from em.samples.parts import is_clear
+from em.samples.parts import SAME, may_win
 from models.validation import Array
 
 LATELY = 5  # iterations, whose gain is compared with the distance to the best
-SAME = 1e-9  # relative difference of inertias up to which two runs have the same optimum
 SAME_SUMS = 1e-12  # difference of sums, relative to the sum of all squares, up to which no row has changed clusters
 
 
@@ -129,15 +128,6 @@ def best_of(runs: list[LloydRun]) -> LloydRun:
 
 
 def shortlisted(part: Samples, runs: list[LloydRun]) -> list[Array]:
-    """Return the centres of those runs on a part of the rows that may be the best on all rows.
-
-    A run is left out if its mean squared distance is clearly above that of the best run
-    (:func:`em.samples.parts.is_clear`), or if it ends at the same optimum as another run.
-    """
-    best = best_of(runs)
-    least, going_on = nearest(part.X, best.centers)[1], [best]
-    for run in runs:
-        new = not np.isclose(run.objective, [other.objective for other in going_on], rtol=SAME, atol=0).any()
-        if new and not is_clear(nearest(part.X, run.centers)[1] - least, part.weights):
-            going_on.append(run)
+    """Return the centres of those runs on a part of the rows that may be the best on all rows."""
+    going_on = may_win(runs, best_of(runs), lambda run: -nearest(part.X, run.centers)[1], part.weights)
     return [run.centers for run in going_on]

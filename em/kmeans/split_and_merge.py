@@ -11,7 +11,8 @@ that promise the lowest inertia are tried together, and the best run is kept. Th
 For mixtures this is the SMEM algorithm (Ueda et al. 2000).
 
 Measured over 20 seeds on 23 data sets, the mean inertia is at least as low as scikit-learn's with as many restarts on
-21 data sets; without split and merge on 16; with exchanges after it (:mod:`em.kmeans.exchanges`) on all.
+21 data sets; without split and merge on 16; with exchanges after it (:mod:`em.kmeans.exchanges`) on 22. On the last,
+50,000 uniform rows in 8 dimensions, it is 4.5e-5 higher, a third of the standard error.
 
 References
 ----------

@@ -38,7 +38,7 @@ def pairs_picture(ax: Any, points: Points, clouds: Clouds) -> Any:
     more = points.X.shape[1] - D
     left_out = f"the first {D} of {points.X.shape[1]} features" if more else ""
     notes = "; ".join(filter(None, [left_out, points.note, missing]))
-    _finish(axes, ax, notes, clouds)
+    _finish(axes, ax, notes)
     align_diagonal(axes)
     return axes
 
@@ -73,7 +73,7 @@ def _label(panel: Any, i: int, j: int, D: int, names: list[str]) -> None:
     panel.set_ylabel(names[i] if j == 0 else "", fontsize=8)
 
 
-def _finish(axes: Any, ax: Any, notes: str, clouds: Clouds) -> None:
+def _finish(axes: Any, ax: Any, notes: str) -> None:
     """Write the notes, and the legend unless there are too many components."""
     figure = axes[0, 0].figure
     if ax is not None:

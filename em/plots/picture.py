@@ -126,9 +126,8 @@ def _of_one_feature(estimator: Any, matrix: Any, weights: Array, n_samples: int,
     if np.ndim(size) == 2:  # rows of different sizes have different distributions
         rates = steps_of(family_module(theta)).expected(theta.arrays(), np.ones(1))[0][:, 0]
         names = [f"component {k}: {share(weight)}" for k, weight in enumerate(theta.weights.tolist())]
-        marks_picture(
-            ax, x / np.asarray(size)[:, 0], weights, rates, names, f"{name} per unit of {theta.cells.size_name}", part
-        )
+        name = f"{name} per unit of {theta.cells.size_name}"
+        marks_picture(ax, x / np.asarray(size)[:, 0], weights, rates, names, name, part)
         return ax
     line_picture(estimator, ax, x, weights, name, part, counts=clouds is None and theta.cells.whole)
     return ax

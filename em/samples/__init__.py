@@ -16,8 +16,7 @@ from scipy.sparse import csr_array, hstack, issparse
 
 from em.engine.blocks import blocks
 from em.samples.distinct import CELLS_AT_A_TIME, distinct_rows, hashes, order_of_values
-from em.samples.extremes import Extremes
-from em.samples.frequent import frequent_rows
+from em.samples.missed import Extremes, frequent_rows
 from em.samples.sketch import MOST_CELLS_SKETCHED, Sketch, bound_of, most_sketched, sketched
 from models.validation import Array
 

@@ -56,8 +56,6 @@ class ConciseSample:
         share = min(self.share, other.share)
         parts = [one._thinned(share / one.share) for one in (self, other)]
         rows, weights = (np.concatenate([getattr(one, name) for one in parts]) for name in ("rows", "weights"))
-        if not len(rows):
-            return parts[0]
         chosen, weights = distinct_rows(rows, weights, hashed=True)
         return replace(parts[0], rows=rows[chosen], weights=weights, share=share)._bounded()
 

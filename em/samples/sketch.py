@@ -7,7 +7,7 @@ units other rows have the smallest hashes.
 Each distinct row is in the sketch with the same probability p, however many samples it stands for. A row that very many
 samples share, say half of them, would either be missing or count 1 / p times too much. So each sample of such a row
 counts p times (:meth:`Sketch.balanced`). If the total weight shows that such a row is missing from the sketch, it is
-looked for in the data (:mod:`em.samples.frequent`).
+looked for in the data (:mod:`em.samples.missed`).
 """
 
 from collections.abc import Callable

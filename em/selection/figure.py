@@ -23,17 +23,15 @@ def draw_criteria(selection: Selection, ax: Any, criteria: Sequence[str]) -> Any
     lines: dict[str, list[Candidate]] = {}
     for candidate in selection.candidates:
         lines.setdefault(structure_of(candidate), []).append(candidate)
-    several = len(criteria) > 1
-    for number, ((structure, candidates), colour) in enumerate(
-        zip(lines.items(), component_colours(len(lines)), strict=True)
-    ):
+    several, colours = len(criteria) > 1, component_colours(len(lines))
+    for number, (structure, candidates) in enumerate(lines.items()):
         for criterion, form in zip(criteria, FORMS, strict=False):
             name = ", ".join(filter(None, [structure, criterion.upper() if several else ""]))
             points = sorted((n_components_of(c), getattr(c, criterion)) for c in candidates if c.has_maximum)
-            ax.plot(*np.reshape(points, (-1, 2)).T, form, color=colour, label=label(name))
+            ax.plot(*np.reshape(points, (-1, 2)).T, form, color=colours[number], label=label(name))
         missing = [n_components_of(c) for c in candidates if not c.has_maximum]
         bottom = [0.02 * (number + 1)] * len(missing)
-        ax.plot(missing, bottom, "x", color=colour, transform=ax.get_xaxis_transform())
+        ax.plot(missing, bottom, "x", color=colours[number], transform=ax.get_xaxis_transform())
     for criterion in criteria:
         if (best := best_by(selection.candidates, criterion)) is not None:
             size = 12 if criterion == selection.criterion else 8

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from em.kmeans.lloyd import lloyd, nearest
 from em.kmeans.plusplus import kmeans_plusplus
-from em.kmeans.sparse_moments import moments
 from em.samples import Samples, weighted
 from models.validation import Array
 
@@ -72,7 +72,7 @@ def _in_view(samples: Samples, view: str, rng: np.random.RandomState) -> tuple[A
     """
     X: Any = samples.X
     if issparse(X):
-        mean, variance = moments(X, samples.weights)
+        mean, variance = mean_variance_axis(X, axis=0, weights=samples.weights)
         deviation = np.sqrt(np.where(variance > CONSTANT * (mean**2 + variance), variance, 1.0))
         return csr_array((X.data / deviation[X.indices], X.indices, X.indptr), X.shape), lambda x: x / deviation
     axes = _axes(samples, view, rng)

@@ -58,7 +58,7 @@ def polished[P: Parameters](estimator: "Restarts[P]", problem: Problem[P], sampl
     run : Run
         The best one.
     """
-    n_numbers = sum(int(np.prod(shape)) for shape in problem.shapes.values())
+    n_numbers = len(problem.unit)
     work = (samples.X.shape[0] + 8 * n_numbers) * n_numbers**2
     many = FEWEST_E_STEPS + n_numbers
     if not run.converged or run.collapsed or (work > MOST_WORK and run.n_e_steps <= many):

@@ -8,6 +8,7 @@
 import numpy as np
 from scipy.special import digamma, gammaln
 
+from em.bound import log_of
 from em.steps import Steps
 from em.steps.rows import Parts, Theta
 from models.parameters import Parameters
@@ -24,8 +25,7 @@ class GammaSteps[P: Parameters](Steps[P]):
     def natural(self, theta: Theta) -> Parts:
         """η = (log λ, -λ)."""
         rates = theta[self.own]
-        with np.errstate(divide="ignore"):
-            return np.log(rates), -rates
+        return log_of(rates), -rates
 
     def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
         """Return η' and η'' for η = log λ and η = -λ."""

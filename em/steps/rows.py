@@ -141,9 +141,8 @@ def _product(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
         return sum((_times(part, eta) for part, eta in others[1:]), _times(*others[0]))
     X, constant = shifted[0][0].X, sum((eta @ part.row)[..., None, :] for part, eta in shifted)
     of_X = [part.factor * eta for part, eta in shifted] + [eta for part, eta in others if part is X]
-    return sum(
-        (_times(part, eta) for part, eta in others if part is not X), _times(X, np.asarray(sum(of_X))) + constant
-    )
+    terms = (_times(part, eta) for part, eta in others if part is not X)
+    return sum(terms, _times(X, np.asarray(sum(of_X))) + constant)
 
 
 def _times(part: Any, eta: Array) -> Array:

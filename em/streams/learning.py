@@ -63,9 +63,8 @@ class StreamLearner[P: Parameters](Restarts[P]):
     def _check_parts(self) -> None:
         """Raise a ValueError if a setting does not suit rows that come in parts."""
 
-    def _check_cells(self, samples: Samples) -> int:
-        """Raise a ValueError if a cell is not legal; return 0, which adds up over chunks."""
-        return 0
+    def _check_cells(self, samples: Samples) -> None:
+        """Raise a ValueError if a cell is not legal."""
 
     def _read_first(self, X: Any, names: Sequence[str] | None) -> None:
         """Store what the first rows tell about how to read all rows, such as levels."""
@@ -81,11 +80,8 @@ class StreamLearner[P: Parameters](Restarts[P]):
 
     def _learned(self, stream: Stream, part: Samples) -> tuple[Stream, Stepwise | None]:
         """Return the stream after the rows of ``part``, and the `Stepwise` of its last step, or None."""
-        unit, done, drawn = (
-            self._unit(stream),
-            0,
-            0,
-        )  # rows learned from so far, and rows that the sample has drawn from
+        unit = self._unit(stream)
+        done = drawn = 0  # rows learned from so far, and rows that the sample has drawn from
         steps: Stepwise | None = None
         arrays: Arrays = {}
         while done < len(part.X):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from em.engine import EPS
+from em.engine.problem import EPS
 from em.steps import Steps
 from em.steps.rows import Rows
 from em.uncertainty.entries import Entries

@@ -247,10 +247,8 @@ def _inverted(entries: Entries, complete: Array, information: Array, outer: Arra
         reason, moves = "not identified", shares > UNTOUCHED * largest
     if left_over > FAR_FROM_MAXIMUM:
         size = f"it is {left_over:.2g} in units of one standard error"
-        sentence += (
-            f"; the gradient does not vanish at the estimate ({size}): X, sample_weight and prior must be those "
-        )
-        sentence += "of the fit, and EM must have converged"
+        sentence += f"; the gradient does not vanish at the estimate ({size})"
+        sentence += ": X, sample_weight and prior must be those of the fit, and EM must have converged"
     notes = tuple(note or (reason if moves[j] else "") for j, note in enumerate(entries.notes))
     root = to_all @ (directions[:, ~null] / np.sqrt(np.abs(values[~null])))
     covariance, nowhere = root @ root.T, np.array([note != "" for note in notes])

@@ -46,7 +46,7 @@ from em.engine import Run, best_of, run_em
 from em.families import without_samples
 from em.gibbs import one_hot, start_labels
 from em.samples import weighted
-from em.samples.parts import is_clear
+from em.samples.parts import may_win
 from em.status import NotConvergedWarning, tell
 from em.steps.conjugate import mean_field_problem
 from em.variational.rows import rows_in_memory, rows_of_chunks
@@ -54,7 +54,6 @@ from models.shown import one_line, shown
 from models.validation import Array, count_at_least_one, number_above, random_source
 
 REACH = 10.0  # with many rows, a run leaves if it is farther below the best than 10 times its last gains
-SAME = 1e-9  # relative difference of objectives up to which two runs have the same optimum
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,22 +227,12 @@ def variational(
 def _shortlisted(rows: Any, draws: Array, runs: list[Run[Any]]) -> list[Any]:
     """Return the q of those runs on start rows that may be the best on all rows, the best first.
 
-    A run is left out if its terms log Σ_k exp ρ_ik are clearly below those of the best run, on average over the rows,
-    or if it has the objective of another run. ``draws`` (m,) says how many independent draws each row counts as
-    (:meth:`em.samples.sketch.Sketch.balanced`), because the standard error of the average depends on that.
+    They are compared by their terms log Σ_k exp ρ_ik. ``draws`` (m,) says how many independent draws each row counts
+    as (:meth:`em.samples.sketch.Sketch.balanced`), because the standard error of the average depends on that.
     """
     best = max(runs, key=lambda run: run.objective)
-    highest, going_on = _log_sums(rows, best), [best]
-    for run in runs:
-        new = not np.isclose(run.objective, [other.objective for other in going_on], rtol=SAME, atol=0).any()
-        if new and not is_clear(highest - _log_sums(rows, run), draws):
-            going_on.append(run)
+    going_on = may_win(runs, best, lambda run: normalise(rows.expected_log_joint(run.parameters))[1], draws)
     return [run.parameters for run in going_on]
-
-
-def _log_sums(rows: Any, run: Run[Any]) -> Array:
-    """Return log Σ_k exp ρ_ik of each row under a run's q, shape (m,)."""
-    return normalise(rows.expected_log_joint(run.parameters))[1]
 
 
 def _check_init(init: ArrayLike, n: int, K: int) -> Array:

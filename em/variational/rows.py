@@ -63,10 +63,9 @@ def _scaled_start_rows(mixture: Any, samples: Samples) -> tuple[Any, Array, floa
     return mixture.for_rows(rows.X), rows.frequencies * (samples.total / rows.total), rows.total
 
 
-def _check_cells(part: Samples, mixture: Any) -> int:
-    """Raise a ValueError if a cell of a chunk is not legal; return 0, which adds up over chunks."""
+def _check_cells(part: Samples, mixture: Any) -> None:
+    """Raise a ValueError if a cell of a chunk is not legal."""
     mixture.for_rows(part.X)
-    return 0
 
 
 def over_chunks[Q](problem: Problem[Q], mixture: Any, samples: ChunkedSamples) -> Problem[Q]:

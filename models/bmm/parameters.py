@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -45,11 +44,6 @@ class Successes(Counts):
         if all(len(values[d]) == 2 and all(value.is_integer() for value in values[d]) for d in misfits):
             return f". Encode the two values of column(s) {listed(misfits, names)} as 0 and 1"
         return ""
-
-
-def is_bernoulli(n_trials: Any) -> bool:
-    """Whether every cell is a single trial."""
-    return bool((np.asarray(n_trials) == 1).all())
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -6,7 +6,6 @@ from typing import Any
 import pymc as pm
 import pytensor.tensor as pt
 
-from models.bmm.parameters import is_bernoulli
 from models.bmm.prior import BMMPrior
 from models.story import Distribution, ExponentialStory, Theta, log_factorial
 from models.validation import Array
@@ -23,7 +22,7 @@ class BinomialStory(ExponentialStory):
 
     def given_label(self, own: Theta, size: Array) -> Distribution:
         """x_d ~ Binomial(m_d, p_d), or Bernoulli(p_d)."""
-        if is_bernoulli(size):
+        if (size == 1).all():
             return pm.Bernoulli, {"p": own["probs"]}
         return pm.Binomial, {"n": size.astype(int), "p": own["probs"]}
 

@@ -44,11 +44,6 @@ def scale_shape(covariance_type: str, D: int) -> tuple[int, ...]:
     return covariances_shape(covariance_type, 1, D)[covariance_type != "tied" :]
 
 
-def unit_covariance(covariance_type: str, D: int) -> Array:
-    """Return the identity as one component declares it: a matrix, or variances of 1."""
-    return np.eye(D) if covariance_type in MATRICES else np.ones(scale_shape(covariance_type, D))
-
-
 @cache
 def quantities(covariance_type: str) -> tuple[Quantity, ...]:
     """Return the declared arrays of this structure: weights, means and covariances."""

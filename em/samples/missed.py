@@ -1,8 +1,8 @@
-"""Find rows that very many samples share, which a sketch (:mod:`em.samples.sketch`) may miss.
+"""Find rows that a sketch (:mod:`em.samples.sketch`) may miss: extremes of columns, and rows that many samples share.
 
-The first pass finds k candidates, among which is every row of more than n / (k + 1) of the n samples: of more than k
-rows, each loses the weight of the (k + 1)-th largest, and rows with no weight left are dropped. The second pass counts
-the candidates.
+The rows that many samples share take two passes. The first finds k candidates, among which is every row of more than
+n / (k + 1) of the n samples: of more than k rows, each loses the weight of the (k + 1)-th largest, and rows with no
+weight left are dropped. The second pass counts the candidates.
 
 References
 ----------
@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from em.samples.distinct import distinct_rows, hashes
+from em.samples.distinct import distinct_rows, hashes, order_of_values
 from em.samples.sketch import most_sketched
 from models.validation import Array
 
@@ -60,3 +60,22 @@ def weights_of(samples: Any, h: np.ndarray) -> Array:
     own = hashes(samples.X)
     at = np.minimum(np.searchsorted(h, own), len(h) - 1)
     return np.bincount(at, np.where(h[at] == own, samples.frequencies, 0.0), minlength=len(h))
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """For each of H columns a row at which it is largest, then for each a row at which it is smallest, (2 H, D)."""
+
+    rows: Array
+    columns: np.ndarray
+
+    @classmethod
+    def of(cls, X: Array, columns: np.ndarray) -> Self:
+        """Return the extremes of some rows; of several equal ones the first in the order of the rows' values."""
+        order = order_of_values(X)
+        highest = [np.where(np.isnan(x := X[order, d]), -np.inf, x).argmax() for d in columns]
+        lowest = [np.where(np.isnan(x := X[order, d]), np.inf, x).argmin() for d in columns]
+        return cls(X[order[highest + lowest]], columns)
+
+    def __add__(self, other: Self) -> Self:
+        return self.of(np.concatenate([self.rows, other.rows]), self.columns)
