@@ -128,7 +128,7 @@ READ = {
         [[1, 1], [1, 0], [0, 1], [1, 1]], ["response: total is 1"],
     ),
     "yes and no of other languages": (
-        "bmm", "a;b;c\nいいえ;ναι;nu\nはい;όχι;da\n", {}, "a b c", [[0, 1, 0], [1, 0, 1]],
+        "bmm", "a;b;c;d\nいいえ;ναι;nu;○\nはい;όχι;da;×\n", {}, "a b c d", [[0, 1, 0, 1], [1, 0, 1, 0]],
         ["a: はい is 1", "c: da is 1"],
     ),
     "inches": ("gmm", 'a,b\n5.5",70\n7",81.5\n', {}, "a b", [[5.5, 70], [7, 81.5]], ['unit " removed from']),

@@ -393,6 +393,7 @@ def test_a_file_is_refused_with_its_line_and_a_remedy(written, kind):
         ("mine.csv", b'{"a": 1}\n{"a": 2}\n', ["JSON", "read_json"]),
         ("mine.csv", b"@relation iris\n@data\n1,2\n", ["ARFF", "delete the lines above the data"]),
         ("mine.sav", b"$FL2", ["SPSS"]),
+        ("mine.txt", b"%%MatrixMarket matrix coordinate\n2 2 1\n1 1 3\n", ["MatrixMarket", "scipy.io.mmread"]),
         ("mine.dta", b"", ["Stata"]),
         ("mine.rds", b"", ["write.csv"]),
         ("mine.csv", b"a\0,b\0\n\x001\0", ["UTF-16 without a byte order mark"]),

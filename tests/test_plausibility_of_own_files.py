@@ -196,6 +196,48 @@ IMPLAUSIBLE = {
     "two letters for micro": ("gmm", "a,b\n1.5 \u00b5g,2\n2 \u03bcg,3\n7 \u00b5g,9\n", "unit \u00b5g removed from"),
     "two dots and a dash for nothing": ("gmm", "a,b\n1.5,2\n..,3\n7,\u2013\n", "2 of 6 cells (1 .., 1 \u2013)"),
     "bar codes of a Turkish shop": ("gmm", "Barkod,b\n8690577,1.5\n8690429,7\n8690623,3", "left out: column 'Barkod'"),
+    "survey weights of the European Social Survey": (
+        "gmm", lines_of(SPREAD, OTHER, names=["a", "pspwght"]), "column 'pspwght' is read as a feature, because freq",
+    ),
+    "clusters of a survey among answers": (
+        "cmm", lines_of([i // 4 for i in range(20)], [1, 2] * 10, names=["psu", "sex"]),
+        "column 'psu' tells how the sample was drawn: --drop psu",
+    ),
+    "cases that several rows have": (
+        "cmm", lines_of([f"C{i // 4}" for i in range(20)], ["open", "shut"] * 10, names=["case_id", "b"]),
+        "column 'case_id' may hold labels, some of them repeated: --drop case_id",
+    ),
+    "the key of a test": (
+        "cmm", lines_of(["KEY", *range(11, 30)], list("ABCDB") * 4, list("CDAB") * 5, names=["ID", "Q1", "Q2"]),
+        "no number in 'ID' in line 2: delete what holds a key, sums, means or the like",
+    ),
+    "a total beside as many columns as rows": (
+        "pmm", lines_of([68, 119, 26, 7], [20, 84, 17, 94], [1, 4, 0, 9], [89, 207, 43, 110], names=[*"abc", "sum"]),
+        "column 'sum' is the sum of all others; --drop sum leaves it out",
+    ),
+    "persons at risk": (
+        "pmm", lines_of([3, 0, 9, 4] * 5, [8100, 1200, 9900, 4400] * 5, names=["cases", "Population"]),
+        "column 'Population' may hold exposures: --drop Population, and give it from Python, exposure=",
+    ),
+    "headings among rows of words": (
+        "cmm", "crop,a,b\nNorth,,\nrye,1,2\noats,2,2\nrye,1,3\nSouth,,\nrye,2,2\noats,1,3\n",
+        "without an observed feature but 'crop': 2 row(s), the first in line 2; delete them if they are headings",
+    ),
+    "sexes 1 and 2 among counts": (
+        "pmm", lines_of([1, 2] * 10, [3, 0, 9, 4] * 5, names=["male", "b"]), "read as amounts: male; --drop male",
+    ),
+    "codes of which only one is repeated": (
+        "pmm", lines_of([*[1, 2, 3, 5, 10, 15, 30] * 4, 77, 88, 88], np.arange(31) % 5),
+        "Are 77 and 88 in column 'a' marks of missing cells? Then --missing 77,88",
+    ),
+    "boxes that are ticked or empty": (
+        "cmm", lines_of(["Y", "", "Y", ""] * 5, [1, 2] * 10),
+        "a: Y and empty cells (write yes and no, if these are two answers)",
+    ),
+    "a long table of answers": (
+        "cmm", lines_of(["Q1", "Q2"] * 10, ["u", "v", "v", "u"] * 5, names=["question", "answer"]),
+        "does question name the quantities in answer? Write a column for each",
+    ),
     "numbers of employees": ("gmm", "Employee,b\n4711,1.5\n4823,7\n4630,3\n", "left out: column 'Employee'"),
 }  # fmt: skip
 
@@ -288,6 +330,15 @@ REFUSED = {
         "gmm", "a;b\n-2.25e+03;1\n1,5;2\n0.7;3\n", "line 2, column 'a': decimal points and commas are mixed",
     ),
     "blanks among decimals": ("gmm", "a;b\n1.57 0;1\n", "column 'a' holds nothing but '1.57 0'"),
+    "baskets": ("cmm", "a,b,c\na,d\nb,d,a\nd\nb,a,d,c\n", "if lines list what was chosen, write a column of yes and"),
+    "frequencies that Stata counted": ("bmm", "a,b,_freq\n0,1,9\n1,0,7\n1,1,8\n", "--weights _freq for frequencies"),
+    "answers of several rows": (
+        "cmm", lines_of([1, 1, 2, 2, 5, 5], ["u", "v"] * 3, names=["respondent", "b"]),
+        "some of them repeated: write one row for each, if several are one sample; --drop respondent",
+    ),
+    "two marks that say neither yes nor no": (
+        "bmm", "a,b\n●,1\n○,0\n●,0\n", "(\'●\' in line 2; write yes and no, if these are two answers)",
+    ),
     "a cross table": ("cmm", "hair,brown,blue\nred,3,9\nfair,4,8\ndark,7,2\n", "none is a level: if these are counts"),
 }  # fmt: skip
 

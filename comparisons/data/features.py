@@ -35,8 +35,7 @@ SEVERAL = re.compile(r"\s*[,;|]\s*")
 
 def check_features(table: Table, features: Sequence[Column], categorical: bool) -> None:
     """Raise an error about a word in a column of numbers, or about all columns that cannot be features."""
-    misfits = [(column, code) for column in features if (code := _misfit(column, categorical)) is not None]
-    if misfits:
+    if misfits := [(column, code) for column in features if (code := _misfit(column, categorical)) is not None]:
         _refuse_misfits(table, features, misfits)
     each_once = all(one.is_distinct and one.categories is None for one in features) and features[-1].is_numeric
     if categorical and each_once and len(features) > 1 and len(features[0].codes) > 2:
@@ -61,35 +60,22 @@ def _remedies(table: Table, features: Sequence[Column], refused: Mapping[str, st
     if features[0].name in refused and features[0].is_distinct and features[0].share_of_numbers < 0.5:
         remedies.append(f"{flag('index', [features[0].name])} keeps {features[0].name!r} as labels of the rows")
     if any("words of" in why for why in refused.values()):
-        remedies.append(f"{commands_of_levels()} takes words of several kinds")
+        remedies.append(f"{commands_of()} takes words of several kinds")
     elif not remedies and any("times" in why for why in refused.values()):
         remedies.append("write times as numbers, 9:30 as 9.5")
     return f": {'; '.join(remedies)}" if remedies else ""
 
 
-def commands_of_levels() -> str:
-    """Return the commands of categorical mixtures."""
-    return _commands(one for one in family_classes() if one.categorical)
-
-
-def commands_of_measurements() -> str:
-    """Return the commands of mixtures that take any real number."""
-    return _commands(one for one in family_classes() if takes(one, -0.5))
-
-
-def commands_of_answers() -> str:
-    """Return the commands of mixtures that take 0 and 1 only, unless a cell has another size."""
-    return _commands(one for one in family_classes() if takes(one, 0, 1) and not takes(one, 2))
+def commands_of(*values: float, refused: float | None = None) -> str:
+    """Return the commands of mixtures that take some numbers as amounts, and refuse another; of levels without any."""
+    fit = [one for one in family_classes() if (takes(one, *values) if values else one.categorical)]
+    return " or ".join(f"python -m comparisons.{one.name}" for one in fit if refused is None or not takes(one, refused))
 
 
 def takes(family: type[Family], *values: float) -> bool:
     """Whether cells of size 1 of a family may hold these numbers, as amounts."""
     x = np.array([values], dtype=np.float64)
     return not family.categorical and not family.parameters_type.cells.misfits(x, np.ones_like(x)).any()
-
-
-def _commands(families: Iterable[type[Family]]) -> str:
-    return " or ".join(f"python -m comparisons.{one.name}" for one in families)
 
 
 def two_values(column: Column) -> tuple[Array, str] | None:
@@ -167,18 +153,18 @@ def _no_answers(values: Iterable[Any]) -> str:
     """Return what to do about words that are not of a pair such as yes and no: they may mark missing cells."""
     words = {f"{value}".strip().lower(): f"{value}" for value in values}
     pair, answers = next(((pair, two) for pair, two in BOTH.items() if pair < words.keys()), (words.keys(), []))
+    if len(words) == 2 and all(map(_is_no_word, words)):
+        return "; write yes and no, if these are two answers"
     others = [word for key, word in words.items() if key not in pair]
     return f"; {flag('missing', others)} if these are no answers, else write {' or '.join(answers)}" * bool(others)
 
 
 def _misfit(column: Column, categorical: bool) -> int | None:
     """Return the code of the first value that is no number, if at least half of the cells are numbers; else None."""
-    if column.is_numeric or column.share_of_numbers < 0.5:
-        return None
     codes = np.flatnonzero(np.isnan(column.numbers)).tolist()
-    if categorical and any((column.codes == code).sum() > 1 for code in codes):
-        return None
-    return int(codes[0])
+    is_amount = bool(codes) and column.share_of_numbers >= 0.5
+    is_level = is_amount and categorical and any((column.codes == code).sum() > 1 for code in codes)
+    return int(codes[0]) if is_amount and not is_level else None
 
 
 def _refuse_misfits(table: Table, features: Sequence[Column], misfits: list[tuple[Column, int]]) -> NoReturn:
@@ -248,6 +234,8 @@ def _levels(column: Column) -> tuple[Any, str]:
     parts = {part for level in levels for part in SEVERAL.split(level) if part != level}
     odd = f", ... ({len(levels)})" * (len(levels) > 8)
     odd += " (some differ in case only)" * (len({level.lower() for level in levels}) < len(levels))
+    is_tick = len(levels) == len(column.texts) == 1 and bool(column.marks)
+    odd += " and empty cells (write yes and no, if these are two answers)" * is_tick
     odd += "".join(f" (did a spreadsheet make a date of {day!r}?)" for day in [*filter(DATE.fullmatch, levels)][:1])
     odd += " (several answers in a cell? Then write a column of yes and no for each)" * bool(parts & set(levels))
     return cells, ", ".join(repr(one) if ", " in one else one for one in levels[:8]) + odd
@@ -266,9 +254,9 @@ def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) 
         row, d = np.argwhere(misfits)[0]
         advice = cells.advice(x, sizes, [one.name for one in features])
         if size == 1 and x[row, d] > 0 and (x % 1 == 0).all():
-            advice += f"; {commands_of_levels()} takes whole numbers as levels"
+            advice += f"; {commands_of()} takes whole numbers as levels"
         measured = bool((x[:, d] % 1 != 0).sum() > (~missing[:, d]).sum() / 2)
-        advice += f"; {commands_of_measurements()} takes measurements" * measured
+        advice += f"; {commands_of(-0.5)} takes measurements" * measured
         words: list[Any] | None = [] if measured else None
         table.refuse(features[d], int(features[d].codes[row]), cells.wanted(sizes), advice, words)
 

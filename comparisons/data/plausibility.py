@@ -9,7 +9,7 @@ kinds       whole numbers beside numbers of another kind: names, ranks, places o
 order       numbers that rise or fall from row to row: a clock or a counter
 minutes     decimals that are never 60 to 99: hours and minutes
 units       some numbers are 100 or 1000 times too small: two units in one column
-names       columns called mean and sd, value and variable, from and to: a row is no sample
+names       columns called mean and sd, value and variable, from and to: a row is no sample; clusters, exposures
 shape       as many columns as rows, or columns that end early: a column is no feature
 pairs       each combination of values of two or three columns is in one row: a long table, whose rows are no samples
 variance    a constant column, or a linear combination of others, which makes every covariance singular
@@ -18,7 +18,7 @@ answers     nothing but 0 and 1 where any real number may stand: another family 
 ==========  =====================================================================================================
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from math import prod
 from typing import Any
@@ -27,7 +27,7 @@ import numpy as np
 from scipy.stats import poisson
 
 from comparisons.data.decimals import looks_like_number
-from comparisons.data.features import commands_of_answers, takes
+from comparisons.data.features import commands_of, takes
 from comparisons.data.files import SAMPLE
 from comparisons.data.options import flag
 from comparisons.data.roles import Roles
@@ -49,9 +49,9 @@ FULL = 1.25  # all combinations of keys over those that occur, at most, in a lon
 NOTHING = {"empty", "null", "-", "–"}  # what may mean 0 among counts
 CODES = [sign * code for code in WORDS["code"] for sign in (1, -1)] + WORDS["negative_code"]
 NAME, UNIT, MEASURED, AMOUNT = pattern_of("name"), pattern_of("unit"), pattern_of("measured"), pattern_of("amount")
-BY_NAMES = (  # questions about two columns with such names
-    (pattern_of("centre"), pattern_of("spread"), "are {0}, {1} summaries of groups? A row is one observation"),
+BY_NAMES = (  # questions about two columns with such names; the first one applies to levels too
     (pattern_of("variable"), pattern_of("value"), "does {0} name the quantities in {1}? Write a column for each"),
+    (pattern_of("centre"), pattern_of("spread"), "are {0}, {1} summaries of groups? A row is one observation"),
     (pattern_of("from"), pattern_of("to"), "do {0} and {1} name the two ends of a row? Names are no amounts"),
 )
 
@@ -62,17 +62,17 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
     numeric = [one for one in features if one.is_numeric and len(one.values)]
     with np.errstate(over="ignore", invalid="ignore"):  # sums and differences of the largest floats
         notes = [note for one in numeric if "a dash of accounts" not in one.notes and (note := _marks(one, features))]
+        notes += _names(list(table.raw), BY_NAMES[:1] if pair.categorical else BY_NAMES)
+        notes += _about(_called(features, pair.parameters_type.cells.size_name)) if len(features) > 1 else []
         if not pair.categorical:
-            notes += [*_kinds(numeric, counts), *_names(list(table.raw)), *_shape(features)]
+            notes += [*_kinds(numeric, counts), *_shape(features)]
             notes += [] if roles.weights and len(features) + 1 == len(table.raw) else _crossed(table.raw)
             seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
-            ordered = roles.weights is None
-            why = [(name, _minutes(x) or _units(x) or _order(x, len(features)) * ordered) for name, x in seen]
-            asked = names_by_message(why).items()
-            notes += [f"{_each(names)} {what.format(drop=flag('drop', names))}" for what, names in asked]
+            ordered, D = roles.weights is None, len(features)
+            notes += _about((name, _minutes(x) or _units(x) or _order(x, D) * ordered) for name, x in seen)
             notes += [*_without_variance(features, X), *_pasted_twice(X), *(_without_zeros(features) if counts else [])]
             notes += _answers(X) if takes(type(pair), -0.5) else []
-    rare = [one.name for one in features if not one.is_numeric and one.observed.mean() < 0.5]
+    rare = [one.name for one in features if not one.is_numeric and len(one.values) > 1 and one.observed.mean() < 0.5]
     notes += [f"most cells of {some_of(rare)} are empty; {flag('drop', rare)} if the others are remarks"][: len(rare)]
     for name in filter(UNIT.fullmatch, table.raw):
         units = sorted(word for word in {f"{cell}" for cell in table.raw[name]} if word and not looks_like_number(word))
@@ -80,9 +80,28 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
     return notes
 
 
-def _each(names: Sequence[str]) -> str:
-    """Return the subject of a sentence about one column, or about each of several."""
-    return f"column {names[0]!r}" if len(names) == 1 else f"each of {some_of(names)}"
+def _about(messages: Iterable[tuple[str, str]]) -> list[str]:
+    """Return notes on columns, one for all columns with the same message, in which {drop} stands for a remedy."""
+    notes = []
+    for what, names in names_by_message(messages).items():
+        subject, them = (f"column {names[0]!r}", "it") if len(names) == 1 else (f"each of {some_of(names)}", "them")
+        notes.append(f"{subject} {what.format(drop=flag('drop', names), them=them)}")
+    return notes
+
+
+def _called(features: Sequence[Column], size_name: str) -> list[tuple[str, str]]:
+    """Ask about features whose names say that they are clusters, labels of samples, or sizes of cells."""
+    codes = {one.name for one in features if len(one.texts) > 2 and all(any(map(str.isdigit, t)) for t in one.texts)}
+    names, size = {one.name for one in features}, f"and give {{them}} from Python, {size_name}=... in the shape of X"
+    asked = [("design", names, "tells how the sample was drawn: {drop}")]
+    asked += [("label", codes, "may hold labels, some of them repeated: {drop}")]
+    asked += [(size_name, names, f"may hold {size_name}s: {{drop}}, {size}")] * (size_name in WORDS)
+    return [
+        (one.name, what)
+        for kind, of, what in asked
+        for one in features
+        if one.name in of and pattern_of(kind).fullmatch(one.name)
+    ]
 
 
 def _marks(column: Column, others: Sequence[Column]) -> str:
@@ -90,12 +109,14 @@ def _marks(column: Column, others: Sequence[Column]) -> str:
     values, inverse = np.unique(column.numbers, return_inverse=True)
     times = np.bincount(inverse[column.codes[column.observed]])
     is_code = np.isin(values, [*CODES, *(8.0, 9.0) * (column.is_whole and len(values) > 3)])
+    digits = is_code * (np.log10(np.maximum(values, 1)) // 1)  # 77, 88 and 99 are used together
     wide = np.diff(values) > np.ptp(values) / 1.5  # a gap of more than twice the range of the other values
     is_lone = np.isin(values, values[[0, -1]]) & (np.append(wide, False) | np.append(False, wide)) & (times > 1)
     inner = np.flatnonzero(~(is_code | (is_lone & (len(values) > NEAREST))))
     codes, rest = values[:0], values[inner[0] : inner[-1] + 1] if len(inner) else values
     for outer in np.flatnonzero(values < rest[0]), np.flatnonzero(values > rest[-1]):
-        far = np.array([_is_far(values[at], rest, is_code[at], times[at] > 1) for at in outer], dtype=bool)
+        again = [times[at] > 1 or (digits[at] > 0 and (digits[outer] == digits[at]).sum() > 1) for at in outer]
+        far = np.array([_is_far(values[at], rest, is_code[at], again[i]) for i, at in enumerate(outer)], dtype=bool)
         codes, rest = np.append(codes, values[outer[far]]), np.union1d(rest, values[outer[~far]])
     often = (times > times[~is_code].max(initial=2)) & (len(values) > NEAREST)
     heaps = np.flatnonzero(is_code & often & (values >= LEAST_WITHIN))
@@ -118,7 +139,7 @@ def _is_heap(values: Array, times: np.ndarray, at: int) -> bool:
 def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
     """Whether a number marks missing cells: it is far from the rest.
 
-    A known code does so too if it is repeated beyond a wide gap, or if it alone is below 0.
+    A known code does so too if it, or it and others, is repeated beyond a wide gap, or if it alone is below 0.
     """
     is_below = value < rest[0]
     if len(rest) < 2 or is_below != (value <= 0):
@@ -131,7 +152,8 @@ def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
 
 def _kinds(features: Sequence[Column], counts: bool) -> list[str]:
     """Return a note on whole numbers that may be names, by the column's name or because other features are amounts."""
-    kinds = {one.name: _kind(one, counts) for one in features if len(one.values) > 2 or NAME.fullmatch(one.name)}
+    of_all = {one.name: (_kind(one, counts), len(one.values)) for one in features}
+    kinds = {name: kind for name, (kind, n_values) in of_all.items() if kind == "name" or n_values > 2}
     differ = len(set(kinds.values())) > 1
     names = [name for name, kind in kinds.items() if kind == "name" or (differ and kind != "amount")]
     drop = flag("drop", [*names[:MOST_NAMED], *["..."] * (len(names) > MOST_NAMED)])
@@ -148,7 +170,7 @@ def _kind(column: Column, counts: bool) -> str:
     is_amount = values[-1] > DAY and AMOUNT.fullmatch(column.name)
     if not column.is_whole or has_unit or is_amount or MEASURED.fullmatch(column.name):
         return "amount"
-    if NAME.fullmatch(column.name):
+    if NAME.fullmatch(column.name) or (counts and values.tolist() == [1, 2] and len(column.codes) >= NEAREST):
         return "name"
     times = np.bincount(column.codes + 1)[1:]  # counts gather about their mean, classes do not
     is_even = not counts or (len(values) >= WEEK and times.var() < EVEN * times.mean())
@@ -158,11 +180,10 @@ def _kind(column: Column, counts: bool) -> str:
     return "code" if is_code else "amount" if counts else "whole"
 
 
-def _names(names: Sequence[str]) -> list[str]:
+def _names(names: Sequence[str], questions: Iterable[tuple[Any, ...]]) -> list[str]:
     """Ask about pairs of columns whose names say that a row is no sample."""
-    pairs = [[[name for name in names if of.fullmatch(name)] for of in (one, other)] for one, other, _ in BY_NAMES]
-    asked = zip(BY_NAMES, pairs, strict=True)
-    return [question.format(*map(some_of, pair)) for (_, _, question), pair in asked if all(pair)]
+    found = [([[name for name in names if of.fullmatch(name)] for of in pair], asked) for *pair, asked in questions]
+    return [asked.format(*map(some_of, pair)) for pair, asked in found if all(pair)]
 
 
 def _crossed(raw: Mapping[str, Sequence[Any]]) -> list[str]:
@@ -236,17 +257,14 @@ def _without_variance(features: Sequence[Column], X: Array) -> list[str]:
     holes = np.isnan(X)
     low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
     whole = X[~holes.any(axis=1)][:MOST_LOOKED_AT]
-    follows = _follows(whole) if len(whole) > X.shape[1] else np.zeros(X.shape[1], dtype=bool)
-    sums = "is a sum or other linear combination of those before it"
+    is_long = len(whole) > X.shape[1]  # else every column is a combination of others
+    is_sum = np.isclose(2 * whole, whole.sum(axis=1, keepdims=True)).all(axis=0) & (len(whole) > 2)
+    follows = _follows(whole) if is_long else is_sum
+    sums = "is a sum or other linear combination of those before it" if is_long else "is the sum of all others"
     cell, among = ("observed cell", " in the rows without missing cells") if holes.any() else ("row", "")
-    alike = names_by_message(
-        (features[d].name, f"is {low[d]:.15g} in every {cell}" if low[d] == high[d] else f"{sums}{among}")
-        for d in np.flatnonzero((low == high) | follows).tolist()
-    )
-    return [
-        f"{_each(names)} {what}; {flag('drop', names)} leaves {'it' if len(names) == 1 else 'them'} out"
-        for what, names in alike.items()
-    ]
+    what = [f"is {low[d]:.15g} in every {cell}" if low[d] == high[d] else f"{sums}{among}" for d in range(X.shape[1])]
+    at = np.flatnonzero((low == high) | follows).tolist()
+    return _about((features[d].name, f"{what[d]}; {{drop}} leaves {{them}} out") for d in at)
 
 
 def _pasted_twice(X: Array) -> list[str]:
@@ -276,4 +294,4 @@ def _without_zeros(features: Sequence[Column]) -> list[str]:
 def _answers(X: Array) -> list[str]:
     """Return a note if no feature holds anything but 0 and 1."""
     are_answers = bool(np.isin(X[~np.isnan(X)], (0, 1)).all())
-    return [f"all features hold only 0 and 1, as answers do: {commands_of_answers()} takes these"][:are_answers]
+    return [f"all features hold only 0 and 1, as answers do: {commands_of(0, 1, refused=2)} takes these"][:are_answers]

@@ -13,7 +13,6 @@ whole numbers called n, freq, weight, ...      an error: the user has to choose 
 =============================================  ==========================================================
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -30,7 +29,6 @@ from models.validation import Array
 
 COUNT = "count"
 FREQUENCY, LABEL, MASS, SIZE = (pattern_of(kind) for kind in ("frequency", "label", "mass", "size"))
-CAMEL_ID = re.compile(r".*[a-zäöüß](Id|ID|Nr)")
 FEWEST_NUMBERED, MANY_ROWS = 3, 10
 ROUNDED = 0.02  # relative error of rounded percentages
 FIRST_YEAR = 1800  # consecutive numbers above it, beside counts, are years
@@ -138,14 +136,15 @@ def _label(table: Table, column: Column) -> str:
         raise ValueError(f"{table.name}: {column.name} has no name in the header: {remedy}")
     if not FREQUENCY.fullmatch(column.name) and (run := _run(table, column)):
         return run
-    if LABEL.fullmatch(column.name) or CAMEL_ID.fullmatch(column.name):
+    if LABEL.fullmatch(column.name):
         if column.is_distinct and (column.is_whole or not column.is_numeric) and not is_date(column):
             return "labels, each once"
         refuse_unlabelled(table, column)
         if column.is_whole and not set(column.numbers.tolist()) <= {0.0, 1.0}:
             names = [name for name in table.raw if name.lower() != COUNT]
             remedy = f"{flag('drop', [column.name])} leaves it out, {_short_flag(names)} takes it"
-            raise ValueError(f"{table.name}: column {column.name!r} may hold labels, some of them repeated: {remedy}")
+            given = f"column {column.name!r} may hold labels, some of them repeated"
+            raise ValueError(f"{table.name}: {given}: write one row for each, if several are one sample; {remedy}")
     return ""
 
 
@@ -188,7 +187,7 @@ def _of_frequency_table(table: Table, others: list[Column], count: Column, label
     Return the labels, as `_find_roles` has them.
     """
     (first, *more) = others
-    if more or LABEL.fullmatch(first.name) or CAMEL_ID.fullmatch(first.name) or min(first.array) > FIRST_YEAR:
+    if more or LABEL.fullmatch(first.name) or min(first.array) > FIRST_YEAR:
         return labels
     if min(first.array) == 0:
         return {}  # values 0, 1, 2, ... and how often each was observed
