@@ -417,6 +417,12 @@ def test_the_remedy_in_a_refusal_works(written):
     assert read(file, "gmm", missing="n.d.", drop="name,day").X.shape == (3, 2)
 
 
+def test_labels_are_no_remedy_if_no_feature_remains(written):
+    with pytest.raises(ValueError, match="holds free text") as refusal:
+        read(written("who,count\n" + "".join(f"x {i} y,{i}\n" for i in range(1, 30))), "gmm")
+    assert "--index" not in str(refusal.value)
+
+
 def test_a_column_with_a_comma_in_its_name_is_named_as_each_option_takes_it(written):
     file = written('"unit,geo",x,y\n"PC,AT",1.5,2\n"PC,BE",2,7\n"PC,CY",7,5\n')
     with pytest.raises(ValueError, match="holds words of 3 kinds") as refusal:

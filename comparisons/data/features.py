@@ -29,6 +29,7 @@ WITH_MONTHS = re.compile(  # numbers such as 2001.12, 31.12, and 12.1 for 12.10
     rf"{COMPACT_DATE.pattern}|((19|20)\d\d|[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2]?)|(19|20)\d\d(0[1-9]|1[0-2])"
 )
 DATED, OF_MONTHS = pattern_of("date"), pattern_of("date", "month")
+LABEL, DESIGN = pattern_of("label"), pattern_of("design")
 MOST_LEVELS, FEW_ROWS, MOST_ROWS = 20, 10, 10_000_000
 SEVERAL = re.compile(r"\s*[,;|]\s*")
 
@@ -57,8 +58,9 @@ def _remedies(table: Table, features: Sequence[Column], refused: Mapping[str, st
         return f": if these lines are several cells each, {marks}"
     these = "this column" if len(refused) == 1 else "these columns"
     remedies = [f"{flag('drop', refused)} leaves out {these}"] if len(refused) < len(features) else []
-    if features[0].name in refused and features[0].is_distinct and features[0].share_of_numbers < 0.5:
-        remedies.append(f"{flag('index', [features[0].name])} keeps {features[0].name!r} as labels of the rows")
+    first, *others = features
+    if others and first.name in refused and first.is_distinct and first.share_of_numbers < 0.5:
+        remedies.append(f"{flag('index', [first.name])} keeps {first.name!r} as labels of the rows")
     if any("words of" in why for why in refused.values()):
         remedies.append(f"{commands_of()} takes words of several kinds")
     elif not remedies and any("times" in why for why in refused.values()):
@@ -103,15 +105,12 @@ def is_date(column: Column) -> bool:
         return True
     if not column.is_numeric:
         words = [value for value, known in zip(column.values, numbers, strict=True) if np.isnan(known)]
-        return sum(map(_is_day, words)) > len(numbers) / 2
+        days = [isinstance(word, date | np.datetime64) or DATE.fullmatch(f"{word}".strip()) for word in words]
+        return sum(map(bool, days)) > len(numbers) / 2
     if DATED.fullmatch(column.name) and min(numbers, default=0) > 10_000:
         return True  # a number of days or seconds since a fixed day
     written = WITH_MONTHS if OF_MONTHS.fullmatch(column.name) else COMPACT_DATE
     return len(numbers) > 1 and all(written.fullmatch(f"{value:.15g}") for value in numbers)
-
-
-def _is_day(value: Any) -> bool:
-    return isinstance(value, date | np.datetime64) or DATE.fullmatch(f"{value}".strip()) is not None
 
 
 def _is_no_word(text: str) -> bool:
@@ -127,6 +126,9 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
     # The code of the value that messages show: the first that is no number, or no whole number.
     code = int(np.argmax(column.numbers % 1 != 0 if column.is_numeric else np.isnan(column.numbers)))
     at = column.shown(code) + f" in {table.row_name(column.first_row(code))}" * bool(table.lines)
+    digits = len(column.shown(0).strip("'"))  # such as 0110, the answers of a person or the captures of an animal
+    if m > 2 and digits > 3 and all(re.fullmatch(f"'?[01]{{{digits}}}'?", column.shown(one)) for one in range(m)):
+        return f"holds several answers in a cell ({at}): write a column for each"
     if is_date(column):
         return f"holds dates{' or times' * (':' in at)} ({at})"
     if (categorical or not column.is_numeric) and column.is_merged:
@@ -226,18 +228,23 @@ def _numbers(column: Column) -> tuple[Array, str]:
 def _levels(column: Column) -> tuple[Any, str]:
     """Return a feature as levels, and a note that lists the levels and asks about odd ones."""
     cells: Any = column.array
-    levels = [f"{value:g}" for value in np.unique(column.numbers).tolist()]
+    levels = [f"{value:.15g}" for value in np.unique(column.numbers).tolist()]
     if not column.is_numeric or column.categories is not None:
         known = sorted(set(column.values), key=str) if column.categories is None else list(column.categories)
         values, levels = [*column.values, None], [str(level) for level in known]
         cells = pd.Categorical([values[code] for code in column.codes], categories=known)
     parts = {part for level in levels for part in SEVERAL.split(level) if part != level}
+    cuts = [{*level.split()} for level in levels if " " in level]
+    are_several = parts & {*levels} or 2 * sum(cut <= {*levels} for cut in cuts) > len(cuts)
+    is_code = len(column.texts) > 2 and all(any(map(str.isdigit, text)) for text in column.texts)
+    is_label = DESIGN.fullmatch(column.name) or (is_code and LABEL.fullmatch(column.name))
     odd = f", ... ({len(levels)})" * (len(levels) > 8)
     odd += " (some differ in case only)" * (len({level.lower() for level in levels}) < len(levels))
     is_tick = len(levels) == len(column.texts) == 1 and bool(column.marks)
     odd += " and empty cells (write yes and no, if these are two answers)" * is_tick
     odd += "".join(f" (did a spreadsheet make a date of {day!r}?)" for day in [*filter(DATE.fullmatch, levels)][:1])
-    odd += " (several answers in a cell? Then write a column of yes and no for each)" * bool(parts & set(levels))
+    odd += " (several answers in a cell? Then write a column of yes and no for each)" * bool(are_several)
+    odd += f" (labels or clusters? Then {flag('drop', [column.name])})" * bool(is_label)
     return cells, ", ".join(repr(one) if ", " in one else one for one in levels[:8]) + odd
 
 

@@ -9,7 +9,7 @@ kinds       whole numbers beside numbers of another kind: names, ranks, places o
 order       numbers that rise or fall from row to row: a clock or a counter
 minutes     decimals that are never 60 to 99: hours and minutes
 units       some numbers are 100 or 1000 times too small: two units in one column
-names       columns called mean and sd, value and variable, from and to: a row is no sample; clusters, exposures
+names       columns called mean and sd, value and variable, from and to: a row is no sample; exposures
 shape       as many columns as rows, or columns that end early: a column is no feature
 pairs       each combination of values of two or three columns is in one row: a long table, whose rows are no samples
 variance    a constant column, or a linear combination of others, which makes every covariance singular
@@ -18,7 +18,7 @@ answers     nothing but 0 and 1 where any real number may stand: another family 
 ==========  =====================================================================================================
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from math import prod
 from typing import Any
@@ -38,17 +38,17 @@ from comparisons.family import Family
 from models.labels import some_of
 from models.validation import Array
 
-MOST_LOOKED_AT = 100_000  # rows
+MOST_LOOKED_AT, MOST_NAMED = 100_000, 8  # rows, and columns that a remedy lists
 MOST_CODED = 5  # if no number is larger, -1 is a code like the others and no mark
 WEEK, DAY, EVEN = 7, 24, 2  # shortest scale of counts, longest scale, and its variance over mean of frequencies
-MOST_NAMED = 8  # columns that a remedy lists
 NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide at 3 times the gaps of the 10 next values, and a tenth of the range
 LEAST_WITHIN, RARE = 100, 1e-3  # smallest mark among amounts, and the chance that an amount is as frequent as a mark
 MOST_ROUNDED = 0.01  # error of rounding, in standard deviations, up to which a linear combination is seen
 FULL = 1.25  # all combinations of keys over those that occur, at most, in a long table
 NOTHING = {"empty", "null", "-", "–"}  # what may mean 0 among counts
 CODES = [sign * code for code in WORDS["code"] for sign in (1, -1)] + WORDS["negative_code"]
-NAME, UNIT, MEASURED, AMOUNT = pattern_of("name"), pattern_of("unit"), pattern_of("measured"), pattern_of("amount")
+NAME, UNIT = pattern_of("name", "design"), pattern_of("unit")
+MEASURED, AMOUNT = pattern_of("measured"), pattern_of("amount")
 BY_NAMES = (  # questions about two columns with such names; the first one applies to levels too
     (pattern_of("variable"), pattern_of("value"), "does {0} name the quantities in {1}? Write a column for each"),
     (pattern_of("centre"), pattern_of("spread"), "are {0}, {1} summaries of groups? A row is one observation"),
@@ -63,15 +63,19 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
     with np.errstate(over="ignore", invalid="ignore"):  # sums and differences of the largest floats
         notes = [note for one in numeric if "a dash of accounts" not in one.notes and (note := _marks(one, features))]
         notes += _names(list(table.raw), BY_NAMES[:1] if pair.categorical else BY_NAMES)
-        notes += _about(_called(features, pair.parameters_type.cells.size_name)) if len(features) > 1 else []
+        size = pair.parameters_type.cells.size_name
+        sizes = [one.name for one in features if size in WORDS and pattern_of(size).fullmatch(one.name)]
+        how = f"may hold {size}s: {{drop}}, and give {{them}} from Python, {size}=... in the shape of X"
+        notes += _about((name, how) for name in sizes) if len(features) > 1 else []
+        seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
+        order = {name: _order(x, len(features), pair.categorical) * (roles.weights is None) for name, x in seen}
         if not pair.categorical:
             notes += [*_kinds(numeric, counts), *_shape(features)]
             notes += [] if roles.weights and len(features) + 1 == len(table.raw) else _crossed(table.raw)
-            seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
-            ordered, D = roles.weights is None, len(features)
-            notes += _about((name, _minutes(x) or _units(x) or _order(x, D) * ordered) for name, x in seen)
+            order = {name: _minutes(x) or _units(x) or order[name] for name, x in seen}
             notes += [*_without_variance(features, X), *_pasted_twice(X), *(_without_zeros(features) if counts else [])]
             notes += _answers(X) if takes(type(pair), -0.5) else []
+        notes += _about(order.items())
     rare = [one.name for one in features if not one.is_numeric and len(one.values) > 1 and one.observed.mean() < 0.5]
     notes += [f"most cells of {some_of(rare)} are empty; {flag('drop', rare)} if the others are remarks"][: len(rare)]
     for name in filter(UNIT.fullmatch, table.raw):
@@ -80,28 +84,11 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
     return notes
 
 
-def _about(messages: Iterable[tuple[str, str]]) -> list[str]:
-    """Return notes on columns, one for all columns with the same message, in which {drop} stands for a remedy."""
-    notes = []
+def _about(messages: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield notes on columns, one for all columns with the same message, in which {drop} stands for a remedy."""
     for what, names in names_by_message(messages).items():
         subject, them = (f"column {names[0]!r}", "it") if len(names) == 1 else (f"each of {some_of(names)}", "them")
-        notes.append(f"{subject} {what.format(drop=flag('drop', names), them=them)}")
-    return notes
-
-
-def _called(features: Sequence[Column], size_name: str) -> list[tuple[str, str]]:
-    """Ask about features whose names say that they are clusters, labels of samples, or sizes of cells."""
-    codes = {one.name for one in features if len(one.texts) > 2 and all(any(map(str.isdigit, t)) for t in one.texts)}
-    names, size = {one.name for one in features}, f"and give {{them}} from Python, {size_name}=... in the shape of X"
-    asked = [("design", names, "tells how the sample was drawn: {drop}")]
-    asked += [("label", codes, "may hold labels, some of them repeated: {drop}")]
-    asked += [(size_name, names, f"may hold {size_name}s: {{drop}}, {size}")] * (size_name in WORDS)
-    return [
-        (one.name, what)
-        for kind, of, what in asked
-        for one in features
-        if one.name in of and pattern_of(kind).fullmatch(one.name)
-    ]
+        yield f"{subject} {what.format(drop=flag('drop', names), them=them)}"
 
 
 def _marks(column: Column, others: Sequence[Column]) -> str:
@@ -152,8 +139,7 @@ def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
 
 def _kinds(features: Sequence[Column], counts: bool) -> list[str]:
     """Return a note on whole numbers that may be names, by the column's name or because other features are amounts."""
-    of_all = {one.name: (_kind(one, counts), len(one.values)) for one in features}
-    kinds = {name: kind for name, (kind, n_values) in of_all.items() if kind == "name" or n_values > 2}
+    kinds = {one.name: kind for one in features if (kind := _kind(one, counts)) == "name" or len(one.values) > 2}
     differ = len(set(kinds.values())) > 1
     names = [name for name, kind in kinds.items() if kind == "name" or (differ and kind != "amount")]
     drop = flag("drop", [*names[:MOST_NAMED], *["..."] * (len(names) > MOST_NAMED)])
@@ -238,29 +224,29 @@ def _units(x: Array) -> str:
     return f"{question} Then write all in one unit" * bool(differ)
 
 
-def _order(x: Array, n_features: int) -> str:
+def _order(x: Array, n_features: int, of_levels: bool) -> str:
     """Ask about a clock or counter if nearly all steps from row to row have one sign; of a single column, one size.
 
     In n numbers of random order, the number of rises minus that of falls has mean 0 and variance (n + 1) / 3.
     """
     steps = np.diff(x) if len(x) >= NEAREST else np.zeros(1)
-    one_way = n_features > 1 and abs(np.sign(steps).sum()) > max(0.6 * len(steps), 4.5 * np.sqrt((len(x) + 1) / 3))
+    least = max(0.2 * len(steps), np.count_nonzero(steps) - 0.5) if of_levels else 0.6 * len(steps)
+    one_way = n_features > 1 and abs(np.sign(steps).sum()) > max(least, 4.5 * np.sqrt((len(x) + 1) / 3))
     is_clock = steps[0] != 0 and np.ptp(steps) <= 1e-6 * abs(x[-1] - x[0])
     question = "rises or falls from row to row like a clock or a counter: is it a feature? If not, {drop}"
     return question if one_way or is_clock else ""
 
 
-def _without_variance(features: Sequence[Column], X: Array) -> list[str]:
+def _without_variance(features: Sequence[Column], X: Array) -> Iterable[str]:
     """Return notes on columns that are constant, or linear combinations of those before them."""
     if len(X) < 3:
         return []
     holes = np.isnan(X)
     low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
     whole = X[~holes.any(axis=1)][:MOST_LOOKED_AT]
-    is_long = len(whole) > X.shape[1]  # else every column is a combination of others
     is_sum = np.isclose(2 * whole, whole.sum(axis=1, keepdims=True)).all(axis=0) & (len(whole) > 2)
-    follows = _follows(whole) if is_long else is_sum
-    sums = "is a sum or other linear combination of those before it" if is_long else "is the sum of all others"
+    follows = _follows(whole) if len(whole) > X.shape[1] else is_sum  # in few rows, each column is a combination
+    sums = "is a sum or other linear combination of the others"
     cell, among = ("observed cell", " in the rows without missing cells") if holes.any() else ("row", "")
     what = [f"is {low[d]:.15g} in every {cell}" if low[d] == high[d] else f"{sums}{among}" for d in range(X.shape[1])]
     at = np.flatnonzero((low == high) | follows).tolist()
@@ -275,14 +261,22 @@ def _pasted_twice(X: Array) -> list[str]:
 
 
 def _follows(X: Array) -> np.ndarray:
-    """Return which columns are linear combinations of those before them, up to rounding, and not constant."""
+    """Return which columns are linear combinations of those before them, up to rounding, and not constant.
+
+    A total of the columns right after it is taken to be behind all others.
+    """
+    D, parts = X.shape[1], np.where(X < 0, np.nan, X)[: 10**6 // X.shape[1] ** 2 + NEAREST]
+    sums = (parts[:, d + 1 :].cumsum(axis=1)[:, 1:] for d in range(D))
+    order = np.argsort([np.isclose(of, parts[:, [d]]).all(axis=0).any() for d, of in enumerate(sums)], kind="stable")
+    X = X[:, order]
     largest = np.maximum(np.abs(X).max(axis=0), np.finfo(float).tiny)
     unit, X = np.array([2 * half_a_digit(x[:SAMPLE]).min() for x in X.T]) / largest, X / largest
     scale = X.std(axis=0)
     scale[constant := scale <= 1e-12] = 1.0
     left = np.linalg.qr((X - X.mean(axis=0)) / scale, mode="r").diagonal()
     n_free = len(X) - 1 - np.arange(len(left))
-    return ~constant & (np.abs(left) <= np.clip(unit / scale, 1e-9, MOST_ROUNDED) * n_free**0.5)
+    follows = ~constant & (np.abs(left) <= np.clip(unit / scale, 1e-9, MOST_ROUNDED) * n_free**0.5)
+    return follows[np.argsort(order)]
 
 
 def _without_zeros(features: Sequence[Column]) -> list[str]:

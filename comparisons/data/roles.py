@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from comparisons.data.cells import MOST_DIGITS
-from comparisons.data.features import is_date
+from comparisons.data.features import LABEL, is_date
 from comparisons.data.files import SAMPLE
 from comparisons.data.options import Reading, flag
 from comparisons.data.strays import refuse_unlabelled
@@ -28,7 +28,7 @@ from comparisons.data.words import pattern_of
 from models.validation import Array
 
 COUNT = "count"
-FREQUENCY, LABEL, MASS, SIZE = (pattern_of(kind) for kind in ("frequency", "label", "mass", "size"))
+FREQUENCY, MASS, SIZE = (pattern_of(kind) for kind in ("frequency", "mass", "size"))
 FEWEST_NUMBERED, MANY_ROWS = 3, 10
 ROUNDED = 0.02  # relative error of rounded percentages
 FIRST_YEAR = 1800  # consecutive numbers above it, beside counts, are years
@@ -159,9 +159,8 @@ def _run(table: Table, column: Column) -> str:
         return "it numbers the rows" if np.ptp(column.array - table.sample.numbers) == 0 else ""
     low, high = int(numbers.min()), int(numbers.max())
     goes_on = low in (0, 1) or ((is_first or n >= MANY_ROWS) and (np.diff(numbers) == 1).all())
-    if not goes_on or not len(column.values) == len(numbers) == high - low + 1:
-        return ""
-    return f"it numbers the rows, {low} to {high}"
+    is_run = goes_on and len(column.values) == len(numbers) == high - low + 1
+    return f"it numbers the rows, {low} to {high}" if is_run else ""
 
 
 def _repeat_frequencies(columns: Sequence[Column], weights: Column | None) -> dict[str, str]:
