@@ -128,7 +128,8 @@ READ = {
         [[1, 1], [1, 0], [0, 1], [1, 1]], ["response: total is 1"],
     ),
     "yes and no of other languages": (
-        "bmm", "a;b;c\nいいえ;ναι;nu\nはい;όχι;da\n", {}, "a b c", [[0, 1, 0], [1, 0, 1]],
+        "bmm", "a;b;c;d;e\nいいえ;ναι;nu;○;Checked\nはい;όχι;da;×;Unchecked\n", {}, "a b c d e",
+        [[0, 1, 0, 1, 1], [1, 0, 1, 0, 0]],
         ["a: はい is 1", "c: da is 1"],
     ),
     "inches": ("gmm", 'a,b\n5.5",70\n7",81.5\n', {}, "a b", [[5.5, 70], [7, 81.5]], ['unit " removed from']),
@@ -236,7 +237,7 @@ READ = {
         "a b total version",
         [[1, 2.5, 3.5, 2], [3, 4, 7, 2], [5, 1, 6, 2], [2, 2, 4, 2], [7, 3, 10, 2]],
         [
-            "column 'total' is a sum or other linear combination of those before it; --drop total",
+            "column 'total' is a sum or other linear combination of the others; --drop total",
             "column 'version' is 2 in every row; --drop version",
         ],
     ),
@@ -247,7 +248,7 @@ READ = {
         "a b c d",
         [[1, 3, 4, 7], [2, 4, 6, 7], [1, 9, 10, 7], [3, 2, 5, 7], [2, 7, 9, 7], [7, 1, NAN, NAN]],
         [
-            "is a sum or other linear combination of those before it in the rows without missing cells; --drop c",
+            "is a sum or other linear combination of the others in the rows without missing cells; --drop c",
             "column 'd' is 7 in every observed cell; --drop d",
         ],
     ),
@@ -510,7 +511,7 @@ READ = {
     ),
     "a sum of counts": (
         "pmm", "a,b,all\n1,2,3\n4,1,5\n0,7,7\n2,2,4\n", {}, "a b all", [[1, 2, 3], [4, 1, 5], [0, 7, 7], [2, 2, 4]],
-        ["column 'all' is a sum or other linear combination of those before it; --drop all"],
+        ["column 'all' is a sum or other linear combination of the others; --drop all"],
     ),
     "empty cells where nobody said yes": (
         "bmm", "a,b\n1,\n,0\n1,1\n", {}, "a b", [[1, NAN], [NAN, 0], [1, 1]],

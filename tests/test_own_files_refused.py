@@ -393,6 +393,7 @@ def test_a_file_is_refused_with_its_line_and_a_remedy(written, kind):
         ("mine.csv", b'{"a": 1}\n{"a": 2}\n', ["JSON", "read_json"]),
         ("mine.csv", b"@relation iris\n@data\n1,2\n", ["ARFF", "delete the lines above the data"]),
         ("mine.sav", b"$FL2", ["SPSS"]),
+        ("mine.txt", b"%%MatrixMarket matrix coordinate\n2 2 1\n1 1 3\n", ["MatrixMarket", "scipy.io.mmread"]),
         ("mine.dta", b"", ["Stata"]),
         ("mine.rds", b"", ["write.csv"]),
         ("mine.csv", b"a\0,b\0\n\x001\0", ["UTF-16 without a byte order mark"]),
@@ -414,6 +415,12 @@ def test_the_remedy_in_a_refusal_works(written):
     with pytest.raises(ValueError, match="--drop name,day leaves out"):
         read(file, "gmm", missing="n.d.")
     assert read(file, "gmm", missing="n.d.", drop="name,day").X.shape == (3, 2)
+
+
+def test_labels_are_no_remedy_if_no_feature_remains(written):
+    with pytest.raises(ValueError, match="holds free text") as refusal:
+        read(written("who,count\n" + "".join(f"x {i} y,{i}\n" for i in range(1, 30))), "gmm")
+    assert "--index" not in str(refusal.value)
 
 
 def test_a_column_with_a_comma_in_its_name_is_named_as_each_option_takes_it(written):

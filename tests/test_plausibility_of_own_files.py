@@ -53,7 +53,7 @@ IMPLAUSIBLE = {
     "a sum and a share, both rounded": (
         "gmm",
         lines_of(SPREAD, OTHER, np.round(np.multiply(SPREAD, 0.19), 2), np.round(np.add(SPREAD, OTHER) / 3, 1)),
-        "each of c, d is a sum or other linear combination of those before it; --drop c,d leaves them out",
+        "each of c, d is a sum or other linear combination of the others; --drop c,d leaves them out",
     ),
     "days of the week beside counts": (
         "pmm", lines_of([i % 7 + 1 for i in range(28)], [0, 3, 9, 4] * 7), "read as amounts: a; --drop a",
@@ -232,6 +232,73 @@ IMPLAUSIBLE = {
     "two letters for micro": ("gmm", "a,b\n1.5 \u00b5g,2\n2 \u03bcg,3\n7 \u00b5g,9\n", "unit \u00b5g removed from"),
     "two dots and a dash for nothing": ("gmm", "a,b\n1.5,2\n..,3\n7,\u2013\n", "2 of 6 cells (1 .., 1 \u2013)"),
     "bar codes of a Turkish shop": ("gmm", "Barkod,b\n8690577,1.5\n8690429,7\n8690623,3", "left out: column 'Barkod'"),
+    "depth of reading beside counts of genes": (
+        "pmm", lines_of([0, 3, 1, 2] * 5, [812, 1930, 977, 1204] * 5, names=["LYZ", "n_counts"]),
+        "column 'n_counts' may hold exposures: --drop n_counts",
+    ),
+    "a total before its parts": (
+        "pmm", lines_of([40 + 7 * i % 31 for i in range(20)], [i % 7 for i in range(20)],
+        [40 + 7 * i % 31 - i % 7 for i in range(20)], [i * i % 11 for i in range(20)]),
+        "column 'a' is a sum or other linear combination of the others; --drop a leaves it out",
+    ),
+    "households of two persons among answers": (
+        "cmm", lines_of([3 * (i // 2) + i // 20 for i in range(40)], [i * i % 7 % 3 for i in range(40)]),
+        "column 'a' rises or falls from row to row like a clock or a counter: is it a feature? If not, --drop a",
+    ),
+    "long numbers among levels": (
+        "cmm", lines_of([20200101000100, 20200101000200] * 10, [1, 2, 2, 1] * 5),
+        "levels: a: 20200101000100, 20200101000200; b: 1, 2",
+    ),
+    "several answers with blanks between them": (
+        "cmm", lines_of(["radio", "bike", "radio bike", "not any"] * 5, ["agree", "strongly agree"] * 10),
+        "a: bike, not any, radio, radio bike; b: agree, strongly agree",
+    ),
+    "several answers in most of the longer cells": (
+        "cmm", lines_of(["radio", "bike", "radio bike", "bike"] * 5, [1, 2] * 10),
+        "a: bike, radio, radio bike (several answers in a cell? Then write a column of yes and no for each); b: 1, 2",
+    ),
+    "survey weights of the European Social Survey": (
+        "gmm", lines_of(SPREAD, OTHER, names=["a", "pspwght"]), "column 'pspwght' is read as a feature, because freq",
+    ),
+    "clusters of a survey among answers": (
+        "cmm", lines_of([i // 4 for i in range(20)], [1, 2] * 10, names=["psu", "sex"]),
+        "psu: 0, 1, 2, 3, 4 (labels or clusters? Then --drop psu)",
+    ),
+    "cases that several rows have": (
+        "cmm", lines_of([f"C{i // 4}" for i in range(20)], ["open", "shut"] * 10, names=["case_id", "b"]),
+        "case_id: C0, C1, C2, C3, C4 (labels or clusters? Then --drop case_id)",
+    ),
+    "the key of a test": (
+        "cmm", lines_of(["KEY", *range(11, 30)], list("ABCDB") * 4, list("CDAB") * 5, names=["ID", "Q1", "Q2"]),
+        "no number in 'ID' in line 2: delete what holds a key, sums, means or the like",
+    ),
+    "a total beside as many columns as rows": (
+        "pmm", lines_of([68, 119, 26, 7], [20, 84, 17, 94], [1, 4, 0, 9], [89, 207, 43, 110], names=[*"abc", "sum"]),
+        "column 'sum' is a sum or other linear combination of the others; --drop sum leaves it out",
+    ),
+    "persons at risk": (
+        "pmm", lines_of([3, 0, 9, 4] * 5, [8100, 1200, 9900, 4400] * 5, names=["cases", "Population"]),
+        "column 'Population' may hold exposures: --drop Population, and give it from Python, exposure=",
+    ),
+    "headings among rows of words": (
+        "cmm", "crop,a,b\nNorth,,\nrye,1,2\noats,2,2\nrye,1,3\nSouth,,\nrye,2,2\noats,1,3\n",
+        "without an observed feature but 'crop': 2 row(s), the first in line 2; delete them if they are headings",
+    ),
+    "sexes 1 and 2 among counts": (
+        "pmm", lines_of([1, 2] * 10, [3, 0, 9, 4] * 5, names=["male", "b"]), "read as amounts: male; --drop male",
+    ),
+    "codes of which only one is repeated": (
+        "pmm", lines_of([*[1, 2, 3, 5, 10, 15, 30] * 4, 77, 88, 88], np.arange(31) % 5),
+        "Are 77 and 88 in column 'a' marks of missing cells? Then --missing 77,88",
+    ),
+    "boxes that are ticked or empty": (
+        "cmm", lines_of(["Y", "", "Y", ""] * 5, [1, 2] * 10),
+        "a: Y and empty cells (write yes and no, if these are two answers)",
+    ),
+    "a long table of answers": (
+        "cmm", lines_of(["Q1", "Q2"] * 10, ["u", "v", "v", "u"] * 5, names=["question", "answer"]),
+        "does question name the quantities in answer? Write a column for each",
+    ),
     "numbers of employees": ("gmm", "Employee,b\n4711,1.5\n4823,7\n4630,3\n", "left out: column 'Employee'"),
 }  # fmt: skip
 
@@ -343,6 +410,27 @@ REFUSED = {
         "gmm", "a;b\n-2.25e+03;1\n1,5;2\n0.7;3\n", "line 2, column 'a': decimal points and commas are mixed",
     ),
     "blanks among decimals": ("gmm", "a;b\n1.57 0;1\n", "column 'a' holds nothing but '1.57 0'"),
+    "baskets": ("cmm", "a,b,c\na,d\nb,d,a\nd\nb,a,d,c\n", "if lines list what was chosen, write a column of yes and"),
+    "frequencies that Stata counted": ("bmm", "a,b,_freq\n0,1,9\n1,0,7\n1,1,8\n", "--weights _freq for frequencies"),
+    "captures of animals as one number": (
+        "bmm", "ch,a\n01101,1\n10010,0\n00111,1\n", "'ch' holds several answers in a cell ('01101' in line 2): write",
+    ),
+    "patterns of answers that all begin with 1": (
+        "cmm", "a,count\n11111,9\n11010,4\n10101,3\n", "column 'a' holds several answers in a cell (11111 in line 2)",
+    ),
+    "members of a household": (
+        "cmm", lines_of([1, 1, 2, 2, 5, 5], ["u", "v"] * 3, names=["SERIAL", "b"]), "column 'SERIAL' may hold labels",
+    ),
+    "a long number among answers": (
+        "bmm", "a,b\n526301100,1\n526302000,0\n", "--missing 526301100 if it marks a missing cell",
+    ),
+    "answers of several rows": (
+        "cmm", lines_of([1, 1, 2, 2, 5, 5], ["u", "v"] * 3, names=["respondent", "b"]),
+        "some of them repeated: write one row for each, if several are one sample; --drop respondent",
+    ),
+    "two marks that say neither yes nor no": (
+        "bmm", "a,b\n●,1\n○,0\n●,0\n", "(\'●\' in line 2; write yes and no, if these are two answers)",
+    ),
     "a cross table": ("cmm", "hair,brown,blue\nred,3,9\nfair,4,8\ndark,7,2\n", "none is a level: if these are counts"),
 }  # fmt: skip
 

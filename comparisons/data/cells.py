@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from comparisons.data.decimals import OTHER, decimal_of, has_thousands, looks_like_number, number, unit_of, without_unit
+from comparisons.data.decimals import OTHER, THOUSANDS, decimal_of, looks_like_number, number, unit_of, without_unit
 from comparisons.data.features import BOTH, DATE
 from comparisons.data.options import Reading, flag, is_mark
 from comparisons.data.table import Column, Table
@@ -68,17 +68,13 @@ def equals_a_mark(value: Any, marks: Sequence[str]) -> bool:
 
 def _column(name: str, raw: Any, reading: Reading, letters: bool) -> Column:
     """Return a column of text or of typed values, with marks of missing cells taken out."""
-    if isinstance(raw, pd.Series):
-        column = _of_frame(name, raw)
-    else:
-        codes, values = pd.factorize(np.array(raw, dtype=object))
-        column = Column(name, list(values), codes)
+    column = _of_series(name, raw if isinstance(raw, pd.Series) else pd.Series(raw, dtype=object))
     column = column.without(_missing(column, reading, letters))
     return _plain(column) if reading.decimal != "," and column.categories is None else column
 
 
-def _of_frame(name: str, raw: pd.Series) -> Column:
-    """Return a column of a frame."""
+def _of_series(name: str, raw: pd.Series) -> Column:
+    """Return a column of texts or of a frame."""
     categories = tuple(raw.dtype.categories) if isinstance(raw.dtype, pd.CategoricalDtype) else None
     if categories is None and raw.dtype.kind not in "iufM":
         raw = pd.Series(raw.to_numpy(dtype=object, na_value=None), dtype=object)
@@ -188,7 +184,7 @@ def _numbers(column: Column, texts: Sequence[str], decimal: str) -> Array:
 def _how(text: str, value: str, decimal: str) -> list[str]:
     """Return the unusual ways in which a number is written; ``text`` is the value without its unit."""
     ways = {
-        "marks of thousands": has_thousands(text, decimal),
+        "marks of thousands": THOUSANDS[decimal].fullmatch(text),
         "a dash of accounts": text == "0" and "-" in value,
         "exponent": "E" in text and text not in value.upper(),
         "negative": text.startswith("-") and ("(" in value or value.rstrip().endswith("-")),

@@ -119,13 +119,8 @@ def number(text: str, decimal: str) -> float | None:
     >>> number("1.234,5", ","), number("1'234", "."), number("12a", "."), number("1,5", ".")
     (1234.5, 1234.0, None, None)
     """
-    if has_thousands(text, decimal):
+    if THOUSANDS[decimal].fullmatch(text):
         text = re.sub(rf"[{SPACES}{re.escape(OTHER[decimal])}]", "", text)
     text = text if decimal == "." else "" if "." in text else text.replace(",", ".")
     value = float(text) if NUMBER.fullmatch(text) else None
     return None if value in (float("inf"), float("-inf")) else value
-
-
-def has_thousands(text: str, decimal: str) -> bool:
-    """Whether a number in text has marks of thousands."""
-    return THOUSANDS[decimal].fullmatch(text) is not None

@@ -1,7 +1,7 @@
 """Check the features of a file and turn them into samples; refuse columns such as dates and free text."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NoReturn
 
@@ -29,6 +29,7 @@ WITH_MONTHS = re.compile(  # numbers such as 2001.12, 31.12, and 12.1 for 12.10
     rf"{COMPACT_DATE.pattern}|((19|20)\d\d|[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2]?)|(19|20)\d\d(0[1-9]|1[0-2])"
 )
 DATED, OF_MONTHS = pattern_of("date"), pattern_of("date", "month")
+LABEL, DESIGN = pattern_of("label"), pattern_of("design")
 MOST_LEVELS, FEW_ROWS, MOST_ROWS = 20, 10, 10_000_000
 LIMITS = {"<", ">", "<=", ">=", "≤", "≥", "="}  # beside a number that is a limit of detection
 SEVERAL = re.compile(r"\s*[,;|]\s*")
@@ -36,8 +37,7 @@ SEVERAL = re.compile(r"\s*[,;|]\s*")
 
 def check_features(table: Table, features: Sequence[Column], categorical: bool) -> None:
     """Raise an error about a word in a column of numbers, or about all columns that cannot be features."""
-    misfits = [(column, code) for column in features if (code := _misfit(column, categorical)) is not None]
-    if misfits:
+    if misfits := [(column, code) for column in features if (code := _misfit(column, categorical)) is not None]:
         _refuse_misfits(table, features, misfits)
     each_once = all(one.is_distinct and one.categories is None for one in features) and features[-1].is_numeric
     if categorical and each_once and len(features) > 1 and len(features[0].codes) > 2:
@@ -59,18 +59,20 @@ def _remedies(table: Table, features: Sequence[Column], refused: Mapping[str, st
         return f": if these lines are several cells each, {marks}"
     these = "this column" if len(refused) == 1 else "these columns"
     remedies = [f"{flag('drop', refused)} leaves out {these}"] if len(refused) < len(features) else []
-    if features[0].name in refused and features[0].is_distinct and features[0].share_of_numbers < 0.5:
-        remedies.append(f"{flag('index', [features[0].name])} keeps {features[0].name!r} as labels of the rows")
+    first, *others = features
+    if others and first.name in refused and first.is_distinct and first.share_of_numbers < 0.5:
+        remedies.append(f"{flag('index', [first.name])} keeps {first.name!r} as labels of the rows")
     if any("words of" in why for why in refused.values()):
-        remedies.append(f"{commands_of(lambda one: one.categorical)} takes words of several kinds")
+        remedies.append(f"{commands_of()} takes words of several kinds")
     elif not remedies and any("times" in why for why in refused.values()):
         remedies.append("write times as numbers, 9:30 as 9.5")
     return f": {'; '.join(remedies)}" if remedies else ""
 
 
-def commands_of(fits: Callable[[type[Family]], bool]) -> str:
-    """Return the commands of the mixtures whose family fits."""
-    return " or ".join(f"python -m comparisons.{one.name}" for one in family_classes() if fits(one))
+def commands_of(*values: float, refused: float | None = None) -> str:
+    """Return the commands of mixtures that take some numbers as amounts, and refuse another; of levels without any."""
+    fit = [one for one in family_classes() if (takes(one, *values) if values else one.categorical)]
+    return " or ".join(f"python -m comparisons.{one.name}" for one in fit if refused is None or not takes(one, refused))
 
 
 def takes(family: type[Family], *values: float) -> bool:
@@ -104,15 +106,13 @@ def is_date(column: Column) -> bool:
         return True
     if not column.is_numeric:
         words = [value for value, known in zip(column.values, numbers, strict=True) if np.isnan(known)]
-        return sum(map(_is_day, words)) > len(numbers) / 2
+        kinds = date | timedelta | np.datetime64
+        days = [isinstance(word, kinds) or DATE.fullmatch(f"{word}".strip()) for word in words]
+        return sum(map(bool, days)) > len(numbers) / 2
     if DATED.fullmatch(column.name) and min(numbers, default=0) > 10_000:
         return True  # a number of days or seconds since a fixed day
     written = WITH_MONTHS if OF_MONTHS.fullmatch(column.name) else COMPACT_DATE
     return len(numbers) > 1 and all(written.fullmatch(f"{value:.15g}") for value in numbers)
-
-
-def _is_day(value: Any) -> bool:
-    return isinstance(value, date | timedelta | np.datetime64) or DATE.fullmatch(f"{value}".strip()) is not None
 
 
 def _is_no_word(text: str) -> bool:
@@ -128,6 +128,9 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
     # The code of the value that messages show: the first that is no number, or no whole number.
     code = int(np.argmax(column.numbers % 1 != 0 if column.is_numeric else np.isnan(column.numbers)))
     at = column.shown(code) + f" in {table.row_name(column.first_row(code))}" * bool(table.lines)
+    digits = len(column.shown(0).strip("'"))  # such as 0110, the answers of a person or the captures of an animal
+    if m > 2 and digits > 3 and all(re.fullmatch(f"'?[01]{{{digits}}}'?", column.shown(one)) for one in range(m)):
+        return f"holds several answers in a cell ({at}): write a column for each"
     if is_date(column):
         return f"holds dates{' or times' * (':' in at)} ({at})"
     if (categorical or not column.is_numeric) and column.is_merged:
@@ -156,16 +159,18 @@ def _no_answers(values: Iterable[Any]) -> str:
     """Return what to do about words that are not of a pair such as yes and no: they may mark missing cells."""
     words = {f"{value}".strip().lower(): f"{value}" for value in values}
     pair, answers = next(((pair, two) for pair, two in BOTH.items() if pair < words.keys()), (words.keys(), []))
+    if len(words) == 2 and all(map(_is_no_word, words)):
+        return "; write yes and no, if these are two answers"
     others = [word for key, word in words.items() if key not in pair]
     return f"; {flag('missing', others)} if these are no answers, else write {' or '.join(answers)}" * bool(others)
 
 
 def _misfit(column: Column, categorical: bool) -> int | None:
     """Return the code of the first value that is no number, if at least half of the cells are numbers; else None."""
-    if column.is_numeric or column.share_of_numbers < 0.5:
-        return None
     codes = np.flatnonzero(np.isnan(column.numbers)).tolist()
-    return None if categorical and any((column.codes == code).sum() > 1 for code in codes) else int(codes[0])
+    is_amount = bool(codes) and column.share_of_numbers >= 0.5
+    is_level = is_amount and categorical and any((column.codes == code).sum() > 1 for code in codes)
+    return int(codes[0]) if is_amount and not is_level else None
 
 
 def _refuse_misfits(table: Table, features: Sequence[Column], misfits: list[tuple[Column, int]]) -> NoReturn:
@@ -230,16 +235,23 @@ def _numbers(column: Column) -> tuple[Array, str]:
 def _levels(column: Column) -> tuple[Any, str]:
     """Return a feature as levels, and a note that lists the levels and asks about odd ones."""
     cells: Any = column.array
-    levels = [f"{value:g}" for value in np.unique(column.numbers).tolist()]
+    levels = [f"{value:.15g}" for value in np.unique(column.numbers).tolist()]
     if not column.is_numeric or column.categories is not None:
         known = sorted(set(column.values), key=str) if column.categories is None else list(column.categories)
         values, levels = [*column.values, None], [str(level) for level in known]
         cells = pd.Categorical([values[code] for code in column.codes], categories=known)
     parts = {part for level in levels for part in SEVERAL.split(level) if part != level}
+    cuts = [{*level.split()} for level in levels if " " in level]
+    are_several = parts & {*levels} or 2 * sum(cut <= {*levels} for cut in cuts) > len(cuts)
+    is_code = len(column.texts) > 2 and all(any(map(str.isdigit, text)) for text in column.texts)
+    is_label = DESIGN.fullmatch(column.name) or (is_code and LABEL.fullmatch(column.name))
     odd = f", ... ({len(levels)})" * (len(levels) > 8)
     odd += " (some differ in case only)" * (len({level.lower() for level in levels}) < len(levels))
+    is_tick = len(levels) == len(column.texts) == 1 and bool(column.marks)
+    odd += " and empty cells (write yes and no, if these are two answers)" * is_tick
     odd += "".join(f" (did a spreadsheet make a date of {day!r}?)" for day in [*filter(DATE.fullmatch, levels)][:1])
-    odd += " (several answers in a cell? Then write a column of yes and no for each)" * bool(parts & set(levels))
+    odd += " (several answers in a cell? Then write a column of yes and no for each)" * bool(are_several)
+    odd += f" (labels or clusters? Then {flag('drop', [column.name])})" * bool(is_label)
     return cells, ", ".join(repr(one) if ", " in one else one for one in levels[:8]) + odd
 
 
@@ -256,9 +268,9 @@ def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) 
         row, d = np.argwhere(misfits)[0]
         advice = cells.advice(x, sizes, [one.name for one in features])
         if size == 1 and x[row, d] > 0 and (x % 1 == 0).all():
-            advice += f"; {commands_of(lambda one: one.categorical)} takes whole numbers as levels"
+            advice += f"; {commands_of()} takes whole numbers as levels"
         measured = bool((x[:, d] % 1 != 0).sum() > (~missing[:, d]).sum() / 2)
-        advice += f"; {commands_of(lambda one: takes(one, -0.5))} takes measurements" * measured
+        advice += f"; {commands_of(-0.5)} takes measurements" * measured
         words: list[Any] | None = [] if measured else None
         table.refuse(features[d], int(features[d].codes[row]), cells.wanted(sizes), advice, words)
 

@@ -182,6 +182,7 @@ def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: i
         "delete it if it is a note or a rule; another table needs its own file": is_alone or width > len(header),
         "write quotation marks about cells with blanks, and NA into empty ones": rows.separator == " ",
         "give each column a name in the first line": len(header) == 1 or line == rows.lines[0],
+        "if lines list what was chosen, write a column of yes and no for each": len(set(map(len, rows.cells))) > 3,
         "correct this line": True,
     }
     expected = f"expected {width} cells as in line {rows.lines[width > len(header)]}, got {len(cells)}"

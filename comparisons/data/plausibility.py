@@ -9,7 +9,7 @@ kinds       whole numbers beside numbers of another kind: names, ranks, places o
 order       numbers that rise or fall from row to row: a clock or a counter
 minutes     decimals that are never 60 to 99: hours and minutes
 units       some numbers are 100 or 1000 times too small: two units in one column
-names       columns called mean and sd, value and variable, from and to: a row is no sample
+names       columns called mean and sd, value and variable, from and to: a row is no sample; exposures
 shape       as many columns as rows, or columns that end early: a column is no feature
 pairs       each combination of values of two or three columns is in one row: a long table, whose rows are no samples
 sums        rows that are sums of the rows directly above or below them
@@ -19,7 +19,7 @@ answers     nothing but 0 and 1 where any real number may stand: another family 
 ==========  =====================================================================================================
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from math import prod
 from typing import Any
@@ -48,11 +48,11 @@ MOST_ROUNDED = 0.01  # error of rounding, in standard deviations, up to which a 
 LARGE, FULL = 200, 1.25  # a sum, in halves of its last digit; all pairs of keys over those in a long table, at most
 NOTHING = {"empty", "null", "-", "–"}  # what may mean 0 among counts
 CODES = [sign * code for code in WORDS["code"] for sign in (1, -1)] + WORDS["negative_code"]
-NAME, CODE, UNIT = pattern_of("name", "code_name"), pattern_of("code_name"), pattern_of("unit")
-MEASURED, AMOUNT = pattern_of("measured"), pattern_of("amount")
-BY_NAMES = (  # questions about two columns with such names
-    (pattern_of("centre"), pattern_of("spread"), "are {0}, {1} summaries of groups? A row is one observation"),
+NAME, CODE = pattern_of("name", "code_name", "design"), pattern_of("code_name")
+UNIT, MEASURED, AMOUNT = pattern_of("unit"), pattern_of("measured"), pattern_of("amount")
+BY_NAMES = (  # questions about two columns with such names; the first one applies to levels too
     (pattern_of("variable"), pattern_of("value"), "does {0} name the quantities in {1}? Write a column for each"),
+    (pattern_of("centre"), pattern_of("spread"), "are {0}, {1} summaries of groups? A row is one observation"),
     (pattern_of("from"), pattern_of("to"), "do {0} and {1} name the two ends of a row? Names are no amounts"),
 )
 
@@ -63,17 +63,21 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
     numeric = [one for one in features if one.is_numeric and len(one.values)]
     with np.errstate(over="ignore", invalid="ignore"):  # sums and differences of the largest floats
         notes = [note for one in numeric if "a dash of accounts" not in one.notes and (note := _marks(one, features))]
+        notes += _names(list(table.raw), BY_NAMES[:1] if pair.categorical else BY_NAMES)
+        size = pair.parameters_type.cells.size_name
+        sizes = [one.name for one in features if size in WORDS and pattern_of(size).fullmatch(one.name)]
+        how = f"may hold {size}s: {{drop}}, and give {{them}} from Python, {size}=... in the shape of X"
+        notes += _about((name, how) for name in sizes) if len(features) > 1 else []
+        seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
+        order = {name: _order(x, len(features), pair.categorical) * (roles.weights is None) for name, x in seen}
         if not pair.categorical:
-            notes += [*_kinds(numeric, counts), *_names(list(table.raw)), *_shape(features)]
+            notes += [*_kinds(numeric, counts), *_shape(features)]
             notes += [] if roles.weights and len(features) + 1 == len(table.raw) else _crossed(table.raw)
-            seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
-            ordered = roles.weights is None
-            why = [(name, _minutes(x) or _units(x) or _order(x, len(features)) * ordered) for name, x in seen]
-            asked = names_by_message(why).items()
-            notes += [f"{_each(names)} {what.format(drop=flag('drop', names))}" for what, names in asked]
+            order = {name: _minutes(x) or _units(x) or order[name] for name, x in seen}
             notes += [*_without_variance(features, X), *_pasted_twice(X), *_subtotals(table, X)]
             notes += [*_without_zeros(features, counts), *(_answers(X) if takes(type(pair), -0.5) else [])]
-    rare = [one.name for one in features if not one.is_numeric and one.observed.mean() < 0.5]
+        notes += _about(order.items())
+    rare = [one.name for one in features if not one.is_numeric and len(one.values) > 1 and one.observed.mean() < 0.5]
     notes += [f"most cells of {some_of(rare)} are empty; {flag('drop', rare)} if the others are remarks"][: len(rare)]
     for name in filter(UNIT.fullmatch, table.raw):
         units = sorted(word for word in {f"{cell}" for cell in table.raw[name]} if word and not looks_like_number(word))
@@ -81,9 +85,11 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
     return notes
 
 
-def _each(names: Sequence[str]) -> str:
-    """Return the subject of a sentence about one column, or about each of several."""
-    return f"column {names[0]!r}" if len(names) == 1 else f"each of {some_of(names)}"
+def _about(messages: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield notes on columns, one for all columns with the same message, in which {drop} stands for a remedy."""
+    for what, names in names_by_message(messages).items():
+        subject, them = (f"column {names[0]!r}", "it") if len(names) == 1 else (f"each of {some_of(names)}", "them")
+        yield f"{subject} {what.format(drop=flag('drop', names), them=them)}"
 
 
 def _marks(column: Column, others: Sequence[Column]) -> str:
@@ -94,12 +100,14 @@ def _marks(column: Column, others: Sequence[Column]) -> str:
     values, inverse = np.unique(column.numbers, return_inverse=True)
     times = np.bincount(inverse[column.codes[column.observed]])
     is_code = np.isin(values, [*CODES, *(8.0, 9.0) * (column.is_whole and len(values) > 3)])
+    digits = is_code * (np.log10(np.maximum(values, 1)) // 1)  # 77, 88 and 99 are used together
     wide = np.diff(values) > np.ptp(values) / 1.5  # a gap of more than twice the range of the other values
     is_lone = np.isin(values, values[[0, -1]]) & (np.append(wide, False) | np.append(False, wide)) & (times > 1)
     inner = np.flatnonzero(~(is_code | (is_lone & (len(values) > NEAREST))))
     codes, rest = values[:0], values[inner[0] : inner[-1] + 1] if len(inner) else values
     for outer in np.flatnonzero(values < rest[0]), np.flatnonzero(values > rest[-1]):
-        far = np.array([_is_far(values[at], rest, is_code[at], times[at] > 1) for at in outer], dtype=bool)
+        again = [times[at] > 1 or (digits[at] > 0 and (digits[outer] == digits[at]).sum() > 1) for at in outer]
+        far = np.array([_is_far(values[at], rest, is_code[at], again[i]) for i, at in enumerate(outer)], dtype=bool)
         codes, rest = np.append(codes, values[outer[far]]), np.union1d(rest, values[outer[~far]])
     often = is_code & (times > times[~is_code].max(initial=2)) & (values >= LEAST_WITHIN)
     is_end = (values == values[-1]) & (values > LEAST_WITHIN) & (times > 2)
@@ -127,7 +135,7 @@ def _is_heap(values: Array, times: np.ndarray, at: int) -> bool:
 def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
     """Whether a number marks missing cells: it is far from the rest.
 
-    A known code does so too if it is repeated beyond a wide gap, or if it alone is below 0.
+    A known code does so too if it, or it and others, is repeated beyond a wide gap, or if it alone is below 0.
     """
     is_below = value < rest[0]
     if len(rest) < 2 or is_below != (value <= 0):
@@ -140,7 +148,7 @@ def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
 
 def _kinds(features: Sequence[Column], counts: bool) -> list[str]:
     """Return a note on whole numbers that may be names, by the column's name or because other features are amounts."""
-    kinds = {one.name: _kind(one, counts) for one in features if len(one.values) > 2 or NAME.fullmatch(one.name)}
+    kinds = {one.name: kind for one in features if (kind := _kind(one, counts)) == "name" or len(one.values) > 2}
     differ = len(set(kinds.values())) > 1
     names = [name for name, kind in kinds.items() if kind == "name" or (differ and kind != "amount")]
     drop = flag("drop", [*names[:MOST_NAMED], *["..."] * (len(names) > MOST_NAMED)])
@@ -159,7 +167,8 @@ def _kind(column: Column, counts: bool) -> str:
     is_amount = values[-1] > DAY and AMOUNT.fullmatch(column.name)
     if any(kind.startswith(kinds) for kind in column.notes) or is_amount or MEASURED.fullmatch(column.name):
         return "amount"
-    is_name = (NAME if column.is_whole else CODE).fullmatch(column.name)
+    of_two = counts and values.tolist() == [1, 2] and len(column.codes) >= NEAREST
+    is_name = of_two or (NAME if column.is_whole else CODE).fullmatch(column.name)
     if is_name or not column.is_whole:
         return "name" if is_name else "amount"
     times = np.bincount(column.codes + 1)[1:]  # counts gather about their mean, classes do not
@@ -169,11 +178,10 @@ def _kind(column: Column, counts: bool) -> str:
     return "code" if is_code else "amount" if counts else "whole"
 
 
-def _names(names: Sequence[str]) -> list[str]:
+def _names(names: Sequence[str], questions: Iterable[tuple[Any, ...]]) -> list[str]:
     """Ask about pairs of columns whose names say that a row is no sample."""
-    pairs = [[[name for name in names if of.fullmatch(name)] for of in (one, other)] for one, other, _ in BY_NAMES]
-    asked = zip(BY_NAMES, pairs, strict=True)
-    return [question.format(*map(some_of, pair)) for (_, _, question), pair in asked if all(pair)]
+    found = [([[name for name in names if of.fullmatch(name)] for of in pair], asked) for *pair, asked in questions]
+    return [asked.format(*map(some_of, pair)) for pair, asked in found if all(pair)]
 
 
 def _crossed(raw: Mapping[str, Sequence[Any]]) -> list[str]:
@@ -231,32 +239,33 @@ def _units(x: Array) -> str:
     return f"{question} Then write all in one unit" * bool(differ)
 
 
-def _order(x: Array, n_features: int) -> str:
+def _order(x: Array, n_features: int, of_levels: bool) -> str:
     """Ask about a clock or counter if nearly all steps from row to row have one sign; of a single column, one size.
 
     In n numbers of random order, the number of rises minus that of falls has mean 0 and variance (n + 1) / 3.
     """
     steps = np.diff(x) if len(x) >= NEAREST else np.zeros(1)
-    one_way = n_features > 1 and abs(np.sign(steps).sum()) > max(0.6 * len(steps), 4.5 * np.sqrt((len(x) + 1) / 3))
+    least = max(0.2 * len(steps), np.count_nonzero(steps) - 0.5) if of_levels else 0.6 * len(steps)
+    one_way = n_features > 1 and abs(np.sign(steps).sum()) > max(least, 4.5 * np.sqrt((len(x) + 1) / 3))
     is_clock = steps[0] != 0 and np.ptp(steps) <= 1e-6 * abs(x[-1] - x[0])
     question = "rises or falls from row to row like a clock or a counter: is it a feature? If not, {drop}"
     return question if one_way or is_clock else ""
 
 
-def _without_variance(features: Sequence[Column], X: Array) -> list[str]:
+def _without_variance(features: Sequence[Column], X: Array) -> Iterable[str]:
     """Return notes on columns that are constant, or linear combinations of those before them."""
     if len(X) < 3:
         return []
     holes = np.isnan(X)
     low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
     whole = X[~holes.any(axis=1)][:MOST_LOOKED_AT]
-    follows = _follows(whole) if len(whole) > X.shape[1] else np.zeros(X.shape[1], dtype=bool)
+    is_sum = np.isclose(2 * whole, whole.sum(axis=1, keepdims=True)).all(axis=0) & (len(whole) > 2)
+    follows = _follows(whole) if len(whole) > X.shape[1] else is_sum  # in few rows, each column is a combination
+    sums = "is a sum or other linear combination of the others"
     cell, among = ("observed cell", " in the rows without missing cells") if holes.any() else ("row", "")
-    sums = f"is a sum or other linear combination of those before it{among}"
-    odd = [(features[d].name, low[d], low[d] == high[d]) for d in np.flatnonzero((low == high) | follows).tolist()]
-    alike = names_by_message((name, f"is {value:.15g} in every {cell}" if same else sums) for name, value, same in odd)
-    them = {what: "it" if len(names) == 1 else "them" for what, names in alike.items()}
-    return [f"{_each(names)} {what}; {flag('drop', names)} leaves {them[what]} out" for what, names in alike.items()]
+    what = [f"is {low[d]:.15g} in every {cell}" if low[d] == high[d] else f"{sums}{among}" for d in range(X.shape[1])]
+    at = np.flatnonzero((low == high) | follows).tolist()
+    return _about((features[d].name, f"{what[d]}; {{drop}} leaves {{them}} out") for d in at)
 
 
 def _pasted_twice(X: Array) -> list[str]:
@@ -279,14 +288,22 @@ def _subtotals(table: Table, X: Array) -> list[str]:
 
 
 def _follows(X: Array) -> np.ndarray:
-    """Return which columns are linear combinations of those before them, up to rounding, and not constant."""
+    """Return which columns are linear combinations of those before them, up to rounding, and not constant.
+
+    A total of the columns right after it is taken to be behind all others.
+    """
+    D, parts = X.shape[1], np.where(X < 0, np.nan, X)[: 10**6 // X.shape[1] ** 2 + NEAREST]
+    sums = (parts[:, d + 1 :].cumsum(axis=1)[:, 1:] for d in range(D))
+    order = np.argsort([np.isclose(of, parts[:, [d]]).all(axis=0).any() for d, of in enumerate(sums)], kind="stable")
+    X = X[:, order]
     largest = np.maximum(np.abs(X).max(axis=0), np.finfo(float).tiny)
     unit, X = np.array([2 * half_a_digit(x[:SAMPLE]).min() for x in X.T]) / largest, X / largest
     scale = X.std(axis=0)
     scale[constant := scale <= 1e-12] = 1.0
     left = np.linalg.qr((X - X.mean(axis=0)) / scale, mode="r").diagonal()
     n_free = len(X) - 1 - np.arange(len(left))
-    return ~constant & (np.abs(left) <= np.clip(unit / scale, 1e-9, MOST_ROUNDED) * n_free**0.5)
+    follows = ~constant & (np.abs(left) <= np.clip(unit / scale, 1e-9, MOST_ROUNDED) * n_free**0.5)
+    return follows[np.argsort(order)]
 
 
 def _without_zeros(features: Sequence[Column], counts: bool) -> list[str]:
@@ -301,5 +318,4 @@ def _without_zeros(features: Sequence[Column], counts: bool) -> list[str]:
 def _answers(X: Array) -> list[str]:
     """Return a note if no feature holds anything but 0 and 1."""
     are_answers = bool(np.isin(X[~np.isnan(X)], (0, 1)).all())
-    commands = commands_of(lambda one: takes(one, 0, 1) and not takes(one, 2))
-    return [f"all features hold only 0 and 1, as answers do: {commands} takes these"][:are_answers]
+    return [f"all features hold only 0 and 1, as answers do: {commands_of(0, 1, refused=2)} takes these"][:are_answers]

@@ -13,14 +13,13 @@ whole numbers called n, freq, weight, ...      an error: the user has to choose 
 =============================================  ==========================================================
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from comparisons.data.cells import MOST_DIGITS
-from comparisons.data.features import is_date
+from comparisons.data.features import LABEL, is_date
 from comparisons.data.files import SAMPLE
 from comparisons.data.options import Reading, flag
 from comparisons.data.strays import refuse_unlabelled
@@ -29,8 +28,7 @@ from comparisons.data.words import pattern_of
 from models.validation import Array
 
 COUNT = "count"
-FREQUENCY, LABEL, MASS, SIZE = (pattern_of(kind) for kind in ("frequency", "label", "mass", "size"))
-CAMEL_ID = re.compile(r".*[a-zäöüß](Id|ID|Nr)")
+FREQUENCY, MASS, SIZE = (pattern_of(kind) for kind in ("frequency", "mass", "size"))
 FEWEST_NUMBERED, MANY_ROWS = 3, 10
 ROUNDED = 0.02  # relative error of rounded percentages
 FIRST_YEAR = 1800  # consecutive numbers above it, beside counts, are years
@@ -138,14 +136,15 @@ def _label(table: Table, column: Column) -> str:
         raise ValueError(f"{table.name}: {column.name} has no name in the header: {remedy}")
     if not FREQUENCY.fullmatch(column.name) and (run := _run(table, column)):
         return run
-    if LABEL.fullmatch(column.name) or CAMEL_ID.fullmatch(column.name):
+    if LABEL.fullmatch(column.name):
         if column.is_distinct and (column.is_whole or not column.is_numeric) and not is_date(column):
             return "labels, each once"
         refuse_unlabelled(table, column)
         if column.is_whole and not set(column.numbers.tolist()) <= {0.0, 1.0}:
             names = [name for name in table.raw if name.lower() != COUNT]
             remedy = f"{flag('drop', [column.name])} leaves it out, {_short_flag(names)} takes it"
-            raise ValueError(f"{table.name}: column {column.name!r} may hold labels, some of them repeated: {remedy}")
+            given = f"column {column.name!r} may hold labels, some of them repeated"
+            raise ValueError(f"{table.name}: {given}: write one row for each, if several are one sample; {remedy}")
     return ""
 
 
@@ -160,9 +159,8 @@ def _run(table: Table, column: Column) -> str:
         return "it numbers the rows" if np.ptp(column.array - table.sample.numbers) == 0 else ""
     low, high = int(numbers.min()), int(numbers.max())
     goes_on = low in (0, 1) or ((is_first or n >= MANY_ROWS) and (np.diff(numbers) == 1).all())
-    if not goes_on or not len(column.values) == len(numbers) == high - low + 1:
-        return ""
-    return f"it numbers the rows, {low} to {high}"
+    is_run = goes_on and len(column.values) == len(numbers) == high - low + 1
+    return f"it numbers the rows, {low} to {high}" if is_run else ""
 
 
 def _repeat_frequencies(columns: Sequence[Column], weights: Column | None) -> dict[str, str]:
@@ -188,7 +186,7 @@ def _of_frequency_table(table: Table, others: list[Column], count: Column, label
     Return the labels, as `_find_roles` has them.
     """
     (first, *more) = others
-    if more or LABEL.fullmatch(first.name) or CAMEL_ID.fullmatch(first.name) or min(first.array) > FIRST_YEAR:
+    if more or LABEL.fullmatch(first.name) or min(first.array) > FIRST_YEAR:
         return labels
     if min(first.array) == 0:
         return {}  # values 0, 1, 2, ... and how often each was observed

@@ -10,6 +10,8 @@ the first or last, is the only one without a label       refused
 one of the first or last, holds sums or means of others  refused
 the first or last, has fewer cells, or stands apart      a note asks about it
 one of few without a cell in a first column of labels    a note asks about it
+one of few without a number in a first column of labels  a note asks about it
+has nothing but a first word that no other row has       a note asks about it
 =======================================================  ===================
 
 (*) If the user named the column by an option, the row is read as a sample, and a note says so.
@@ -140,14 +142,22 @@ def half_a_digit(values: Array) -> Array:
 def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) -> list[str]:
     """Return notes on rows that may be no samples: headings, balances, sums below an empty row, a second header."""
     filled, lines = np.sum([one.observed for one in features], axis=0), []
-    n, gaps, empty = len(filled), np.diff(table.lines), np.flatnonzero(filled == 0).tolist()
+    n, gaps, first = len(filled), np.diff(table.lines), features[0]
+    lead = np.full(n, -1) if first.is_numeric or len(features) < 3 else first.codes  # words that may be headings
+    is_head = (lead >= 0) & (filled == 1) & ~np.isin(lead, lead[filled > 1])
+    empty = np.flatnonzero((filled == 0) | (is_head & (is_head.mean() < 0.5))).tolist()
     if empty and len(features) > 1:
-        first = f"{len(empty)} row(s), the first in {table.row_name(empty[0])}"
-        lines.append(f"without an observed feature: {first}; delete them if they are headings")
-    name, cells = next(iter(table.raw.items()))
-    bare = [table.row_name(row) for row in range(n * bool(table.lines)) if not cells[row]]
+        but = f" but {first.name!r}" * bool(filled[empty].any())
+        rows = f"{len(empty)} row(s), the first in {table.row_name(empty[0])}"
+        lines.append(f"without an observed feature{but}: {rows}; delete them if they are headings")
+    name, texts = next((name, [*cells] * bool(table.lines)) for name, cells in table.raw.items())
+    number = "number in " * (sum(text[-1:].isdigit() for text in texts) > 0.9 * n)
+    bare = [
+        table.row_name(row) for row, text in enumerate(texts) if not (any(map(str.isdigit, text)) if number else text)
+    ]
     if 0 < len(bare) < n / 4 and name not in [one.name for one in features]:
-        lines.append(f"no {name!r} in {', '.join(bare[:LOWEST])}: delete what holds sums, means or the like")
+        where = f"{number}{name!r} in {', '.join(bare[:LOWEST])}"
+        lines.append(f"no {where}: delete what holds {'a key, ' * bool(number)}sums, means or the like")
     poor = [table.row_name(row) for row in (0, n - 1) if n > FEWEST and 0 < filled[row] < filled[1:-1].min()]
     lines += [f"{row} has fewer cells than all inner rows: delete it if it is no sample" for row in poor]
     if len(gaps) >= FEWEST and (gaps[:-HIGHEST] == 1).all() and (gaps > 1).sum() == 1:

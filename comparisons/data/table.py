@@ -124,7 +124,7 @@ class Column:
             return self
         counts, marks = np.bincount(self.codes[self.observed], minlength=len(self.values)), dict(self.marks)
         for code in hidden:
-            mark = f"{self.values[code]:g}" if self.is_typed else f"{self.values[code]}".strip() or "empty"
+            mark = f"{self.values[code]:.15g}" if self.is_typed else f"{self.values[code]}".strip() or "empty"
             marks[mark] = marks.get(mark, 0) + int(counts[code])
         kept = np.setdiff1d(np.arange(len(self.values)), hidden)
         to = np.full(len(self.values) + 1, -1)
@@ -193,9 +193,8 @@ class Table:
 
         ``words`` are the values that may mark missing cells: by default this value, none if it is empty.
         """
-        value = column.values[code]
-        words = [value] if words is None or len(words) > MOST_WORDS else words
-        marks = flag("missing", [word.strip() if isinstance(word, str) else f"{word:g}" for word in words])
+        words = [column.values[code]] if words is None or len(words) > MOST_WORDS else words
+        marks = flag("missing", [word.strip() if isinstance(word, str) else f"{word:.15g}" for word in words])
         marks += " if it marks a missing cell, or " if len(words) == 1 else " if these mark missing cells, or "
         given = f"expected {wanted} in column {column.name!r}, got {column.shown(code)}{advice}: correct it, or "
         remedy = f"{marks * bool(words)}{flag('drop', [column.name])} to leave the column out"
