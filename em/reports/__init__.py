@@ -5,7 +5,6 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from em.process.progress import waiting
 from em.uncertainty import Uncertainty
 
 
@@ -154,9 +153,7 @@ class ReportsOfMixture:
         from em.reports.page import has_errors, write_fit_report
 
         asked = has_errors(self) if uncertainty is True else uncertainty
-        with waiting("Summary and standard errors", progress=asked is True):  # a bootstrap has a bar of its own
-            summary = self.summary(X, sample_weight=sample_weight, uncertainty=asked)
-        write_fit_report(self, X, path, summary, sample_weight=sample_weight)
+        write_fit_report(self, X, path, sample_weight, uncertainty=asked)
 
 
 class ReportsOfKMeans:
@@ -247,5 +244,4 @@ class ReportsOfKMeans:
         """
         from em.reports.page import write_fit_report
 
-        summary = self.summary(X, sample_weight=sample_weight)
-        write_fit_report(self, X, path, summary, sample_weight=sample_weight)
+        write_fit_report(self, X, path, sample_weight)

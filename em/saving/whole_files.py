@@ -2,9 +2,11 @@
 
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
+from typing import BinaryIO
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -39,6 +41,23 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
     ...     Path(folder, "note.txt").read_text()
     'whole'
     """
+    with _beside(path) as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
+        Path(file.name).replace(os.path.realpath(path))
+
+
+def check_path(path: str | os.PathLike[str]) -> None:
+    """Raise the error of `write_whole` for a file that cannot be written; call it before work whose result it gets."""
+    with _beside(path):
+        pass
+
+
+@contextmanager
+def _beside(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Yield a new hidden file beside the file; at the end, remove it unless it was renamed."""
     replaces, target = is_there(path), Path(os.path.realpath(path))
     hidden = target.with_name(f".mixture-twins-{token_hex(8)}")
     try:
@@ -47,10 +66,7 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
         with hidden.open("xb") as file:
             if replaces:
                 shutil.copymode(target, hidden)
-            file.write(content if isinstance(content, bytes) else content.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        hidden.replace(target)
+            yield file
     except OSError as error:
         if error.errno is None:
             raise
