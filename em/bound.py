@@ -148,6 +148,8 @@ def _distribution(responsibilities: ArrayLike) -> Array:
     r = np.asarray(responsibilities, dtype=np.float64)
     if r.ndim != 2:
         raise ValueError(f"responsibilities must have shape (n, K), got {r.shape}")
-    if not np.isfinite(r).all() or (r < 0).any() or not np.allclose(r.sum(axis=1), 1, rtol=0, atol=1e-8):
-        raise ValueError("responsibilities must be non-negative and sum to 1 in each row")
+    misfits = np.flatnonzero(~((r >= 0).all(axis=1) & (np.abs(r.sum(axis=1) - 1) <= 1e-8)))
+    if misfits.size:
+        given = f"{shown(r[misfits[0]])} in row {misfits[0]}"
+        raise ValueError(f"responsibilities must be non-negative and sum to 1 in each row, got {given}")
     return r
