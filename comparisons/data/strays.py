@@ -25,6 +25,7 @@ from comparisons.data.decimals import looks_like_number
 from comparisons.data.options import flag, is_mark
 from comparisons.data.table import Column, Table
 from comparisons.data.words import pattern_of
+from models.shown import counted
 from models.validation import Array
 
 SUM, TOTAL_OF, SUMMARY = pattern_of("sum"), pattern_of("total_of"), pattern_of("summary")
@@ -142,7 +143,7 @@ def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) ->
     filled, lines = np.sum([one.observed for one in features], axis=0), []
     n, gaps, empty = len(filled), np.diff(table.lines), np.flatnonzero(filled == 0).tolist()
     if empty and len(features) > 1:
-        first = f"{len(empty)} row(s), the first in {table.row_name(empty[0])}"
+        first = f"{counted(len(empty), 'row')}, the first in {table.row_name(empty[0])}"
         lines.append(f"without an observed feature: {first}; delete them if they are headings")
     name, cells = next(iter(table.raw.items()))
     bare = [table.row_name(row) for row in range(n * bool(table.lines)) if not cells[row]]

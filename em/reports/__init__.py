@@ -63,7 +63,7 @@ class ReportsOfMixture:
         probs[0, 0]      0.36           0.048  0.27216  0.45834
         information of full rank 1
         <BLANKLINE>
-        Fit: converged after 1 iterations, at most 1e-08 nats from the limit; best of 1 restart(s)
+        Fit: converged after 1 iteration, at most 1e-08 nats from the limit; best of 1 restart
         Objectives at which restarts ended, unless stopped before: -65.342 (1 time)
         """
         from em.reports.summary import summary_of
@@ -194,7 +194,7 @@ class ReportsOfKMeans:
         cluster_centers[0, 0]       0.5
         cluster_centers[1, 0]        10
         <BLANKLINE>
-        Fit: converged after 1 iterations, at most 0 units of inertia from the limit; best of 1 restart(s)
+        Fit: converged after 1 iteration, inertia at most 0 above the limit; best of 1 restart
         """
         from em.reports.clusters import cluster_summary
 
