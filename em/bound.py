@@ -157,11 +157,10 @@ def complete_data_log_likelihood(log_joint: ArrayLike, z: ArrayLike) -> float:
     np.float64(0.12)
     """
     log_joint, z = np.asarray(log_joint, dtype=np.float64), np.asarray(z)
-    if z.shape != log_joint.shape[:1] or z.dtype.kind not in "iu" or (z < 0).any() or (z >= log_joint.shape[1]).any():
-        raise ValueError(
-            f"z must hold {len(log_joint)} integer labels from 0 to {log_joint.shape[1] - 1}, got {shown(z)}"
-        )
-    return float(log_joint[np.arange(len(z)), z].sum())
+    n, K = log_joint.shape
+    if z.shape != (n,) or z.dtype.kind not in "iu" or (z < 0).any() or (z >= K).any():
+        raise ValueError(f"z must hold {n} integer labels from 0 to {K - 1}, got {shown(z)}")
+    return float(log_joint[np.arange(n), z].sum())
 
 
 def check_responsibilities(responsibilities: ArrayLike, n_samples: int) -> Array:

@@ -31,10 +31,10 @@ def main(
     of_fit: dict[str, str] = {}
     with bad_input_exits((ValueError, OSError), of_fit):
         from comparisons.auditing.files import fit_of
-        from em.saving.whole_files import check_path
+        from em.saving.whole_files import write_whole
 
         if report is not None:
-            check_path(report)
+            write_whole(report, None)
         fit, family = fit_of(model, options.pop("family", None))
         names = getattr(fit, "feature_names_in_", None)
         if names is not None and data not in built_in() and "columns" not in options:

@@ -130,7 +130,5 @@ def _title(library_fit: LibraryFit, audited: AuditedFit | None) -> str:
         return f"{library_fit.source}, family {library_fit.family}"
     K, D, n = audited.parameters.n_components, audited.parameters.n_features, audited.n_samples
     mixture = f"{audited.pair.title} of {counted(K, 'component')}"
-    options = "".join(
-        f", {name}={value!r}" for name, value in audited.pair.of_mixture.items() if isinstance(value, str)
-    )
+    options = "".join(f", {name}={kind!r}" for name, kind in audited.pair.of_mixture.items() if isinstance(kind, str))
     return f"{library_fit.source}: {mixture}{options}, on {counted(n, 'sample')} of {counted(D, 'feature')}"

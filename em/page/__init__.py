@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from em.process.process_wide import without_expected_warnings
-from em.saving.whole_files import check_path, write_whole
+from em.saving.whole_files import write_whole
 from models.labels import plain
 
 LARGEST_SVG = 400_000  # bytes, above which a picture of points is smaller as PNG
@@ -74,7 +74,7 @@ def write_page(
     ValueError, OSError
         If the file cannot be written (:func:`em.saving.whole_files.write_whole`).
     """
-    check_path(path)
+    write_whole(path, None)
     write_whole(path, page(title, lead, sections, tone))
 
 

@@ -15,7 +15,7 @@ from em.page import address, filled
 from em.plots.picture import draw
 from em.process.process_wide import without_expected_warnings
 from em.process.progress import track
-from em.saving.whole_files import check_path, write_whole
+from em.saving.whole_files import write_whole
 from models.labels import plain
 from models.shown import shown
 from models.validation import count_at_least, number_above
@@ -93,7 +93,7 @@ def animate(
     seconds = number_above("seconds", seconds, 0)
     numbers = _chosen(len(path), count_at_least("most_frames", most_frames, 2))
     drawn = track(numbers, f"Drawing {len(numbers)} frames", progress)
-    check_path(file)
+    write_whole(file, None)
     form, write = ("webp", _page) if ending == ".html" else ("png", _gif)
     write_whole(file, write([_frame(path, i, X, sample_weight, form) for i in drawn], seconds))
 

@@ -13,7 +13,7 @@ from em.page import Section, capital, write_page
 from em.plots import plot, plot_silhouettes
 from em.process.progress import track, waiting
 from em.reports.summary import CRITERIA, Summary
-from em.saving.whole_files import check_path
+from em.saving.whole_files import write_whole
 from models.shown import shown
 
 WRITING = "Writing the page"
@@ -28,21 +28,18 @@ OF_STARTS = (
 )
 
 
-def write_fit_report(
-    estimator: Any, X: ArrayLike, path: str | PathLike[str], sample_weight: Any, **uncertainty: Any
-) -> None:
+def write_fit_report(estimator: Any, X: ArrayLike, path: str | PathLike[str], weight: Any, **uncertainty: Any) -> None:
     """Write the page of :meth:`em.reports.ReportsOfMixture.report`; ``uncertainty`` is that argument, for mixtures."""
-    check_path(path)
-    weight = {"sample_weight": sample_weight}
+    write_whole(path, None)
     with waiting("Summary and standard errors", progress=True in uncertainty.values()):  # a bootstrap has its own bar
-        summary = estimator.summary(X, **weight, **uncertainty)
-    sections = track(_sections(estimator, X, summary, weight), WRITING, progress=True)
+        summary = estimator.summary(X, sample_weight=weight, **uncertainty)
+    sections = track(_sections(estimator, X, summary, {"sample_weight": weight}), WRITING, progress=True)
     write_page(path, summary.model, f"{summary.status}.", sections, tone_of(estimator))
 
 
 def write_selection_report(selection: Any, X: ArrayLike, path: str | PathLike[str], sample_weight: Any) -> None:
     """Write the page of :meth:`em.selection.Selection.report`."""
-    check_path(path)
+    write_whole(path, None)
     best, weight = selection.best, {"sample_weight": sample_weight}
     criteria = ["bic", "aic", *(["icl"] if selection.criterion == "icl" else [])]
     table = [_candidate(candidate, candidate is best) for candidate in selection.candidates]

@@ -2,14 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import BinaryIO
 
 
-def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
+def write_whole(path: str | os.PathLike[str], content: str | bytes | None) -> None:
     """Write bytes, or text in UTF-8, to a new file or in place of an old one, completely or not at all.
 
     Parameters
@@ -17,8 +15,8 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
     path : str or path
         The file. A symbolic link stays, and its target is written. A file that is replaced keeps its mode; a new file
         gets the mode that the umask allows.
-    content : str or bytes
-        The content.
+    content : str, bytes or None
+        The content. None writes nothing, but raises the same errors; call it before work whose result the file gets.
 
     Raises
     ------
@@ -41,32 +39,20 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
     ...     Path(folder, "note.txt").read_text()
     'whole'
     """
-    with _beside(path) as file:
-        file.write(content if isinstance(content, bytes) else content.encode())
-        file.flush()
-        os.fsync(file.fileno())
-        file.close()
-        Path(file.name).replace(os.path.realpath(path))
-
-
-def check_path(path: str | os.PathLike[str]) -> None:
-    """Raise the error of `write_whole` for a file that cannot be written; call it before work whose result it gets."""
-    with _beside(path):
-        pass
-
-
-@contextmanager
-def _beside(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Yield a new hidden file beside the file; at the end, remove it unless it was renamed."""
     replaces, target = is_there(path), Path(os.path.realpath(path))
     hidden = target.with_name(f".mixture-twins-{token_hex(8)}")
     try:
         if replaces:
             target.open("ab").close()  # raises where the file is write-protected
         with hidden.open("xb") as file:
+            if content is None:
+                return
             if replaces:
                 shutil.copymode(target, hidden)
-            yield file
+            file.write(content if isinstance(content, bytes) else content.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        hidden.replace(target)
     except OSError as error:
         if error.errno is None:
             raise
