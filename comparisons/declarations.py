@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from models.labels import some_of
-from models.shown import shown
+from models.shown import counted, shown
 
 Options = Mapping[str, Any]
 
@@ -144,8 +144,8 @@ class Dataset:
     def __repr__(self) -> str:
         n, D = self.X.shape
         options = "".join(f", {name} {shown(value)}" for name, value in self.options.items())
-        features = f"feature{'s' * (D > 1)}: {some_of(self.feature_names)}"
-        return f"Dataset {self.name} ({self.family}{options}): {n} samples of {D} {features}"
+        features = f"{counted(D, 'feature')}: {some_of(self.feature_names)}"
+        return f"Dataset {self.name} ({self.family}{options}): {counted(n, 'sample')} of {features}"
 
     def to_frame(self) -> Any:
         """Return the samples as a pandas frame, with the names of the features and the labels of the rows.

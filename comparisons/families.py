@@ -84,5 +84,10 @@ def refuse(family: type[Family], name: str, value: Any) -> None:
     owners = [repr(other.name) for other in family_classes() if name in {option.name for option in other.options}]
     if owners:
         raise ValueError(f"{name} belongs to family {' and '.join(owners)}, got {shown(value)} for {family.name!r}")
-    takes = ", ".join(option.name for option in family.options) or "none"
-    raise TypeError(f"{name} is no setting and no option; the options of family {family.name!r} are {takes}")
+    from comparisons.comparison.problem import DEFAULTS
+    from comparisons.data.options import did_you_mean
+
+    options = [option.name for option in family.options]
+    takes = f"the options of family {family.name!r} are {', '.join(options) or 'none'}"
+    near = "" if name in DEFAULTS else did_you_mean(name, [*options, *DEFAULTS])
+    raise TypeError(f"{name} is no setting and no option; {takes}{near}")

@@ -15,7 +15,7 @@ from em.chunked.chunks import Chunks
 from em.chunked.predictions import lazily
 from em.chunked.quantiles import quantile_of_chunks
 from em.estimator import MixtureEM
-from em.predictions import check_fitted
+from em.predictions import NO_SAMPLE, check_fitted
 from models.shown import shown
 from models.validation import Array, number_between
 
@@ -76,9 +76,7 @@ def _threshold(log_density: Array, weights: Array, quantile: float) -> float:
     """Return the log density below which a share ``quantile`` of the total weight lies."""
     number_between("quantile", quantile, 0, 1)
     if not weights.any():
-        raise ValueError(
-            "X must have a row with an observed cell and a positive weight to take a quantile of, got none"
-        )
+        raise ValueError(NO_SAMPLE)
     order = np.argsort(log_density)
     rank = np.ceil((weights.sum() - 1) * quantile)  # among the sorted samples, from 0
     return float(log_density[order][np.searchsorted(np.cumsum(weights[order]), rank, side="right")])

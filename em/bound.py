@@ -117,23 +117,50 @@ def q_function(log_joint: ArrayLike, responsibilities: ArrayLike) -> float:
 
 
 def entropy(responsibilities: ArrayLike) -> float:
-    """Return H = - Σ_ik q_ik log q_ik in nats, with 0 log 0 = 0."""
+    """Return H = - Σ_ik q_ik log q_ik in nats, with 0 log 0 = 0.
+
+    Examples
+    --------
+    >>> from em import entropy
+    >>> round(entropy([[0.5, 0.5], [1, 0]]), 6)  # log 2 + 0
+    0.693147
+    """
     return float(entr(_distribution(responsibilities)).sum())
 
 
 def elbo(log_joint: ArrayLike, responsibilities: ArrayLike) -> float:
-    """Return the evidence lower bound Q + H in nats; at most the log-likelihood, equal to it at the E-step's answer."""
+    """Return the evidence lower bound Q + H in nats; at most the log-likelihood, equal to it at the E-step's answer.
+
+    Examples
+    --------
+    >>> from em import elbo, gmm
+    >>> from models.gmm import GMMParameters
+    >>> X, parameters = [[0.3], [1.9]], GMMParameters([0.5, 0.5], [[0.0], [2.0]], [[[1.0]], [[1.0]]])
+    >>> r, log_likelihood = gmm.e_step(X, parameters)
+    >>> abs(elbo(gmm.log_joint(X, parameters), r) - log_likelihood) < 1e-12
+    True
+    >>> elbo(gmm.log_joint(X, parameters), [[0.5, 0.5], [0.5, 0.5]]) < log_likelihood
+    True
+    """
     return q_function(log_joint, responsibilities) + entropy(responsibilities)
 
 
 def complete_data_log_likelihood(log_joint: ArrayLike, z: ArrayLike) -> float:
-    """Return Σ_i log p(x_i, z_i | θ) in nats for known labels z (n,), which is Q at one-hot responsibilities."""
+    """Return Σ_i log p(x_i, z_i | θ) in nats for known labels z (n,), which is Q at one-hot responsibilities.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em import complete_data_log_likelihood
+    >>> joint = np.array([[0.3, 0.1], [0.2, 0.4]])
+    >>> np.exp(complete_data_log_likelihood(np.log(joint), z=[0, 1])).round(6)  # 0.3 * 0.4
+    np.float64(0.12)
+    """
     log_joint, z = np.asarray(log_joint, dtype=np.float64), np.asarray(z)
-    if z.shape != log_joint.shape[:1] or z.dtype.kind not in "iu" or (z < 0).any() or (z >= log_joint.shape[1]).any():
-        raise ValueError(
-            f"z must hold {len(log_joint)} integer labels from 0 to {log_joint.shape[1] - 1}, got {shown(z)}"
-        )
-    return float(log_joint[np.arange(len(z)), z].sum())
+    n, K = log_joint.shape
+    if z.shape != (n,) or z.dtype.kind not in "iu" or (z < 0).any() or (z >= K).any():
+        raise ValueError(f"z must hold {n} integer labels from 0 to {K - 1}, got {shown(z)}")
+    return float(log_joint[np.arange(n), z].sum())
 
 
 def check_responsibilities(responsibilities: ArrayLike, n_samples: int) -> Array:
@@ -148,6 +175,8 @@ def _distribution(responsibilities: ArrayLike) -> Array:
     r = np.asarray(responsibilities, dtype=np.float64)
     if r.ndim != 2:
         raise ValueError(f"responsibilities must have shape (n, K), got {r.shape}")
-    if not np.isfinite(r).all() or (r < 0).any() or not np.allclose(r.sum(axis=1), 1, rtol=0, atol=1e-8):
-        raise ValueError("responsibilities must be non-negative and sum to 1 in each row")
+    misfits = np.flatnonzero(~((r >= 0).all(axis=1) & (np.abs(r.sum(axis=1) - 1) <= 1e-8)))
+    if misfits.size:
+        given = f"{shown(r[misfits[0]])} in row {misfits[0]}"
+        raise ValueError(f"responsibilities must be non-negative and sum to 1 in each row, got {given}")
     return r

@@ -30,7 +30,7 @@ from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, No
 from em.streams.partial_fit import StreamedMixture
 from em.uncertainty.entries import Entries, entries_of
 from models.parameters import Parameters
-from models.shown import shown
+from models.shown import counted, shown
 from models.validation import Array, count_at_least_one, number_above, random_source
 
 
@@ -199,10 +199,10 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         self.history_, self.n_iter_, self.converged_ = best.history, best.n_iter, best.converged
         self.n_e_steps_, self.n_collapsed_, self.collapsed_ = best.n_e_steps, n_collapsed, best.collapsed
         if best.collapsed:
-            self.status_ = f"no maximum: all {n_starts} restart(s) collapsed, this one {best.status}"
+            self.status_ = f"no maximum: all {counted(n_starts, 'restart')} collapsed, this one {best.status}"
             tell(f"{self.status_}; {self._remedy}", NoMaximumWarning)
             return
-        self.status_ = f"{best.status}; best of {n_starts} restart(s)"
+        self.status_ = f"{best.status}; best of {counted(n_starts, 'restart')}"
         if n_collapsed:
             self.status_ += f", of which {n_collapsed} collapsed and were not ranked"
             if n_collapsed > n_starts / 2:

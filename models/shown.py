@@ -67,6 +67,18 @@ def listed(columns: Sequence[int] | np.ndarray, names: Sequence[str] | None = No
     return str([int(column) if names is None else names[column] for column in columns])
 
 
+def counted(number: float, noun: str) -> str:
+    """Return a number with its noun, in the plural unless the number is 1.
+
+    Examples
+    --------
+    >>> from models.shown import counted
+    >>> counted(1, "restart"), counted(10, "restart"), counted(2.5, "sample")
+    ('1 restart', '10 restarts', '2.5 samples')
+    """
+    return f"{number:.10g} {noun}{'s' * (number != 1)}"
+
+
 def one_line(value: Any) -> str:
     """Return the class and the fields of a dataclass on one line; large arrays show their corners and their shape.
 

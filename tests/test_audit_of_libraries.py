@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from mixtures_of_others import X, right, stand_in
 from typer.testing import CliRunner
 
@@ -108,8 +109,6 @@ def test_mclust_has_features_first():
 
 
 def test_the_command_audits_a_saved_fit_and_plain_arrays(tmp_path):
-    import typer
-
     app = typer.Typer()
     app.command()(main)
     em.save(em.GaussianMixtureEM(2, random_state=0).fit(X), tmp_path / "fit.json")
@@ -130,8 +129,6 @@ def test_the_command_audits_a_saved_fit_and_plain_arrays(tmp_path):
 
 
 def test_the_command_takes_the_columns_that_were_fitted(tmp_path):
-    import typer
-
     app = typer.Typer()
     app.command()(main)
     frame = pd.DataFrame(X, columns=["a", "b"])
@@ -140,3 +137,14 @@ def test_the_command_takes_the_columns_that_were_fitted(tmp_path):
     run = CliRunner().invoke(app, ["--model", str(tmp_path / "fit.json"), "--data", str(tmp_path / "mine.csv")])
     assert run.exit_code == 0, run.output
     assert "left out, not among --columns: c" in run.output
+
+
+def test_a_feature_of_the_model_that_the_file_lacks_is_said(tmp_path):
+    em.save(em.GaussianMixtureEM(1).fit(pd.DataFrame({"height": X[:, 0]})), tmp_path / "fit.json")
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n2,1\n3,5\n")
+    app, said = typer.Typer(), "Error: the file lacks a feature of the model: columns must name columns of the file"
+    app.command()(main)
+    of_files = ["--model", str(tmp_path / "fit.json"), "--data", str(tmp_path / "other.csv"), "--family", "gmm"]
+    for asked, expected in [([], True), (["--columns", "height"], False)]:
+        refused = CliRunner().invoke(app, [*of_files, *asked])
+        assert (refused.exit_code, said in " ".join(refused.output.split())) == (2, expected)

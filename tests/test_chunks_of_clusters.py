@@ -63,7 +63,7 @@ def test_the_fit_depends_neither_on_the_order_of_the_rows_nor_on_the_chunks(chun
     assert one.inertia_ == pytest.approx(
         KMeans(3, random_state=0).fit(X).inertia_, rel=1e-2
     )  # one optimum, or one beside it
-    assert "best of 10 restart(s)" in one.status_
+    assert "best of 10 restarts" in one.status_
 
 
 def test_the_same_chunks_give_the_same_bits_whoever_adds_them():
@@ -118,7 +118,7 @@ def test_few_distinct_rows_are_clustered_in_memory_with_their_weights():
     rows = np.random.RandomState(0).randint(0, 3, size=(400, 2)).astype(float)
     whole, parts = (KMeans(3, random_state=0).fit(x) for x in (rows, da.from_array(rows, chunks=(90, -1))))
     np.testing.assert_array_equal(parts.cluster_centers_, whole.cluster_centers_)
-    with pytest.warns(FewerClustersWarning, match=r"found 9 distinct cluster\(s\)"):
+    with pytest.warns(FewerClustersWarning, match=r"found 9 distinct clusters"):
         KMeans(12, random_state=0).fit(da.from_array(rows, chunks=(90, -1)))
 
 

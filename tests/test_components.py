@@ -205,6 +205,13 @@ def test_a_file_of_ones_own_is_compared_and_swept(tmp_path):
         assert not (tmp_path / "none").exists()
 
 
+def test_too_many_components_name_the_flag(tmp_path):
+    app = typer.Typer()
+    app.command()(importlib.import_module("comparisons.components.__main__").main)
+    refused = CliRunner().invoke(app, ["--max-components", "500", "--out", str(tmp_path)])
+    assert (refused.exit_code, "Error: --max-components: n_components must be" in refused.output) == (2, True)
+
+
 def test_bad_input_is_named_before_any_work(data):
     with pytest.raises(ValueError, match="sampler must be one of nuts, gibbs"):
         compare_components(data, "gmm", sampler="hmc")

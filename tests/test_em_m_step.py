@@ -145,9 +145,9 @@ def test_map_m_step_of_an_emptied_gaussian_component_is_the_prior_mode():
 @pytest.mark.parametrize(
     ("responsibilities", "message"),
     [
-        ([[0.5, 0.6], [0.5, 0.5], [1, 0]], "responsibilities must be non-negative and sum to 1"),
-        ([[1.5, -0.5], [0.5, 0.5], [1, 0]], "responsibilities must be non-negative and sum to 1"),
-        ([[np.nan, 1], [0.5, 0.5], [1, 0]], "responsibilities must be non-negative and sum to 1"),
+        ([[1, 0], [0.5, 0.6], [2, 0]], r"sum to 1 in each row, got \[0.5, 0.6\] in row 1"),
+        ([[1.5, -0.5], [0.5, 0.5], [1, 0]], r"must be non-negative and sum to 1 .*, got \[1.5, -0.5\] in row 0"),
+        ([[np.nan, 1], [0.5, 0.5], [1, 0]], r"must be non-negative and sum to 1 .*, got \[nan, 1.0\] in row 0"),
         ([[0.5, 0.5], [0.5, 0.5]], "responsibilities must have one row for each of the 3 samples"),
         ([1, 0, 1], r"responsibilities must have shape \(n, K\)"),
     ],

@@ -8,7 +8,7 @@ import reference_data
 from sklearn.base import clone
 
 from em import GaussianMixtureEM, KMeans, density_threshold, is_anomaly
-from em.plots import on_grid, plot_anomalies, plot_decision_boundaries, plot_density_contours
+from em.plots import on_grid, plot_anomalies, plot_anomaly_detection, plot_decision_boundaries, plot_density_contours
 
 PLOTS = [plot_decision_boundaries, plot_density_contours, plot_anomalies]
 
@@ -140,3 +140,11 @@ def test_other_than_two_features_are_refused_before_anything_is_drawn(plot, ax):
     with pytest.raises(ValueError, match="X must have two columns to be drawn, got 4: fit to two features, or project"):
         plot(fit, X, ax)
     assert not ax.has_data()
+
+
+def test_swapped_arguments_are_said():
+    X = [[0.0, 0.0], [0.0, 1.0], [4.0, 0.0], [4.0, 1.0]]
+    fit = KMeans(2, random_state=0).fit(X)
+    for draw in (*PLOTS, plot_anomaly_detection):
+        with pytest.raises(TypeError, match=r"estimator must be a fitted mixture or fitted clusters, got \[\[0"):
+            draw(X, fit)

@@ -88,7 +88,7 @@ def test_the_best_of_many_short_runs_go_on_to_the_end(init, runs):
     best = max(ended, key=lambda run: run.objective)  # in the units in which EM runs
     np.testing.assert_allclose(np.diff(fit.history_), np.diff(best.history), atol=1e-10)
     assert fit.n_collapsed_ == sum(run.collapsed for run in [*short, *whole])
-    assert "best of 9 restart(s)" in fit.status_
+    assert "best of 9 restarts" in fit.status_
 
 
 def test_short_runs_are_the_restarts_that_there_would_be_without_them(runs):

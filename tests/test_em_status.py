@@ -49,7 +49,7 @@ def test_when_every_restart_collapses_there_is_no_maximum():
         fit = GaussianMixtureEM(2, n_init=5, random_state=0).fit(X)
     assert fit.n_collapsed_ == 5
     assert not fit.converged_
-    assert fit.status_.startswith("no maximum: all 5 restart(s) collapsed, this one collapsed in iteration")
+    assert fit.status_.startswith("no maximum: all 5 restarts collapsed, this one collapsed in iteration")
     assert "fell onto a point or a plane" in fit.status_
     assert len(fit.history_) == fit.n_iter_ + 1
     assert_finite(fit, X)
@@ -69,7 +69,7 @@ def test_collapsed_restarts_are_counted_and_never_ranked(runs):
     ranked = [run for run in runs if not run.collapsed and run.beaten_by is None]
     assert len(runs) == 12
     assert 0 < fit.n_collapsed_ == len(collapsed)
-    assert f"best of 12 restart(s), of which {len(collapsed)} collapsed and were not ranked" in fit.status_
+    assert f"best of 12 restarts, of which {len(collapsed)} collapsed and were not ranked" in fit.status_
     highest = max(run.objective for run in ranked)  # in the units in which EM runs
     assert (fit.n_iter_, fit.n_e_steps_ - 1) in [  # Newton's step has an E-step of its own
         (run.n_iter, run.n_e_steps) for run in ranked if run.objective > highest - 1e-8
@@ -86,7 +86,7 @@ def test_when_most_restarts_collapse_a_warning_says_so():
 
 def test_a_component_that_keeps_too_few_samples_has_collapsed():
     X = np.random.RandomState(0).normal(size=(6, 2))
-    with pytest.warns(NoMaximumWarning, match=r"keeps .* samples, at most the 2 feature\(s\)"):
+    with pytest.warns(NoMaximumWarning, match=r"keeps .* samples, at most the 2 features"):
         fit = GaussianMixtureEM(6, n_init=2, random_state=0).fit(X)
     assert_finite(fit, X)
 
@@ -117,7 +117,7 @@ def test_collapse_is_judged_on_the_scale_of_the_data():
 def test_a_good_fit_says_so():
     fit = GaussianMixtureEM(2, random_state=0).fit(reference_data.faithful())
     assert fit.status_ == (
-        f"converged after {fit.n_iter_} iterations, at most 1e-08 nats from the limit; best of 10 restart(s)"
+        f"converged after {fit.n_iter_} iterations, at most 1e-08 nats from the limit; best of 10 restarts"
     )
 
 

@@ -86,8 +86,12 @@ def test_without_its_folder_it_is_none():
 def test_options_of_others_are_refused_with_their_owner(call):
     with pytest.raises(ValueError, match=r"n_trials belongs to family 'bmm', got 3 for 'gmm'"):
         call(n_trials=3)
-    with pytest.raises(TypeError, match=r"drawz is no setting and no option; .* family 'gmm' are covariance_type"):
+    with pytest.raises(
+        TypeError, match=r"drawz is no setting and no option; .* 'gmm' are covariance_type; did you mean draws"
+    ):
         call(drawz=3)
+    with pytest.raises(TypeError, match=r"family 'gmm' are covariance_type; did you mean covariance_type\?"):
+        call(covariance="full")
     with pytest.raises(ValueError, match="covariance_type must be one of full, tied, diag, spherical, got 'round'"):
         call(covariance_type="round")
 

@@ -164,7 +164,7 @@ def test_a_likelihood_that_runs_away_from_a_draw_has_no_maximum():
     X[3, 1] = 1
     comparison = compare(X, "gmm", 2, covariance_type="tied", draws=500, tune=200, chains=2)
     assert comparison.verdict == "no maximum", comparison.explanation
-    assert comparison.explanation.startswith("from the likeliest draw, all 1 restart(s) collapsed")
+    assert comparison.explanation.startswith("from the likeliest draw, all 1 restart collapsed")
 
 
 @pytest.mark.parametrize("at", ["mle", "map"])

@@ -65,7 +65,7 @@ READ = {
         {},
         "a b",
         [[1, 2], [5, 4]],
-        ["2 empty row(s)"],
+        ["2 empty rows"],
     ),
     "UTF-16 with tabs, as Excel's Unicode text": (
         "gmm",
@@ -139,7 +139,7 @@ READ = {
     "an empty cell of MySQL": ("gmm", "a,b\n1,\\N\n2.5,3\n7,5\n", {}, "a b", [[1, NAN], [2.5, 3], [7, 5]], ["1 \\N"]),
     "headings among the rows": (
         "gmm", "item,a,b\nFruit,,\npear,1.5,2\nkale,7,5\n", {"index": "item"}, "a b", [[NAN, NAN], [1.5, 2], [7, 5]],
-        ["without an observed feature: 1 row(s), the first in line 2; delete them if they are headings"],
+        ["without an observed feature: 1 row, the first in line 2; delete them if they are headings"],
     ),
     "units behind or before each number": (
         "gmm",
@@ -694,7 +694,7 @@ def test_a_file_is_called_by_its_name_without_endings(written, name, stem):
 def test_empty_cells_of_a_single_column_are_said(written, missing):
     dataset = read(written(f"a\n1.5\n{missing}\n2.5\n7\n{missing}\n3.25\n\n"), "gmm")
     assert dataset.X.ravel().tolist() == [1.5, 2.5, 7, 3.25]
-    assert "file: left out: 2 empty row(s)" in dataset.notes
+    assert "file: left out: 2 empty rows" in dataset.notes
     assert not any("empty row" in line for line in read(written("a\n\n1.5\n2.5\n7\n\n\n"), "gmm").notes)
 
 

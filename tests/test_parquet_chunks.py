@@ -121,3 +121,9 @@ def test_a_fit_of_a_path_or_a_dataset_says_how_to_open_it(tmp_path, path):
     folder_of(tmp_path, frame(9))
     with pytest.raises(ValueError, match=r"X must hold numbers, got .*: em\.open_parquet\(X\) gives the rows"):
         GaussianMixtureEM(2).fit(str(tmp_path) if path else pyarrow.dataset.dataset(tmp_path))
+
+
+def test_a_name_in_place_of_samples_is_told_how_to_load_a_built_in_data_set():
+    hint = r"X must hold numbers, got 'faithful' of dtype <U8: comparisons\.data\.load\('faithful'\)\.X gives the rows"
+    with pytest.raises(ValueError, match=hint):
+        GaussianMixtureEM(2).fit("faithful")

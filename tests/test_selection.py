@@ -100,7 +100,7 @@ def test_the_legend_hides_no_line():
 def test_a_candidate_says_what_it_is():
     (candidate,) = select(reference_data.faithful(), GaussianMixtureEM(), [1], covariance_type=["tied"]).candidates
     named = "Candidate of GaussianMixtureEM, n_components = 1, covariance_type = tied"
-    assert repr(candidate) == f"{named}: log-likelihood -1289.797, BIC 2607.623; converged after 1 iterations"
+    assert repr(candidate) == f"{named}: log-likelihood -1289.797, BIC 2607.623; converged after 1 iteration"
 
 
 def test_each_fit_is_the_one_the_estimator_gives_alone():
@@ -125,7 +125,7 @@ def test_a_collapsed_fit_is_shown_and_never_chosen():
     assert collapsed.bic < good.bic  # a ranking of all would have chosen it
     assert selection.best is good
     assert not collapsed.has_maximum
-    assert selection.table[1]["status"].startswith("no maximum: all 2 restart(s) collapsed")
+    assert selection.table[1]["status"].startswith("no maximum: all 2 restarts collapsed")
     assert "no maximum" in repr(selection).splitlines()[2]
 
 

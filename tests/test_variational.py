@@ -279,7 +279,7 @@ def test_restarts_are_reproducible_and_the_best_is_kept():
     one, other = (variational(X, 3, prior, n_init=5, random_state=1) for _ in range(2))
     np.testing.assert_array_equal(one.history, other.history)
     assert one.elbo >= variational(X, 3, prior, n_init=1, random_state=1).elbo
-    assert one.status.endswith("best of 5 restart(s)")
+    assert one.status.endswith("best of 5 restarts")
 
 
 def test_no_convergence_is_a_warning():

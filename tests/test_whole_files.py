@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from comparisons.output.files import written_whole
-from em import KMeans, load, save
+from em import BernoulliMixtureEM, KMeans, load, save, select
+from em.page import write_page
+from em.plots import animate
 from em.saving.whole_files import write_whole
 
 ROOT = Path(__file__).parent.parent
@@ -196,6 +198,35 @@ def test_a_full_disk_is_an_error_that_gives_the_path_and_leaves_the_old_file(tmp
         save(FIT, path)
     assert path.read_text() == "old"
     assert names(tmp_path) == ["model.json"]
+
+
+def work(*args, **settings):
+    raise AssertionError("the path is checked before any work")
+
+
+@pytest.mark.parametrize("writer", ["mixture", "clusters", "selection", "page", "animation"])
+def test_a_path_that_cannot_be_written_is_an_error_before_any_work(tmp_path, writer, monkeypatch):
+    monkeypatch.setattr(BernoulliMixtureEM, "summary", work)
+    monkeypatch.setattr(KMeans, "summary", work)
+    monkeypatch.setattr("em.plots.animation._frame", work)
+    X, path = [[1], [0], [1]], tmp_path / "missing" / "page.html"
+    fit = BernoulliMixtureEM(1).fit(X, keep_path=True)
+    call = {
+        "mixture": lambda: fit.report(X, path),
+        "clusters": lambda: FIT.report([[0.0]], path),
+        "selection": lambda: select(X, fit, [1]).report(X, path),
+        "page": lambda: write_page(path, "Title", "Lead", map(work, [0])),
+        "animation": lambda: animate(fit.path_, X, path),
+    }[writer]
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: '.*/missing/page.html'"):
+        call()
+    assert names(tmp_path) == []
+
+
+def test_an_audit_is_not_made_for_a_report_that_cannot_be_written(tmp_path):
+    command = [sys.executable, "-m", "comparisons.auditing", "--model", tmp_path / "fit.json", "--report"]
+    ended = subprocess.run([*command, tmp_path / "missing" / "a.html"], cwd=ROOT, capture_output=True, text=True)
+    assert (ended.returncode, "missing/a.html" in "".join(ended.stderr.split())) == (2, True)
 
 
 # Concurrent writers ---------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from comparisons.alignment.permutation import permute
 from comparisons.alignment.relabelling import Blocks, Relabelling, commonest, log_mean, pivot, pivot_scale, relabel
 from comparisons.alignment.responsibilities import LogJoint, most_probable, of_array, of_labels, template
 from em.status import NotConvergedWarning
-from models.shown import shown
+from models.shown import counted, shown
 from models.validation import Array, count_at_least_one
 
 RULES = ("pivot", "ecr", "stephens")
@@ -116,7 +116,7 @@ def align(
     else:
         best = _by_rows(Arrays(posterior, component), rule, reference, log_joint, responsibilities, labels, n_init)
     if not best.converged:
-        message = f"rule {rule!r} still found gains after {best.n_iter} iterations"
+        message = f"rule {rule!r} still found gains after {counted(best.n_iter, 'iteration')}"
         warnings.warn(message, NotConvergedWarning, stacklevel=2)
     sizes = [posterior.sizes[dim] for dim in SAMPLE]
     order, loss = best.orders.reshape(*sizes, -1), best.losses.reshape(sizes)

@@ -28,12 +28,17 @@ def main(
     """
     settings, options = split(flags, {name: flags[name] for name in FLAGS.keys() & flags.keys()})
     options = {name: value for name, value in options.items() if value is not None}
-    with bad_input_exits((ValueError, OSError)):
+    of_fit: dict[str, str] = {}
+    with bad_input_exits((ValueError, OSError), of_fit):
         from comparisons.auditing.files import fit_of
+        from em.saving.whole_files import write_whole
 
+        if report is not None:
+            write_whole(report, None)
         fit, family = fit_of(model, options.pop("family", None))
-        if (names := getattr(fit, "feature_names_in_", None)) is not None and data not in built_in():
-            options.setdefault("columns", list(names))  # the columns that were fitted
+        names = getattr(fit, "feature_names_in_", None)
+        if names is not None and data not in built_in() and "columns" not in options:
+            options["columns"], of_fit["columns"] = list(names), "the file lacks a feature of the model: "
         dataset = find(data, family, **options)
         tell_read(Console(), dataset.notes)
         from comparisons.auditing.steps import audit

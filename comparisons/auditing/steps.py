@@ -17,7 +17,7 @@ from comparisons.auditing.result import Audit
 from comparisons.auditing.scores import criteria_line, scores_line
 from comparisons.auditing.stationary import bound_line, regularisation_line, stationary_line
 from em.status import left_to_the_status
-from models.shown import shown
+from models.shown import counted, shown
 from models.validation import check_sample_weight, count_at_least_one, random_source
 
 
@@ -129,8 +129,6 @@ def _title(library_fit: LibraryFit, audited: AuditedFit | None) -> str:
     if audited is None:
         return f"{library_fit.source}, family {library_fit.family}"
     K, D, n = audited.parameters.n_components, audited.parameters.n_features, audited.n_samples
-    mixture = f"{audited.pair.title} of {K} component{'s' * (K > 1)}"
-    options = "".join(
-        f", {name}={value!r}" for name, value in audited.pair.of_mixture.items() if isinstance(value, str)
-    )
-    return f"{library_fit.source}: {mixture}{options}, on {n:.10g} samples of {D} feature{'s' * (D > 1)}"
+    mixture = f"{audited.pair.title} of {counted(K, 'component')}"
+    options = "".join(f", {name}={kind!r}" for name, kind in audited.pair.of_mixture.items() if isinstance(kind, str))
+    return f"{library_fit.source}: {mixture}{options}, on {counted(n, 'sample')} of {counted(D, 'feature')}"

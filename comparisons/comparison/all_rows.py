@@ -41,9 +41,7 @@ def with_all_rows(fits: Fits) -> Fits:
     """Fit all rows by maximum likelihood, starting at the sample's MLE; if that cannot be done, store the reason."""
     assert fits.all_rows is not None
     if not (fits.has_maximum and fits.identified):
-        return replace(
-            fits, all_rows=fits.all_rows.without("the sample has no maximum that is identified to start from")
-        )
+        return replace(fits, all_rows=fits.all_rows.without("the sample has no identified maximum to start from"))
     if fits.all_rows.X is None:
         return fits
     family = fits.all_rows.family or fits.family

@@ -15,6 +15,7 @@ from comparisons.comparison.draws import Draws
 from comparisons.comparison.estimates import single
 from comparisons.comparison.fits import Fits
 from em.bound import normalise
+from models.shown import counted
 from models.validation import Array
 
 THINNED = 200
@@ -71,7 +72,8 @@ def why_shown(fits: Fits) -> str:
     if not fits.has_maximum:
         return "the likelihood has no maximum"
     if (count := _labelled_in_smallest(fits)) < ENOUGH_SAMPLES:
-        return f"the smallest component is worth {count:.0f} labelled samples; {ENOUGH_SAMPLES} are needed"
+        worth = counted(round(count), "labelled sample")
+        return f"the smallest component is worth {worth}; {ENOUGH_SAMPLES} are needed"
     return ""
 
 

@@ -25,6 +25,7 @@ from comparisons.family import Family
 from comparisons.output.console import table_of
 from comparisons.output.progress import Progress, progress_for
 from em.process.blas import one_blas_thread
+from models.shown import counted
 
 OF_CHAINS = "R-hat, ", "ESS, "  # begin of the names of checks that concern only the chains
 APART = 1.1  # R-hat above which chains stay in different modes
@@ -193,8 +194,8 @@ def _by_restarts(fits: Fits, densities: Densities, draws: Draws, above: Any) -> 
     if beats_mle and not better.has_maximum:
         return verdict, f"from the likeliest draw, {explanation}" if verdict == "no maximum" else explanation
     gains = better.mle.objective_ - fits.mle.objective_, better.map.objective_ - fits.map.objective_
-    source = "PyMC's maximum" if from_mode else "a draw"
-    missed = f"from {source} EM finds a maximum {max(gains):.3g} nats above the best of {fits.settings.n_init} restarts"
+    source, tried = "PyMC's maximum" if from_mode else "a draw", counted(fits.settings.n_init, "restart")
+    missed = f"from {source} EM finds a maximum {max(gains):.3g} nats above the best of {tried}"
     why = f"the restarts are too few to tell: {missed}, and no check of EM fails there; {_more_restarts(fits)}"
     return "inconclusive", why
 

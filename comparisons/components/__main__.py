@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from comparisons.comparison.command import DATA, flags_of_any_family, show_table
+from comparisons.comparison.command import DATA, bad_input_exits, flags_of_any_family, show_table
 from comparisons.components import Sampler
 from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
@@ -31,7 +31,8 @@ def main(
 
         of_table: dict[str, Any] = {"n_components": range(1, max_components + 1), "progress": Bars(Path(data).stem)}
         chosen = {"sampler": sampler, "evidence": evidence, "particles": particles}
-        return compare_components(*args, **of_table | chosen | given)
+        with bad_input_exits(flags={"n_components": "--max-components: "}):
+            return compare_components(*args, **of_table | chosen | given)
 
     show_table("components", data, out, options, make, "")
 

@@ -183,6 +183,22 @@ def check_fit(
     is found out about its loop. The order of the components is free.
 
     Parameters are those of `check_e_step`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.special import softmax
+    >>> from scipy.stats import poisson
+    >>> from comparisons.coursework import check_fit
+    >>> def fit(X, K, n_iter=100):
+    ...     rates = X.mean(axis=0) * np.random.default_rng(0).uniform(1, 2, (K, X.shape[1]))
+    ...     weights = np.full(K, 1 / K)
+    ...     for _ in range(n_iter):
+    ...         r = softmax(np.log(weights) + poisson.logpmf(X[:, None, :], rates).sum(axis=2), axis=1)
+    ...         weights, rates = r.mean(axis=0), r.T @ X / r.sum(axis=0)[:, None]
+    ...     return weights, rates
+    >>> check_fit(fit, family="pmm").right
+    True
     """
     from comparisons.coursework.fits import check_of_fit
 
@@ -203,6 +219,19 @@ def check_steps(
     """Check an E-step and an M-step, each by itself, as one result.
 
     Parameters are those of `check_m_step`; ``time_limit`` holds for each step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.special import softmax
+    >>> from scipy.stats import poisson
+    >>> from comparisons.coursework import check_steps
+    >>> def e_step(X, weights, rates):
+    ...     return softmax(np.log(weights) + poisson.logpmf(X[:, None, :], rates).sum(axis=2), axis=1)
+    >>> def m_step(X, r):
+    ...     return r.sum(axis=0), r.T @ X / r.sum(axis=0)[:, None]  # the weights are not divided by n
+    >>> "Hint: What must the weights sum to?" in str(check_steps(e_step, m_step, family="pmm"))
+    True
     """
     first = check_of_step(
         e_step, "e", family, takes, [n for n in _as_list(returns) if "respons" in n or "(K" in n], time_limit, options

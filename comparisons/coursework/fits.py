@@ -123,9 +123,7 @@ def _path(caller: FitCaller) -> dict[int, Fit]:
 def _judge_mixture(book: Textbook, problem: Problem, last: Fit, findings: Findings) -> None:
     """Judge whether all parameters are returned, with legal shapes and values."""
     missing = [name for name in book.quantities if name not in last.theta]
-    why = (
-        f"{', '.join(missing)} missing from what the function returns" if missing else book.misfit(problem, last.theta)
-    )
+    why = f"{', '.join(missing)} missing from what it returns" if missing else book.misfit(problem, last.theta)
     findings.verdicts.append(Verdict("parameters", not why, located=why))
 
 

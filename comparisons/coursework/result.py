@@ -8,9 +8,7 @@ from comparisons.coursework.formulas.slots import Mistake
 from models.tables import Tabular, table_lines
 
 NOTEBOOKS, PAGE, WIDTH = "notebooks", "docs/formulas.md", 72  # characters of a line, as wide as a page of the site
-UNKNOWN_HINT = (
-    "Compute the smallest input below by hand, term by term, and print every term of your function beside it."
-)
+UNKNOWN_HINT = "Compute the smallest input below by hand, term by term, and print each term of your function beside it."
 UNKNOWN_FIT_HINT = "Print the parameters after one and after two iterations, and compute one from the other by hand."
 FAILURE_HINTS = {  # hints by a phrase of the sentences on failures; a missing return needs no more
     "no answer within": "Does every loop end? If it is only slow, or its first call compiles something, "

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from comparisons.data.decimals import has_unit, looks_like_number
 from comparisons.data.words import known
+from models.shown import counted
 
 KINDS = (".csv", ".tsv", ".txt", ".parquet")
 PARQUET, GZIP = b"PAR1", b"\x1f\x8b"
@@ -174,7 +175,7 @@ def split_by(text: str, separator: str, quote: str = '"', first_line: int = 1) -
             rows.cells.append(cells)
             rows.lines.append(line + first_line - 1)
             n_empty, n_blank = n_empty + n_blank, 0  # a blank line within a single column is an empty cell
-    rows.notes += [f"left out: {n_empty} empty row(s)"] * (n_empty > 0)
+    rows.notes += [f"left out: {counted(n_empty, 'empty row')}"] * (n_empty > 0)
     return rows
 
 

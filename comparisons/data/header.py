@@ -16,7 +16,7 @@ from comparisons.data.decimals import looks_like_number
 from comparisons.data.files import SAMPLE, Rows, split_by
 from comparisons.data.options import is_mark
 from comparisons.data.table import Table
-from models.shown import shown
+from models.shown import counted, shown
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|\.\.\.\d+)?")  # as pandas and readr call such columns
 PADDED = re.compile(r"0\d")  # no number begins so, but the decimals of one may
@@ -53,7 +53,7 @@ def table_of(path: Path, text: str, rows: Rows) -> Table:
     columns = list(zip(names, map(list, zip(*body, strict=True)), strict=True))
     filled = [(name, cells) for name, cells in columns if name in header or any(cells)]
     if n_empty := len(columns) - len(filled):
-        notes.append(f"left out: {n_empty} empty column(s) without a name")
+        notes.append(f"left out: {counted(n_empty, 'empty column')} without a name")
     unnamed = [name for name, _ in filled if name not in header]
     _check_names(where, rows, [name for name, _ in filled], unnamed)
     return Table(path, dict(filled), lines, rows.separator, unnamed, notes)

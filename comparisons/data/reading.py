@@ -21,6 +21,7 @@ from comparisons.data.table import Column, Table, names_by_message
 from comparisons.declarations import Dataset, drawn_rows
 from comparisons.family import Family
 from models.labels import some_of
+from models.shown import counted
 
 
 def read_file(path: Path, pair: Family, reading: Reading, most_rows: int | None = None, seed: int = 0) -> Dataset:
@@ -73,7 +74,7 @@ def _what_was_read(table: Table, roles: Roles, reading: Reading, repeats: np.nda
     features, sample = roles.features, table.sample
     n, D = len(features[0].codes), len(features)
     rows = f"{n} rows," if sample is None else f"{drawn_rows(n, sample.n_rows, sample.seed)};"
-    lines = [f"Read {table.path.name}: {rows} {D} feature{'s' * (D > 1)}: {some_of([one.name for one in features])}"]
+    lines = [f"Read {table.path.name}: {rows} {counted(D, 'feature')}: {some_of([one.name for one in features])}"]
     if roles.weights is not None and repeats is not None:
         lines.append(f"weights: column {roles.weights.name!r} holds frequencies of {int(repeats.sum())} samples")
     if roles.labels is not None and roles.labels.name == reading.index:

@@ -27,6 +27,7 @@ from comparisons.data.decimals import looks_like_number
 from comparisons.data.options import flag, is_mark
 from comparisons.data.table import Column, Table
 from comparisons.data.words import pattern_of
+from models.shown import counted
 from models.validation import Array
 
 SUM, TOTAL_OF, SUMMARY = pattern_of("sum"), pattern_of("total_of"), pattern_of("summary")
@@ -148,7 +149,7 @@ def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) ->
     empty = np.flatnonzero((filled == 0) | (is_head & (is_head.mean() < 0.5))).tolist()
     if empty and len(features) > 1:
         but = f" but {first.name!r}" * bool(filled[empty].any())
-        rows = f"{len(empty)} row(s), the first in {table.row_name(empty[0])}"
+        rows = f"{counted(len(empty), 'row')}, the first in {table.row_name(empty[0])}"
         lines.append(f"without an observed feature{but}: {rows}; delete them if they are headings")
     name, texts = next((name, [*cells] * bool(table.lines)) for name, cells in table.raw.items())
     number = "number in " * (sum(text[-1:].isdigit() for text in texts) > 0.9 * n)

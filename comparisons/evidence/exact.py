@@ -231,6 +231,15 @@ def log_joint_of_labels(X: ArrayLike, z: ArrayLike, n_components: int, prior: An
         A conjugate prior.
     **size
         Sizes of the cells if the family has them, such as ``n_trials``: a number, (D,) or (n, D).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from comparisons.evidence.exact import log_joint_of_labels
+    >>> from models.bmm import BMMPrior
+    >>> prior = BMMPrior(concentration=1, successes=1, failures=1)
+    >>> np.exp(log_joint_of_labels([[1], [0]], [[0, 0], [0, 1]], 2, prior)) * 72  # 1/3 1/6, and 1/6 1/4
+    array([4., 3.])
     """
     K, mixture = count_at_least_one("n_components", n_components), conjugate_mixture(X, prior, **size)
     mixture.check_fits(K)

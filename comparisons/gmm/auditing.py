@@ -11,6 +11,7 @@ from comparisons.auditing.digits import cholesky, exact, log_det, log_normal, lo
 from comparisons.auditing.family import FamilyAudit
 from models.gmm import GMMParameters
 from models.gmm.structures import COVARIANCE_TYPES, MATRICES, covariances_shape
+from models.shown import counted
 from models.validation import Array
 
 COLLAPSED, NEARLY = 1e-8, 1e-4  # smallest eigenvalue of a covariance, in units of the data's covariance
@@ -45,7 +46,7 @@ class GaussianAudit(FamilyAudit):
             elif n <= needed or flat < COLLAPSED:
                 suspects.append((True, f"keeps {n:.3g} samples, its smallest variance is {flat:.1e} of the data's"))
             elif 0 < (distinct := len(np.unique(rows[labels == k], axis=0))) <= needed:
-                suspects.append((True, f"holds {distinct} distinct sample(s), repeated {n:.3g} times"))
+                suspects.append((True, f"holds {counted(distinct, 'distinct sample')}, repeated {n:.3g} times"))
             elif n < 2 * (needed + 1) or (flat < NEARLY and n < 5 * (needed + 1)):
                 suspects.append((False, f"keeps {n:.3g} samples, its smallest variance is {flat:.1e} of the data's"))
             else:

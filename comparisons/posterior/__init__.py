@@ -100,6 +100,15 @@ def sample(
         A RuntimeError: the density is not finite where chains start.
     Interrupted
         On Ctrl-C: a KeyboardInterrupt that holds the draws made so far.
+
+    Examples
+    --------
+    >>> from comparisons.posterior import sample
+    >>> from models.bmm import BMMPrior, build_marginal_model
+    >>> model = build_marginal_model([[1], [0], [1]], 1, BMMPrior(successes=1, failures=1))
+    >>> tree = sample(model, {"weights": [1.0], "probs": [[0.6]]}, draws=300, chains=1, seed=0)
+    >>> abs(tree["posterior"]["probs"].mean().item() - 3 / 5) < 0.1
+    True
     """
     for name, value in {"draws": draws, "chains": chains, "tune": tune, "max_depth": max_depth}.items():
         if value is not None:

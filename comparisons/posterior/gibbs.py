@@ -33,6 +33,16 @@ def as_datatree(draws: dict[str, Array], prior: Any, feature_names: Sequence[str
     ------
     ValueError
         If the draws do not come from that sampler, or the prior belongs to another family.
+
+    Examples
+    --------
+    >>> from comparisons.posterior.gibbs import as_datatree
+    >>> from em.gibbs import gibbs
+    >>> from models.bmm import BMMPrior
+    >>> prior = BMMPrior()
+    >>> tree = as_datatree(gibbs([[1, 1], [0, 0], [1, 0]], 2, prior, draws=5, chains=2), prior)
+    >>> tree["posterior"]["probs"].dims, tree["posterior"]["z"].shape
+    (('chain', 'draw', 'component', 'feature'), (2, 5, 3))
     """
     dims: dict[str, tuple[str, ...]] = {q.name: q.dims for q in family_of_prior(prior).quantities}
     dims |= {"z": ("obs",), "log_likelihood": ()}

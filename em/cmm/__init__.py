@@ -147,12 +147,34 @@ def _steps_of(parameters: CMMParameters) -> CategoricalSteps:
 
 
 def component_log_prob(X: ArrayLike, parameters: CMMParameters) -> Array:
-    """Return log p(x_i | z_i = k) = Σ_d log p_kd,x_id, shape (n, K), in nats."""
+    """Return log p(x_i | z_i = k) = Σ_d log p_kd,x_id, shape (n, K), in nats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em import cmm
+    >>> from models.cmm import CMMParameters
+    >>> parameters = CMMParameters([0.5, 0.5], [[0.8, 0.1, 0.1], [0.1, 0.0, 0.9]], levels=(3,))
+    >>> np.exp(cmm.component_log_prob([[0], [2]], parameters)).round(3)
+    array([[0.8, 0.1],
+           [0.1, 0.9]])
+    """
     return _steps_of(parameters).component_log_prob(X, parameters)
 
 
 def log_joint(X: ArrayLike, parameters: CMMParameters) -> Array:
-    """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
+    """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em import cmm
+    >>> from models.cmm import CMMParameters
+    >>> parameters = CMMParameters([0.5, 0.5], [[0.8, 0.1, 0.1], [0.1, 0.0, 0.9]], levels=(3,))
+    >>> np.exp(cmm.log_joint([[0], [2]], parameters)).round(3)
+    array([[0.4 , 0.05],
+           [0.05, 0.45]])
+    """
     return _steps_of(parameters).log_joint(X, parameters)
 
 

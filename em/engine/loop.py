@@ -11,6 +11,7 @@ from em.engine.race import Races
 from em.engine.run import Parameters, Run, Visit, converged_after, lost_to_rounding, nats
 from em.engine.stages import restore, stages_of_fit, state_of
 from em.engine.stopping import PROBED, GainToCome, probed
+from models.shown import counted
 from models.validation import Array
 
 STILL = 30  # iterations without a gain of one digit of the objective after which a run counts as converged
@@ -93,7 +94,7 @@ class Loop[P: Parameters]:
                 history = np.concatenate([runs[r].history, after.history[1:]])
                 by = None if after.beaten_by is None else numbers[after.beaten_by]
                 n_e_steps, start = runs[r].n_e_steps + after.n_e_steps, runs[r].start
-                status = f"{after.status}, {runs[r].n_iter} iterations after its start"
+                status = f"{after.status}, {counted(runs[r].n_iter, 'iteration')} after its start"
                 runs[r] = replace(after, status=status, history=history, n_e_steps=n_e_steps, beaten_by=by, start=start)
         return runs
 
@@ -140,18 +141,18 @@ class Loop[P: Parameters]:
 
     def _end_beaten_runs(self) -> None:
         """End runs that cannot win their race (:mod:`em.engine.race`), and with ``end_last_run`` the last run."""
-        n_iter = len(self.history) - 1
+        made = counted(n_iter := len(self.history) - 1, "iteration")
         lately = self._gained_since(n_iter - LOOKS) if n_iter else np.full(len(self.ids), np.inf)
         to_come = np.where(np.isinf(lately), np.inf, self.to_come)  # the estimate is out of date after a release
         since_half = self._gained_since(n_iter // 2)
         beaten = self.races.beaten(self.ids, self.at.x, self.best, n_iter, lately, since_half, to_come)
         for number, (by, met) in beaten.items():
             how = "met" if met else "was out of reach of"
-            self._leave(number, f"{how} a better run after {n_iter} iterations", by, met=met)
+            self._leave(number, f"{how} a better run after {made}", by, met=met)
         for number, by in self.races.decided(self.ids, self.best, self._gained_since(n_iter // 2)).items():
-            self._leave(number, f"left after {n_iter} iterations: enough runs had ended at the best optimum", by)
+            self._leave(number, f"left after {made}: enough runs had ended at the best optimum", by)
         if self.end_last_run and len(self.ids) == 1 and self.best[0] >= self.races.objectives.max():
-            self._end(0, f"ended after {n_iter} iterations as the best run, when all others had ended")
+            self._end(0, f"ended after {made} as the best run, when all others had ended")
             self._keep_runs(np.zeros(1, dtype=bool))
 
     def _gained_since(self, n: int) -> Array:

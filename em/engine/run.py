@@ -8,6 +8,7 @@ import numpy as np
 
 from em.engine.problem import Arrays, Problem
 from em.engine.race import MET
+from models.shown import counted
 from models.validation import Array
 
 
@@ -159,17 +160,16 @@ def times_found(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) ->
 
 def converged_after(n_iter: int, bound: float) -> str:
     """Return the status of a run that converged to within ``bound`` nats of its limit."""
-    return f"converged after {n_iter} iterations, at most {bound:.3g} nats from the limit"
+    return f"converged after {counted(n_iter, 'iteration')}, at most {bound:.3g} nats from the limit"
 
 
 def lost_to_rounding(n_iter: int, loss: float, converged: bool) -> str:
     """Return the status of a run that the next M-step would have made worse by rounding."""
+    made = counted(n_iter, "iteration")
     if converged:
-        return f"converged after {n_iter} iterations, as far as rounding allows ({loss:.1g} nats)"
-    return (
-        f"stopped after {n_iter} iterations: the next M-step would lose {loss:.1g} nats to rounding, as it does where "
-        "a covariance is nearly singular"
-    )
+        return f"converged after {made}, as far as rounding allows ({loss:.1g} nats)"
+    why = "as it does where a covariance is nearly singular"
+    return f"stopped after {made}: the next M-step would lose {loss:.1g} nats to rounding, {why}"
 
 
 def nats(gain: float) -> str:

@@ -27,6 +27,14 @@ def component_log_prob(X: ArrayLike, parameters: GMMParameters) -> Array:
 
     A value below the range of floats is -inf. Where cells are missing (NaN), the density is that of the observed
     cells, Normal(x_o | μ_o, Σ_oo).
+
+    Examples
+    --------
+    >>> from em import gmm
+    >>> from models.gmm import GMMParameters
+    >>> parameters = GMMParameters([0.5, 0.5], [[0.0], [2.0]], [[[1.0]], [[1.0]]])
+    >>> gmm.component_log_prob([[0.0]], parameters).round(3)
+    array([[-0.919, -2.919]])
     """
     check_parameters(parameters, GMMParameters)
     X = data_matrix(X, missing=True)
@@ -71,7 +79,15 @@ def _whiten(gap: Array, parameters: GMMParameters, k: int) -> tuple[Array, float
 
 
 def log_joint(X: ArrayLike, parameters: GMMParameters) -> Array:
-    """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
+    """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats.
+
+    Examples
+    --------
+    >>> from em import gmm
+    >>> from models.gmm import GMMParameters
+    >>> gmm.log_joint([[0.0]], GMMParameters([0.5, 0.5], [[0.0], [2.0]], [[[1.0]], [[1.0]]])).round(3)
+    array([[-1.612, -3.612]])
+    """
     return component_log_prob(X, parameters) + log_of(parameters.weights)
 
 

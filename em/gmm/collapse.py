@@ -7,7 +7,7 @@ it is counted and never ranked (McLachlan & Peel 2000, section 3.8).
 import numpy as np
 
 from em.samples import Samples
-from models.shown import listed, shown
+from models.shown import counted, listed, shown
 from models.validation import Array
 
 SMALLEST_SCALED_EIGENVALUE = 1e-8
@@ -80,7 +80,7 @@ def why_collapsed(
     why = [""] * len(counts)
     for r in np.flatnonzero(singular.any(axis=1) | (own_means & (fewest <= too_few))).tolist():
         if own_means and fewest[r] <= too_few:
-            need = f"at most the {D} feature(s)" if kind == "full" else f"at most {too_few}"
+            need = f"at most the {counted(D, 'feature')}" if kind == "full" else f"at most {too_few}"
             why[r] = f"component {int(np.argmin(counts[r]))} keeps {fewest[r]:.3g} samples, {need}"
         else:
             k = int(np.argmax(singular[r]))

@@ -39,7 +39,7 @@ from em.samples.distinct import worth_sorting
 from em.samples.parts import SAME, WORTH_A_PART
 from em.samples.reading import samples_to_fit, samples_to_use
 from em.status import FewerClustersWarning, NotConvergedWarning, tell
-from models.shown import shown
+from models.shown import counted, shown
 from models.validation import Array, check_sample_weight, count_at_least_one, frozen_array, number_above, random_source
 
 MOST_ITERATIONS = 1000
@@ -136,13 +136,13 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         self.labels_ = self.predict(X)
         self.objective_, self.history_ = best.objective * scale**2, best.history * scale**2
         self.inertia_, self.n_iter_, self.converged_ = -self.objective_, len(best.history) - 1, best.converged
-        self.status_ = f"{best.status}; best of {n_starts} restart(s)"
+        self.status_ = f"{best.status}; best of {counted(n_starts, 'restart')}"
         if not self.converged_:
             tell(self.status_, NotConvergedWarning)
         used = np.unique(self.labels_[samples.numbers]) if samples.in_memory else np.flatnonzero(best.counts)
         if (n_used := len(used)) < self.n_clusters:
             why = "X has no more distinct rows" if self.inertia_ == 0 else "some centres are the nearest of no row"
-            remark = f"found {n_used} distinct cluster(s), fewer than n_clusters={self.n_clusters}: {why}"
+            remark = f"found {counted(n_used, 'distinct cluster')}, fewer than n_clusters={self.n_clusters}: {why}"
             self.status_ = f"{self.status_}; {remark}"
             tell(remark, FewerClustersWarning)
         return self

@@ -28,6 +28,7 @@ from scipy.sparse import csr_array, issparse
 
 from em.engine.blocks import blocks
 from em.engine.problem import EPS
+from models.shown import counted
 from models.validation import Array
 
 TIED = 1e-12  # relative difference of squared distances that counts as rounding
@@ -163,8 +164,8 @@ def stopping(inertias: Sequence[float], total: float, tol: float, max_iter: int)
 
 
 def converged_after(n_iter: int, bound: float = 0.0) -> str:
-    """Return the status of a run that converged, at most so many units of inertia from its limit."""
-    return f"converged after {n_iter} iterations, at most {bound:.3g} units of inertia from the limit"
+    """Return the status of a run that converged, with an inertia at most so far above its limit."""
+    return f"converged after {counted(n_iter, 'iteration')}, inertia at most {bound:.3g} above the limit"
 
 
 def finished_run(

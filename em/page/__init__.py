@@ -74,6 +74,7 @@ def write_page(
     ValueError, OSError
         If the file cannot be written (:func:`em.saving.whole_files.write_whole`).
     """
+    write_whole(path, None)
     write_whole(path, page(title, lead, sections, tone))
 
 

@@ -93,6 +93,7 @@ def animate(
     seconds = number_above("seconds", seconds, 0)
     numbers = _chosen(len(path), count_at_least("most_frames", most_frames, 2))
     drawn = track(numbers, f"Drawing {len(numbers)} frames", progress)
+    write_whole(file, None)
     form, write = ("webp", _page) if ending == ".html" else ("png", _gif)
     write_whole(file, write([_frame(path, i, X, sample_weight, form) for i in drawn], seconds))
 

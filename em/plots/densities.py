@@ -14,6 +14,7 @@ from em.plots.colours import ANOMALY
 from em.plots.letters import lend_letters
 from em.plots.plane import draw_clouds
 from em.plots.points import points_of
+from em.predictions import check_fitted
 from em.process.process_wide import without_expected_warnings
 from models.cells import Cells
 from models.labels import label
@@ -53,7 +54,7 @@ def plot_decision_boundaries(estimator: Any, X: ArrayLike, ax: Any = None) -> An
     >>> X = [[0.0, 0.0], [0.0, 1.0], [4.0, 0.0], [4.0, 1.0]]
     >>> ax = plot_decision_boundaries(KMeans(2, random_state=0).fit(X), X)
     """
-    x, y, labels = on_grid(estimator.predict, X, _cells_of(estimator))
+    x, y, labels = _of_fit(estimator, "predict", X)
     ax = _named_axes(ax, estimator, X)
     for k in np.unique(labels)[1:]:
         before = np.ma.masked_where(labels > k, labels == k)  # each line is drawn once, between k and lower labels
@@ -95,7 +96,7 @@ def plot_density_contours(estimator: Any, X: ArrayLike, ax: Any = None, n_levels
     >>> X = np.random.RandomState(0).normal(size=(50, 2))
     >>> ax = plot_density_contours(GaussianMixtureEM(1).fit(X), X)
     """
-    x, y, log_density = on_grid(estimator.score_samples, X, _cells_of(estimator))
+    x, y, log_density = _of_fit(estimator, "score_samples", X)
     s = np.linspace(0, np.sqrt(2 * np.ptp(log_density)), n_levels + 2)[1:-1]
     levels = -log_density.max() + s**2 / 2
     ax = _named_axes(ax, estimator, X)
@@ -136,7 +137,7 @@ def plot_anomalies(
     >>> X = np.random.RandomState(0).normal(size=(50, 2))
     >>> ax = plot_anomalies(GaussianMixtureEM(1).fit(X), X)
     """
-    x, y, log_density = on_grid(estimator.score_samples, X, _cells_of(estimator))
+    x, y, log_density = _of_fit(estimator, "score_samples", X)
     if threshold is None:
         threshold = density_threshold(estimator, X, quantile)
     anomalies = data_matrix(X)[is_anomaly(estimator, X, threshold)]
@@ -192,7 +193,7 @@ def plot_anomaly_detection(
     >>> X = np.random.RandomState(0).normal(size=(50, 2))
     >>> ax = plot_anomaly_detection(GaussianMixtureEM(1).fit(X), X)
     """
-    x, y, log_density = on_grid(estimator.score_samples, X, _cells_of(estimator))
+    x, y, log_density = _of_fit(estimator, "score_samples", X)
     points, clouds = points_of(estimator, X), clouds_of(estimator)
     ax = axes_or_new(ax)
     levels = -log_density.max() + np.linspace(0, np.sqrt(2 * np.ptp(log_density)), SHADES) ** 2 / 2
@@ -224,8 +225,9 @@ def on_grid(function: Callable[[Array], Array], X: ArrayLike, cells: Cells = ANY
         return x, y, function(pairs.reshape(-1, 2)).reshape(pairs.shape[:2])
 
 
-def _cells_of(estimator: Any) -> Cells:
-    """Return which values samples may have; raise a ValueError for counts and labels, which have no density between."""
+def _of_fit(estimator: Any, method: str, X: ArrayLike) -> tuple[Array, Array, Array]:
+    """Return a method's values as `on_grid` does; raise a ValueError for counts and labels, with no density between."""
+    check_fitted(estimator)
     theta = getattr(estimator, "parameters_", None)
     cells: Cells = getattr(theta, "cells", ANY)
     of_features = theta is None or theta.quantities[1].dims[-1] == "feature"
@@ -234,4 +236,4 @@ def _cells_of(estimator: Any) -> Cells:
             f"estimator must be fitted to two continuous features, got a {type(estimator).__name__}, whose cells are "
             f"{kind}: em.plots.plot draws it"
         )
-    return cells
+    return on_grid(getattr(estimator, method), X, cells)

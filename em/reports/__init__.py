@@ -5,7 +5,6 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from em.process.progress import waiting
 from em.uncertainty import Uncertainty
 
 
@@ -64,7 +63,7 @@ class ReportsOfMixture:
         probs[0, 0]      0.36           0.048  0.27216  0.45834
         information of full rank 1
         <BLANKLINE>
-        Fit: converged after 1 iterations, at most 1e-08 nats from the limit; best of 1 restart(s)
+        Fit: converged after 1 iteration, at most 1e-08 nats from the limit; best of 1 restart
         Objectives at which restarts ended, unless stopped before: -65.342 (1 time)
         """
         from em.reports.summary import summary_of
@@ -154,9 +153,7 @@ class ReportsOfMixture:
         from em.reports.page import has_errors, write_fit_report
 
         asked = has_errors(self) if uncertainty is True else uncertainty
-        with waiting("Summary and standard errors", progress=asked is True):  # a bootstrap has a bar of its own
-            summary = self.summary(X, sample_weight=sample_weight, uncertainty=asked)
-        write_fit_report(self, X, path, summary, sample_weight=sample_weight)
+        write_fit_report(self, X, path, sample_weight, uncertainty=asked)
 
 
 class ReportsOfKMeans:
@@ -197,7 +194,7 @@ class ReportsOfKMeans:
         cluster_centers[0, 0]       0.5
         cluster_centers[1, 0]        10
         <BLANKLINE>
-        Fit: converged after 1 iterations, at most 0 units of inertia from the limit; best of 1 restart(s)
+        Fit: converged after 1 iteration, inertia at most 0 above the limit; best of 1 restart
         """
         from em.reports.clusters import cluster_summary
 
@@ -247,5 +244,4 @@ class ReportsOfKMeans:
         """
         from em.reports.page import write_fit_report
 
-        summary = self.summary(X, sample_weight=sample_weight)
-        write_fit_report(self, X, path, summary, sample_weight=sample_weight)
+        write_fit_report(self, X, path, sample_weight)

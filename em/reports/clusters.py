@@ -12,6 +12,7 @@ from em.reports.summary import Summary, described, means_of, sums_and_cells
 from em.samples.reading import samples_to_use
 from em.uncertainty.louis import frequencies
 from models.parameters import Quantity, labels_of_features
+from models.shown import counted
 from models.supports import REAL
 from models.tables import rows_of
 from models.validation import Array
@@ -31,7 +32,7 @@ def cluster_summary(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | Non
     clusters = {"cluster": range(K), "samples": sizes, "mean squared distance": means_of(squares, sizes)}
     places = CENTERS.support.distinct_entries(centers.shape)
     parameters = [{"parameter": CENTERS.entry(at, names), "estimate": float(centers[at])} for at in places]
-    title, said = f"K-means with {K} cluster{'s' * (K > 1)}", described(estimator, n, cells, fit)
+    title, said = f"K-means with {counted(K, 'cluster')}", described(estimator, n, cells, fit)
     return Summary(title, None, *said, rows_of(clusters), parameters, None, estimator.status_, [])
 
 

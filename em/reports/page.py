@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 
 from em.page import Section, capital, write_page
 from em.plots import plot, plot_silhouettes
-from em.process.progress import track
+from em.process.progress import track, waiting
 from em.reports.summary import CRITERIA, Summary
+from em.saving.whole_files import write_whole
 from models.shown import shown
 
 WRITING = "Writing the page"
@@ -27,14 +28,18 @@ OF_STARTS = (
 )
 
 
-def write_fit_report(estimator: Any, X: ArrayLike, path: str | PathLike[str], summary: Summary, **weight: Any) -> None:
-    """Write the page of :meth:`em.reports.ReportsOfMixture.report`; ``weight`` is ``sample_weight``, for mixtures."""
-    sections = track(_sections(estimator, X, summary, weight), WRITING, progress=True)
+def write_fit_report(estimator: Any, X: ArrayLike, path: str | PathLike[str], weight: Any, **uncertainty: Any) -> None:
+    """Write the page of :meth:`em.reports.ReportsOfMixture.report`; ``uncertainty`` is that argument, for mixtures."""
+    write_whole(path, None)
+    with waiting("Summary and standard errors", progress=True in uncertainty.values()):  # a bootstrap has its own bar
+        summary = estimator.summary(X, sample_weight=weight, **uncertainty)
+    sections = track(_sections(estimator, X, summary, {"sample_weight": weight}), WRITING, progress=True)
     write_page(path, summary.model, f"{summary.status}.", sections, tone_of(estimator))
 
 
 def write_selection_report(selection: Any, X: ArrayLike, path: str | PathLike[str], sample_weight: Any) -> None:
     """Write the page of :meth:`em.selection.Selection.report`."""
+    write_whole(path, None)
     best, weight = selection.best, {"sample_weight": sample_weight}
     criteria = ["bic", "aic", *(["icl"] if selection.criterion == "icl" else [])]
     table = [_candidate(candidate, candidate is best) for candidate in selection.candidates]

@@ -17,7 +17,7 @@ from em.predictions import NO_SAMPLE, sums_of_rows
 from em.samples.reading import samples_to_use
 from em.uncertainty import KINDS, Uncertainty
 from models.labels import some_of
-from models.shown import shown
+from models.shown import counted, shown
 from models.tables import Tabular, rows_of, table_lines
 from models.validation import Array
 
@@ -108,10 +108,8 @@ class Summary(Tabular):
         return [*table_lines(cells, "lr"), *_left_out(rows)]
 
     def _restarts(self) -> list[str]:
-        ends = [
-            f"{row['objective']:.3f} ({row['times_found']} time{'s' * (row['times_found'] != 1)})"
-            for row in self.starts[:MOST_OPTIMA]
-        ]
+        found = self.starts[:MOST_OPTIMA]
+        ends = [f"{row['objective']:.3f} ({counted(row['times_found'], 'time')})" for row in found]
         more = f" and {len(self.starts) - MOST_OPTIMA} lower" if len(self.starts) > MOST_OPTIMA else ""
         return [f"Objectives at which restarts ended, unless stopped before: {', '.join(ends)}{more}"] if ends else []
 
@@ -183,7 +181,7 @@ def described(estimator: Any, n: float, cells: Array, fit: dict[str, Any]) -> tu
     """Return a description of the samples, and the numbers of the fit with those of the samples."""
     D, (n_missing, n_rows) = estimator.n_features_in_, cells.tolist()
     named = getattr(estimator, "feature_names_in_", None)
-    words = f"{n:.10g} sample{'s' * (n != 1)} of {D} feature{'s' * (D > 1)}"
+    words = f"{counted(n, 'sample')} of {counted(D, 'feature')}"
     words += f": {some_of(named)}" if named is not None else ""
     words += f"; {n_missing} of {n_rows * D} cells missing" if n_missing else ""
     return words, fit | {"n_samples": n, "n_features": D, "n_missing": n_missing}
@@ -213,7 +211,7 @@ def _model(estimator: Any) -> str:
     words = getattr(estimator, "title", of_class)  # a family may give its title
     K, theta = estimator.n_components, estimator.parameters_
     options = [f.name for f in fields(theta) if f.init and f.name not in theta.arrays()]
-    parts = [f"{words} of {K} component{'s' * (K > 1)}"]
+    parts = [f"{words} of {counted(K, 'component')}"]
     parts += [f"{name}={getattr(theta, name)!r}" for name in options]
     frozen = getattr(estimator, "frozen", None)
     parts += [f"{', '.join(frozen)} frozen"] if frozen else []

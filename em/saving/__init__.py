@@ -113,6 +113,16 @@ def load(path: str | os.PathLike[str]) -> Any:
     ValueError
         If the file was not written by `save`, is damaged, of another format version, or of an unknown class; if it is a
         device, a pipe or a socket.
+
+    Examples
+    --------
+    >>> import tempfile, em
+    >>> X = [[1, 0], [0, 0], [1, 1]]
+    >>> fit = em.BernoulliMixtureEM(1).fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     em.save(fit, f"{folder}/fit.json")
+    ...     em.load(f"{folder}/fit.json").score(X) == fit.score(X)
+    True
     """
     if not os.path.isdir(path):  # reading a folder raises an IsADirectoryError below
         is_there(path)

@@ -124,9 +124,7 @@ def parameters_of(path: PathOf) -> Parameters:
     """
     parameters: Parameters = _content(path)["parameters"]
     if parameters is None:
-        raise ValueError(
-            f"path must be a checkpoint of a fit with a mixture; the best run in {os.fspath(path)} has none"
-        )
+        raise ValueError(f"path must be a checkpoint of a mixture's fit; the best run in {os.fspath(path)} has none")
     return parameters
 
 

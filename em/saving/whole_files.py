@@ -7,7 +7,7 @@ from pathlib import Path
 from secrets import token_hex
 
 
-def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
+def write_whole(path: str | os.PathLike[str], content: str | bytes | None) -> None:
     """Write bytes, or text in UTF-8, to a new file or in place of an old one, completely or not at all.
 
     Parameters
@@ -15,8 +15,8 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
     path : str or path
         The file. A symbolic link stays, and its target is written. A file that is replaced keeps its mode; a new file
         gets the mode that the umask allows.
-    content : str or bytes
-        The content.
+    content : str, bytes or None
+        The content. None writes nothing, but raises the same errors; call it before work whose result the file gets.
 
     Raises
     ------
@@ -45,6 +45,8 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
         if replaces:
             target.open("ab").close()  # raises where the file is write-protected
         with hidden.open("xb") as file:
+            if content is None:
+                return
             if replaces:
                 shutil.copymode(target, hidden)
             file.write(content if isinstance(content, bytes) else content.encode())

@@ -161,12 +161,34 @@ class Steps[P: Parameters](Stated[P]):
     # Every step also takes `size` under the family's own name, such as ``n_trials``.
 
     def component_log_prob(self, X: ArrayLike, parameters: P, size: ArrayLike = 1, **named: Any) -> Array:
-        """Return log p(x_i | z_i = k), shape (n, K), in nats."""
+        """Return log p(x_i | z_i = k), shape (n, K), in nats.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from em import bmm
+        >>> from models.bmm import BMMParameters
+        >>> parameters = BMMParameters([0.5, 0.5], [[0.9, 0.5], [0.1, 0.5]])
+        >>> np.exp(bmm.component_log_prob([[0, 1], [1, 1]], parameters)).round(3)
+        array([[0.05, 0.45],
+               [0.45, 0.05]])
+        """
         rows = self._fitting_rows(X, parameters, self.cells.size_of(size, named))
         return rows.log_base[:, None] + self.log_kernel(rows, parameters.arrays())
 
     def log_joint(self, X: ArrayLike, parameters: P, size: ArrayLike = 1, **named: Any) -> Array:
-        """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
+        """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from em import bmm
+        >>> from models.bmm import BMMParameters
+        >>> parameters = BMMParameters([0.5, 0.5], [[0.9, 0.5], [0.1, 0.5]])
+        >>> np.exp(bmm.log_joint([[0, 1], [1, 1]], parameters)).round(3)
+        array([[0.025, 0.225],
+               [0.225, 0.025]])
+        """
         return self.log_joint_of(self._fitting_rows(X, parameters, self.cells.size_of(size, named)), parameters)
 
     def e_step(self, X: ArrayLike, parameters: P, size: ArrayLike = 1, **named: Any) -> tuple[Array, float]:

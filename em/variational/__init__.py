@@ -50,7 +50,7 @@ from em.samples.parts import may_win
 from em.status import NotConvergedWarning, tell
 from em.steps.conjugate import mean_field_problem
 from em.variational.rows import rows_in_memory, rows_of_chunks
-from models.shown import one_line, shown
+from models.shown import counted, one_line, shown
 from models.validation import Array, count_at_least_one, number_above, random_source
 
 REACH = 10.0  # with many rows, a run leaves if it is farther below the best than 10 times its last gains
@@ -214,7 +214,7 @@ def variational(
         shortlist, problem = _shortlisted(start_rows, draws, runs), data.all_rows(problem)
         runs = run_em(problem, shortlist, races=[0] * len(shortlist), **settings)
     best = best_of(runs, problem)
-    status = f"{best.status}; best of {len(starts)} restart(s)"
+    status = f"{best.status}; best of {counted(len(starts), 'restart')}"
     if not best.converged:
         tell(status, NotConvergedWarning)
     run = best.objective, best.history, best.converged, status

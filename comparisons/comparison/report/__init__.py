@@ -16,6 +16,7 @@ from comparisons.output.console import STYLES, table_of, tell
 from comparisons.output.figures import write_figures
 from comparisons.output.files import check_writable, versions, written_whole
 from models.labels import label
+from models.shown import counted
 
 OTHER_STYLE = "bold yellow"  # of verdicts other than agree and disagree
 STARTS = {
@@ -54,7 +55,7 @@ def in_short(comparison: Any) -> str:
     X, settings, family = comparison.X, comparison.settings, comparison.family
     rhat = max(row["rhat"] for row in comparison.estimates if row["rhat"] is not None)
     ess = min(row["ess"] for row in comparison.estimates if row["ess"] is not None)
-    sizes = f"{len(X)} samples, {X.shape[1]} feature{'s' * (X.shape[1] > 1)}, K = {comparison.n_components}"
+    sizes = f"{counted(len(X), 'sample')}, {counted(X.shape[1], 'feature')}, K = {comparison.n_components}"
     sizes += f"; {note}" if (note := sample_note(comparison)) else ""
     lines = [
         f"Comparison of {comparison.title}: {family!r}, {sizes}",
@@ -147,7 +148,7 @@ def print_report(comparison: Any, console: Console | None = None, verbose: bool 
     tell(console, "Verdict: ", (comparison.verdict, style), f" ({comparison.explanation})")
     X = comparison.X
     missing = f"{comparison.n_missing} of {X.size} cells missing, " if comparison.n_missing else ""
-    sizes = f"{len(X)} samples, {X.shape[1]} feature(s), {missing}K = {comparison.n_components}"
+    sizes = f"{counted(len(X), 'sample')}, {counted(X.shape[1], 'feature')}, {missing}K = {comparison.n_components}"
     tell(console, (comparison.title, "bold"), f": {sizes}")
     if note := sample_note(comparison):
         ended, fit = f"left out: {comparison.all_rows.why}", comparison.of_all_rows

@@ -10,7 +10,7 @@ from comparisons.comparison.report.tables import tables_of
 from comparisons.output.files import versions
 from em.page import Section, write_page
 from models.labels import some_of
-from models.shown import shown
+from models.shown import counted, shown
 
 TONES = {"agree": "good", "disagree": "bad"}
 CAPTIONS = {
@@ -67,7 +67,7 @@ def _sizes(comparison: Any) -> list[str]:
     fits = [("Maximum likelihood", comparison.mle), ("MAP", comparison.map)]
     return [
         f"{comparison.family.title}, {comparison.family!r}, with K = {comparison.n_components} components.",
-        f"{len(X)} samples of {D} feature{'s' * (D > 1)} ({some_of(comparison.feature_names)}){holes}.",
+        f"{counted(len(X), 'sample')} of {counted(D, 'feature')} ({some_of(comparison.feature_names)}){holes}.",
         *([f"They are {note}."] if (note := sample_note(comparison)) else []),
         f"Prior: {comparison.prior!r}.",
         *(f"{name} by EM: log-likelihood {fit.log_likelihood_:.6f} nats; {fit.status_}." for name, fit in fits),
