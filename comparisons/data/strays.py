@@ -2,6 +2,7 @@
 
 =======================================================  ===================
 begins with a word for a sum ("Total", "North total")    refused
+one of the first or last, has numbers where words stand  refused (*)
 has a word for a sum in a later column                   refused (*)
 begins with "Total of ...", "Total North"                refused (*)
 one of the first or last, begins with a word for a mean  refused (*)
@@ -11,6 +12,7 @@ one of the first or last, holds sums or means of others  refused
 the first or last, has fewer cells, or stands apart      a note asks about it
 one of few without a cell in a first column of labels    a note asks about it
 one of few without a number in a first column of labels  a note asks about it
+the first or last, alone lacks a cell that is left out   a note asks about it
 has nothing but a first word that no other row has       a note asks about it
 =======================================================  ===================
 
@@ -53,12 +55,11 @@ def refuse_words(table: Table, named: Collection[str]) -> None:
     suspects = _suspects_by_words(columns)
     words = {row: columns[d][row] for row, (_, d) in suspects.items()}
     means = {words[row].rstrip(": ").lower() for row, (kind, _) in suspects.items() if kind == "mean"}
-    is_name = means in ({"sd"}, {"max"}, {"min"})
     answers = {one for one in {(d, words[row]) for row, (_, d) in suspects.items()} if _is_answer(columns, *one)}
     suspects = {row: one for row, one in suspects.items() if (one[1], words[row]) not in answers}
     for row, (kind, d) in sorted(suspects.items()):
         at = f"{table.row_name(row)}{f', column {names[d]!r}' * (kind != 'note')}: {words[row]!r}"
-        if kind == "sum" or not (names[d] in named or (is_name and kind == "mean")):
+        if kind == "sum" or not (names[d] in named or (kind == "mean" and means in ({"sd"}, {"max"}, {"min"}))):
             message = STRAYS[kind].format(index=flag("index", [names[d]]), drop=flag("drop", [names[d]]))
             raise ValueError(f"{table.name}, {at} {message}")
         table.notes.append(f"{at} is read as a sample; delete the line if it is a note or a summary of other lines")
@@ -67,10 +68,13 @@ def refuse_words(table: Table, named: Collection[str]) -> None:
 def _suspects_by_words(columns: Sequence[Sequence[str]]) -> dict[int, tuple[str, int]]:
     """Return rows that have a word of sums, means or notes: for each row its key in STRAYS and the word's column."""
     suspects, n = {}, len(columns[0])
+    inner = ["".join({one for one in cells[HIGHEST:-LOWEST] if not is_mark(one)}) for cells in columns]
+    of_words = [d for d, text in enumerate(inner) if n > 2 * MANY_ROWS and text and not any(map(str.isdigit, text))]
     for row in {*range(n)[:HIGHEST], *range(n)[-LOWEST:]}:
         filled = [d for d, cells in enumerate(columns) if cells[row]]
         word = columns[filled[0]][row]
-        if SUMMARY.fullmatch(word.rstrip(": ")) and _numbers_follow(columns, row, filled[0]):
+        are_counts = sum(looks_like_number(columns[d][row]) for d in of_words) > 1  # how often words occur above
+        if are_counts or (SUMMARY.fullmatch(word.rstrip(": ")) and _numbers_follow(columns, row, filled[0])):
             suspects[row] = "mean", filled[0]
         elif row >= n - LOWEST and len(filled) == 1 < len(columns) and " " in word and not looks_like_number(word):
             suspects[row] = "note", filled[0]
@@ -150,14 +154,13 @@ def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) ->
         but = f" but {first.name!r}" * bool(filled[empty].any())
         rows = f"{len(empty)} row(s), the first in {table.row_name(empty[0])}"
         lines.append(f"without an observed feature{but}: {rows}; delete them if they are headings")
-    name, texts = next((name, [*cells] * bool(table.lines)) for name, cells in table.raw.items())
-    number = "number in " * (sum(text[-1:].isdigit() for text in texts) > 0.9 * n)
-    bare = [
-        table.row_name(row) for row, text in enumerate(texts) if not (any(map(str.isdigit, text)) if number else text)
-    ]
-    if 0 < len(bare) < n / 4 and name not in [one.name for one in features]:
-        where = f"{number}{name!r} in {', '.join(bare[:LOWEST])}"
-        lines.append(f"no {where}: delete what holds {'a key, ' * bool(number)}sums, means or the like")
+    for d, (name, texts) in enumerate(table.raw.items() if table.lines else ()):
+        number = "number in " * (not d and sum(text[-1:].isdigit() for text in texts) > 0.9 * n)
+        bare = [row for row, text in enumerate(texts) if not (any(map(str.isdigit, text)) if number else text)]
+        is_odd = 0 < len(bare) < n / 4 if not d else n > FEWEST and bare in ([0], [n - 1])
+        if is_odd and name not in [one.name for one in features]:
+            where = f"{number}{name!r} in {', '.join(map(table.row_name, bare[:LOWEST]))}"
+            lines.append(f"no {where}: delete what holds a key, sums, means or the like")
     poor = [table.row_name(row) for row in (0, n - 1) if n > FEWEST and 0 < filled[row] < filled[1:-1].min()]
     lines += [f"{row} has fewer cells than all inner rows: delete it if it is no sample" for row in poor]
     if len(gaps) >= FEWEST and (gaps[:-HIGHEST] == 1).all() and (gaps > 1).sum() == 1:
