@@ -68,13 +68,11 @@ def refuse_words(table: Table, named: Collection[str]) -> None:
 def _suspects_by_words(columns: Sequence[Sequence[str]]) -> dict[int, tuple[str, int]]:
     """Return rows that have a word of sums, means or notes: for each row its key in STRAYS and the word's column."""
     suspects, n = {}, len(columns[0])
-    inner = ["".join({one for one in cells[HIGHEST:-LOWEST] if not is_mark(one)}) for cells in columns]
-    of_words = [d for d, text in enumerate(inner) if n > 2 * MANY_ROWS and text and not any(map(str.isdigit, text))]
     for row in {*range(n)[:HIGHEST], *range(n)[-LOWEST:]}:
         filled = [d for d, cells in enumerate(columns) if cells[row]]
         word = columns[filled[0]][row]
-        are_counts = sum(looks_like_number(columns[d][row]) for d in of_words) > 1  # how often words occur above
-        if are_counts or (SUMMARY.fullmatch(word.rstrip(": ")) and _numbers_follow(columns, row, filled[0])):
+        is_count = [looks_like_number(cells[row]) and _are_words(cells[HIGHEST:-LOWEST]) for cells in columns]
+        if sum(is_count) > 1 or (SUMMARY.fullmatch(word.rstrip(": ")) and _numbers_follow(columns, row, filled[0])):
             suspects[row] = "mean", filled[0]
         elif row >= n - LOWEST and len(filled) == 1 < len(columns) and " " in word and not looks_like_number(word):
             suspects[row] = "note", filled[0]
@@ -84,6 +82,11 @@ def _suspects_by_words(columns: Sequence[Sequence[str]]) -> dict[int, tuple[str,
             if (is_sum := SUM.fullmatch(word)) or TOTAL_OF.fullmatch(word) or (d, word) in again:
                 suspects[row] = "sum" if is_sum and not any(before[row] for before in columns[:d]) else "mean", d
     return suspects
+
+
+def _are_words(cells: Sequence[str]) -> bool:
+    """Whether many cells hold words, which neither begin nor end with a digit, besides marks of missing cells."""
+    return not (any(one.strip("0123456789") != one for one in cells) or all(map(is_mark, cells[MANY_ROWS:])))
 
 
 def _is_answer(columns: Sequence[Sequence[str]], d: int, word: str) -> bool:
@@ -146,7 +149,7 @@ def half_a_digit(values: Array) -> Array:
 def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) -> list[str]:
     """Return notes on rows that may be no samples: headings, balances, sums below an empty row, a second header."""
     filled, lines = np.sum([one.observed for one in features], axis=0), []
-    n, gaps, first = len(filled), np.diff(table.lines), features[0]
+    n, gaps, first, kept = len(filled), np.diff(table.lines), features[0], {one.name for one in features}
     lead = np.full(n, -1) if first.is_numeric or len(features) < 3 else first.codes  # words that may be headings
     is_head = (lead >= 0) & (filled == 1) & ~np.isin(lead, lead[filled > 1])
     empty = np.flatnonzero((filled == 0) | (is_head & (is_head.mean() < 0.5))).tolist()
@@ -154,11 +157,11 @@ def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) ->
         but = f" but {first.name!r}" * bool(filled[empty].any())
         rows = f"{len(empty)} row(s), the first in {table.row_name(empty[0])}"
         lines.append(f"without an observed feature{but}: {rows}; delete them if they are headings")
-    for d, (name, texts) in enumerate(table.raw.items() if table.lines else ()):
+    for d, name in [(d, name) for d, name in enumerate(table.raw) if table.lines and name not in kept]:
+        texts = table.raw[name]
         number = "number in " * (not d and sum(text[-1:].isdigit() for text in texts) > 0.9 * n)
         bare = [row for row, text in enumerate(texts) if not (any(map(str.isdigit, text)) if number else text)]
-        is_odd = 0 < len(bare) < n / 4 if not d else n > FEWEST and bare in ([0], [n - 1])
-        if is_odd and name not in [one.name for one in features]:
+        if (0 < len(bare) < n / 4 and not d) or (n > FEWEST and bare in ([0], [n - 1])):
             where = f"{number}{name!r} in {', '.join(map(table.row_name, bare[:LOWEST]))}"
             lines.append(f"no {where}: delete what holds a key, sums, means or the like")
     poor = [table.row_name(row) for row in (0, n - 1) if n > FEWEST and 0 < filled[row] < filled[1:-1].min()]
