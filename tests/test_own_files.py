@@ -390,7 +390,7 @@ READ = {
         {},
         "a b",
         [[3, 1], [4.5, -999], [7, 1.5], [7, 2]],
-        ["Is -999 in column 'b' a mark of missing cells? Then --missing -999"],
+        ["column 'b' holds -999: is it a mark of missing cells? Then --missing -999"],
     ),
     "codes of a questionnaire are asked about": (
         "gmm",
@@ -398,7 +398,7 @@ READ = {
         {},
         "a b",
         [[3, 1], [4.5, 99], [7, 2], [7, 88], [7, 5]],
-        ["Are 88 and 99 in column 'b' marks of missing cells? Then --missing 88,99"],
+        ["column 'b' holds 88 and 99: are these marks of missing cells? Then --missing 88,99"],
     ),
     "yes and no": (
         "bmm", "a,b\nyes,No\nno,YES\n,no\n", {}, "a b", [[1, 0], [0, 1], [NAN, 0]],
@@ -494,12 +494,12 @@ READ = {
     ),
     "marks with decimals": (
         "gmm", "a,b\n1,-99.9\n2,4\n9,5\n", {}, "a b", [[1, -99.9], [2, 4], [9, 5]],
-        ["Is -99.9 in column 'b' a mark of missing cells? Then --missing -99.9"],
+        ["column 'b' holds -99.9: is it a mark of missing cells? Then --missing -99.9"],
     ),
     "marks that are the only numbers below 0": (
         "gmm", "a,b\n25000,-1\n-999,4\n81000,9\n42000,-1\n", {}, "a b",
         [[25000, -1], [-999, 4], [81000, 9], [42000, -1]],
-        ["Is -999 in column 'a' a mark", "Is -1 in column 'b' a mark of missing cells? Then --missing -1"],
+        ["column 'a' holds -999: is it a mark of", "column 'b' holds -1: is it a mark of missing cells? Then"],
     ),
     "codes that look like exponents": (
         "gmm", "a,b\n1E5,1.5\n2E1,2\n", {}, "a b", [[100000, 1.5], [20, 2]],
@@ -507,7 +507,7 @@ READ = {
     ),
     "a zero far from all others, and one value only": (
         "gmm", "born,b\n1950,1\n0,1\n1985,1\n", {}, "born b", [[1950, 1], [0, 1], [1985, 1]],
-        ["Is 0 in column 'born' a mark of missing cells? Then --missing 0", "column 'b' is 1 in every row"],
+        ["column 'born' holds 0: is it a mark of missing cells? Then --missing 0", "column 'b' is 1 in every row"],
     ),
     "a sum of counts": (
         "pmm", "a,b,all\n1,2,3\n4,1,5\n0,7,7\n2,2,4\n", {}, "a b all", [[1, 2, 3], [4, 1, 5], [0, 7, 7], [2, 2, 4]],
@@ -597,7 +597,7 @@ def test_codes_and_dates_among_levels_are_asked_about(written):
     gene = ["TP53", "2-Sep", "BRCA1", "TP53"]
     rows = "".join(f"{name},{score}\n" for name, score in zip(gene, [1, 2, 99, 2], strict=True))
     notes = read(written(f"gene,score\n{rows}"), "cmm").notes
-    assert "Is 99 in column 'score' a mark of missing cells? Then --missing 99" in notes
+    assert "column 'score' holds 99: is it a mark of missing cells? Then --missing 99" in notes
     assert any("(did a spreadsheet make a date of '2-Sep'?)" in note for note in notes)
 
 

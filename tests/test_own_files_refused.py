@@ -30,6 +30,14 @@ REFUSED = {
     "a quotation mark that is not closed, between tabs": (
         "gmm", 'a\tb\n"3 inch\t2.5\n4 inch\t7\n', {}, ["from line 2 on; is a quotation mark not closed?"],
     ),
+    "how often words occur, below them": (
+        "bmm", "who,a,b\n" + "Ann,TRUE,FALSE\nBob,FALSE,FALSE\nCyd,TRUE,TRUE\n" * 8 + "N. TRUE,16,8\n", {},
+        ["line 26, column 'who': 'N. TRUE' begins a row of sums, means or the like: delete it"],
+    ),
+    "a second header with one word above numbers": (
+        "cmm", "a,b\nHow?,Progress\nu,100\nu,100\nv,100\nv,50\n", {},
+        ["line 2", "column 'b', got 'Progress'; delete the line if it is a second header: correct it, or --missing"],
+    ),
     "subtotals of the same name": (
         "gmm", "what,x,y\nA,1.5,2\nB,2,4\nSubtotal,3.5,6\nC,7,3\nD,8,1\nSubtotal,15,4\n", {"drop": "what"},
         ["line 4", "'Subtotal' begins a row of sums", "and lines like it"],

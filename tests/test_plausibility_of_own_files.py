@@ -33,11 +33,11 @@ def with_marks(*marks):
 IMPLAUSIBLE = {
     "the largest floats": ("gmm", "a\n1\n1e308\n0\n", "'1e308' in column 'a' is 1e+308"),
     "a code beside a number that might be one": (
-        "gmm", lines_of([999, 66, *range(40, 58)], OTHER), "Is 999 in column 'a' a mark of missing cells?",
+        "gmm", lines_of([999, 66, *range(40, 58)], OTHER), "column 'a' holds 999: is it a mark of missing cells?",
     ),
     "a code within amounts that hardly repeat": (
         "gmm", lines_of(np.r_[[999] * 4, amounts(1000, 200, 76)], amounts(70, 9, 80), names=["kcal", "b"]),
-        "Is 999 in column 'kcal' a mark of missing cells? Then --missing 999",
+        "column 'kcal' holds 999: is it a mark of missing cells? Then --missing 999",
     ),
     "pairs of a long table whose names say nothing": (
         "gmm", lines_of([i // 3 + 9 for i in range(30)], [0, 1, 2] * 10, OTHER + SPREAD[:10]),
@@ -83,27 +83,27 @@ IMPLAUSIBLE = {
     ),
     "zeros that are not far": (
         "gmm", lines_of(with_marks(0), [0, *OTHER[1:]]),
-        "Is 0 in column 'a' a mark of missing cells? Then --missing 0; if not so in b, empty these cells in the file",
+        "holds 0: is it a mark of missing cells? Then --missing 0; if not so in each of a, b, empty these cells in the",
     ),
     "no answer beside a scale": (
-        "gmm", lines_of([1, 2, 3, 4, 5, 9] * 3, OTHER[:18]), "Is 9 in column 'a' a mark of missing cells?",
+        "gmm", lines_of([1, 2, 3, 4, 5, 9] * 3, OTHER[:18]), "column 'a' holds 9: is it a mark of missing cells?",
     ),
     "what a sensor says that is broken": (
-        "gmm", lines_of(with_marks(-127), with_marks(85.5)), "Is -127 in column 'a' a mark of missing cells?",
+        "gmm", lines_of(with_marks(-127), with_marks(85.5)), "column 'a' holds -127: is it a mark of missing cells?",
     ),
     "what no list of marks has": (
-        "gmm", lines_of(with_marks(-127), with_marks(85.5)), "Is 85.5 in column 'b' a mark of missing cells?",
+        "gmm", lines_of(with_marks(-127), with_marks(85.5)), "column 'b' holds 85.5: is it a mark of missing cells?",
     ),
     "a fill value of a satellite, no farther than the others are from each other": (
         "gmm", lines_of([-3000, *amounts(5000, 1500, 18), -3000], OTHER),
-        "Is -3000 in column 'a' a mark of missing cells, or the end of a scale? Then --missing -3000",
+        "column 'a' holds -3000: is it a mark of missing cells, or the end of a scale? Then --missing -3000",
     ),
     "minus a limit of detection": (
-        "gmm", lines_of([-5, *range(7, 60, 3), -5], OTHER), "Is -5 in column 'a' a mark of missing cells, or the end",
+        "gmm", lines_of([-5, *range(7, 60, 3), -5], OTHER), "column 'a' holds -5: is it a mark of missing cells, or",
     ),
     "an instrument that measures no more": (
         "gmm", lines_of(np.minimum(amounts(3300, 600), 3900), amounts(70, 9), names=["a", "b"]),
-        "Is 3900 in column 'a' a mark of missing cells, or the end of a scale? Then --missing 3900",
+        "column 'a' holds 3900: is it a mark of missing cells, or the end of a scale? Then --missing 3900",
     ),
     "subtotals of a statement": (
         "gmm", "id,2021,2022,2023\nSales,1204.5,1390.2,1511\nCosts,-802.1,-911.4,-990.7\nGross,402.4,478.8,520.3\n"
@@ -203,7 +203,7 @@ IMPLAUSIBLE = {
         "read as amounts: hour; --drop hour if these numbers are names or ranks",
     ),
     "a lone number below 0": (
-        "gmm", lines_of([-1, *SPREAD[1:]], OTHER), "Is -1 in column 'a' a mark of missing cells?",
+        "gmm", lines_of([-1, *SPREAD[1:]], OTHER), "column 'a' holds -1: is it a mark of missing cells?",
     ),
     "minutes and seconds of three hours": (
         "gmm", lines_of([f"{4 + i % 3}.{(13 * i) % 60:02d}" for i in range(36)], SPREAD + SPREAD[:16]),
@@ -268,6 +268,22 @@ IMPLAUSIBLE = {
         "cmm", lines_of([f"C{i // 4}" for i in range(20)], ["open", "shut"] * 10, names=["case_id", "b"]),
         "case_id: C0, C1, C2, C3, C4 (labels or clusters? Then --drop case_id)",
     ),
+    "marks among the levels": (
+        "cmm", lines_of(["./.", "0/0", "0/1", "1/1"] * 5, [*"uv"] * 10),
+        "a: ./., 0/0, 0/1, 1/1 (marks? Then --missing ./.); b: u, v",
+    ),
+    "refused answers on a scale from 1": (
+        "cmm", lines_of([-1, 1, 2, 3, 4] * 4, [1, 2, 3, -1] * 5, [1, 2] * 10),
+        "each of a, b holds -1: is it a mark of missing cells? Then --missing -1; if not so in each of a, b, empty",
+    ),
+    "a table at the right": (
+        "gmm", lines_of(SPREAD, OTHER, [""] * 20, [7.5, 2, 20, *[""] * 17], names=[*"ab", "", "d"]),
+        "cells of d end early: are columns groups? Write one of values, and one of groups; --drop d if they are of an",
+    ),
+    "games over which goals are counted": (
+        "pmm", lines_of([0, 3, 9, 4] * 5, [8, 12, 30, 9] * 5, names=["gols", "jogos"]),
+        "column 'jogos' may hold exposures: --drop jogos, and give it from Python, exposure=",
+    ),
     "the key of a test": (
         "cmm", lines_of(["KEY", *range(11, 30)], list("ABCDB") * 4, list("CDAB") * 5, names=["ID", "Q1", "Q2"]),
         "no number in 'ID' in line 2: delete what holds a key, sums, means or the like",
@@ -289,7 +305,7 @@ IMPLAUSIBLE = {
     ),
     "codes of which only one is repeated": (
         "pmm", lines_of([*[1, 2, 3, 5, 10, 15, 30] * 4, 77, 88, 88], np.arange(31) % 5),
-        "Are 77 and 88 in column 'a' marks of missing cells? Then --missing 77,88",
+        "column 'a' holds 77 and 88: are these marks of missing cells? Then --missing 77,88",
     ),
     "boxes that are ticked or empty": (
         "cmm", lines_of(["Y", "", "Y", ""] * 5, [1, 2] * 10),
@@ -535,11 +551,24 @@ def test_measurements_that_are_rounded_are_no_combinations_of_each_other(written
     assert not any("combination" in line for line in notes)
 
 
+def test_a_key_of_a_test_is_asked_about_if_it_alone_has_no_points(written):
+    rows = [
+        f"{'KEY' if i == 0 else 'ABCDEFGHIJKLMNOPQRST'[i]},{'ABCD'[i % 4]},{'CDB'[i % 3]},{i or ''}" for i in range(20)
+    ]
+    notes = read(written("\n".join(["who,Q1,Q2,points", *rows]) + "\n"), "cmm", drop="who,points").notes
+    assert "no 'points' in line 2: delete what holds a key, sums, means or the like" in notes, notes
+
+
+def test_a_largest_number_that_is_called_as_a_mark_is_not_asked_about_beside_an_ordinary_88(written):
+    notes = "\n".join(read(written(lines_of([*range(38, 87, 2), 88, 97], amounts(5, 2, 27, 1))), "gmm").notes)
+    assert "of missing cells?" not in notes, notes
+
+
 @pytest.mark.parametrize("option", ["drop", "index"])
 def test_sums_below_each_block_are_asked_about_if_a_column_of_names_leaves_them_empty(written, option):
     block = "Ann,1.5,2\nBob,4,7.5\nCyd,2,3\nDan,5,7\n,12.5,19.5\n,,\n"
     notes = read(written("who,a,b\n" + 2 * block), "gmm", **{option: "who"}).notes
-    assert "no 'who' in line 6, line 12: delete what holds sums, means or the like" in notes, notes
+    assert "no 'who' in line 6, line 12: delete what holds a key, sums, means or the like" in notes, notes
 
 
 def test_a_long_table_of_which_a_key_is_left_out_is_asked_about_beside_frequencies(written):

@@ -204,7 +204,7 @@ def _refuse_misfits(table: Table, features: Sequence[Column], misfits: list[tupl
     if len(features) > 1 and len(heads) == 1 and (not n_numbers or is_low) and (column, code) == heads[0]:
         advice = f"; {'it stands alone, so ' * (not n_numbers)}delete the line if it is a note"
     elif not column.shown(code).lstrip("'")[0].isdecimal():
-        advice = ""
+        advice = "; delete the line if it is a second header" * (row == 0 and once and begins[0].isalpha())
     marks = [value for values in odd.values() for value in values if not has_unit(f"{value}")]
     table.refuse(column, code, "a number", advice, words=list(dict.fromkeys(marks)))
 
@@ -251,6 +251,8 @@ def _levels(column: Column) -> tuple[Any, str]:
     odd += " and empty cells (write yes and no, if these are two answers)" * is_tick
     odd += "".join(f" (did a spreadsheet make a date of {day!r}?)" for day in [*filter(DATE.fullmatch, levels)][:1])
     odd += " (several answers in a cell? Then write a column of yes and no for each)" * bool(are_several)
+    bare = [level for level in levels if not any(map(str.isalnum, level))] if "level" not in column.notes else []
+    odd += f" (marks? Then {flag('missing', bare)})" * (0 < len(bare) < len(levels))
     odd += f" (labels or clusters? Then {flag('drop', [column.name])})" * bool(is_label)
     return cells, ", ".join(repr(one) if ", " in one else one for one in levels[:8]) + odd
 

@@ -40,7 +40,7 @@ from models.labels import some_of
 from models.validation import Array
 
 MOST_LOOKED_AT, MOST_NAMED = 100_000, 8  # rows, and columns that a remedy lists
-MOST_CODED = 5  # if no number is larger, -1 is a code like the others and no mark
+MOST_CODED = 5  # if no number is larger, -1 beside 0 is a code like the others and no mark
 WEEK, DAY, EVEN = 7, 24, 2  # shortest scale of counts, longest scale, and its variance over mean of frequencies
 NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide at 3 times the gaps of the 10 next values, and a tenth of the range
 LEAST_WITHIN, RARE = 100, 1e-3  # smallest mark among amounts, and the chance that an amount is as frequent as a mark
@@ -62,7 +62,7 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
     features, counts = roles.features, pair.parameters_type.cells.whole
     numeric = [one for one in features if one.is_numeric and len(one.values)]
     with np.errstate(over="ignore", invalid="ignore"):  # sums and differences of the largest floats
-        notes = [note for one in numeric if "a dash of accounts" not in one.notes and (note := _marks(one, features))]
+        notes = [*_about((one.name, _marks(one, features)) for one in numeric)]
         notes += _names(list(table.raw), BY_NAMES[:1] if pair.categorical else BY_NAMES)
         size = pair.parameters_type.cells.size_name
         sizes = [one.name for one in features if size in WORDS and pattern_of(size).fullmatch(one.name)]
@@ -89,10 +89,10 @@ def _about(messages: Iterable[tuple[str, str]]) -> Iterator[str]:
     """Yield notes on columns, one for all columns with the same message, in which {drop} stands for a remedy."""
     for what, names in names_by_message(messages).items():
         subject, them = (f"column {names[0]!r}", "it") if len(names) == 1 else (f"each of {some_of(names)}", "them")
-        yield f"{subject} {what.format(drop=flag('drop', names), them=them)}"
+        yield f"{subject} {what}".replace("{drop}", flag("drop", names)).replace("{them}", them)
 
 
-def _marks(column: Column, others: Sequence[Column]) -> str:
+def _marks(column: Column, features: Sequence[Column]) -> str:
     """Ask about numbers such as -999, or 88 and 99, that lie far from all others or alone below 0; "" if none do.
 
     It asks also about a largest or only negative number that is too frequent: the end of an instrument's scale.
@@ -106,7 +106,8 @@ def _marks(column: Column, others: Sequence[Column]) -> str:
     inner = np.flatnonzero(~(is_code | (is_lone & (len(values) > NEAREST))))
     codes, rest = values[:0], values[inner[0] : inner[-1] + 1] if len(inner) else values
     for outer in np.flatnonzero(values < rest[0]), np.flatnonzero(values > rest[-1]):
-        again = [times[at] > 1 or (digits[at] > 0 and (digits[outer] == digits[at]).sum() > 1) for at in outer]
+        alike = digits[[at for at in outer if _is_far(values[at], rest, is_code[at], repeated=True)]]
+        again = [times[at] > 1 or (digits[at] > 0 and (alike == digits[at]).sum() > 1) for at in outer]
         far = np.array([_is_far(values[at], rest, is_code[at], again[i]) for i, at in enumerate(outer)], dtype=bool)
         codes, rest = np.append(codes, values[outer[far]]), np.union1d(rest, values[outer[~far]])
     often = is_code & (times > times[~is_code].max(initial=2)) & (values >= LEAST_WITHIN)
@@ -115,14 +116,14 @@ def _marks(column: Column, others: Sequence[Column]) -> str:
     heaps = np.flatnonzero((often | is_end) & (len(values) > NEAREST) & ~np.isin(values, codes)).tolist()
     # A limit of detection with a minus is larger than no other number.
     heaps = [at for at in heaps if -values[1] <= values[at] < 0 or _is_heap(values, times, at)]
-    if not len(codes := np.union1d(codes, values[heaps])):
+    if not len(codes := np.union1d(codes, values[heaps])) or "a dash of accounts" in column.notes:
         return ""
     marks = [f"{code + 0.0:.15g}" for code in codes]
-    verb, what = ("Is", "a mark") if len(marks) == 1 else ("Are", "marks")
-    too = [one.name for one in others if one is not column and np.isin(codes, one.numbers).any()]
-    remedy = flag("missing", marks) + (f"; if not so in {some_of(too)}, empty these cells in the file" if too else "")
-    end = ", or the end of a scale" * bool((~is_code)[heaps].any())
-    return f"{verb} {' and '.join(marks)} in column {column.name!r} {what} of missing cells{end}? Then {remedy}"
+    what = "is it a mark" if len(marks) == 1 else "are these marks"
+    too = [one.name for one in features if np.isin(codes, one.numbers).any()]
+    other = f"; if not so in each of {some_of(too)}, empty these cells in the file" * (len(too) > 1)
+    what += " of missing cells" + ", or the end of a scale" * bool((~is_code)[heaps].any())
+    return f"holds {' and '.join(marks)}: {what}? Then {flag('missing', marks)}{other}"
 
 
 def _is_heap(values: Array, times: np.ndarray, at: int) -> bool:
@@ -142,7 +143,7 @@ def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
         return False
     gap, nearest = (rest[0] - value, rest[:NEAREST]) if is_below else (value - rest[-1], rest[-NEAREST:])
     is_wide = len(rest) > 2 and gap >= max(WIDE * np.diff(nearest).max(), PART * np.ptp(rest))
-    is_alone = value < 0 <= rest[0] and rest[-1] > MOST_CODED
+    is_alone = value < 0 <= rest[0] and (rest[0] > 0 or rest[-1] > MOST_CODED)
     return bool(gap > 2 * np.ptp(rest) or (known and (is_alone or (repeated and is_wide))))
 
 
@@ -208,8 +209,9 @@ def _shape(features: Sequence[Column]) -> list[str]:
     seen = np.array([one.observed[:MOST_LOOKED_AT] for one in features], dtype=np.float32)
     for one, other in [[features[d].name for d in pair] for pair in np.argwhere(seen @ seen.T == 0)[:1]]:
         notes.append(f"no row holds {one} beside {other}: write 0 into empty cells that mean none")
-    ends = f"{some_of([one.name for one in short])} end early: are columns groups?"
-    return notes + [f"{ends} Write one of values, and one of groups"] * bool(short and end_early)
+    names = [one.name for one in short]
+    ends = f"cells of {some_of(names)} end early: are columns groups? Write one of values, and one of groups"
+    return notes + [f"{ends}; {flag('drop', names)} if they are of another table"] * bool(short and end_early)
 
 
 def _minutes(x: Array) -> str:

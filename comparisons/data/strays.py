@@ -2,6 +2,7 @@
 
 =======================================================  ===================
 begins with a word for a sum ("Total", "North total")    refused
+one of the first or last, has numbers where words stand  refused (*)
 has a word for a sum in a later column                   refused (*)
 begins with "Total of ...", "Total North"                refused (*)
 one of the first or last, begins with a word for a mean  refused (*)
@@ -11,6 +12,7 @@ one of the first or last, holds sums or means of others  refused
 the first or last, has fewer cells, or stands apart      a note asks about it
 one of few without a cell in a first column of labels    a note asks about it
 one of few without a number in a first column of labels  a note asks about it
+the first or last, alone lacks a cell that is left out   a note asks about it
 has nothing but a first word that no other row has       a note asks about it
 =======================================================  ===================
 
@@ -54,12 +56,11 @@ def refuse_words(table: Table, named: Collection[str]) -> None:
     suspects = _suspects_by_words(columns)
     words = {row: columns[d][row] for row, (_, d) in suspects.items()}
     means = {words[row].rstrip(": ").lower() for row, (kind, _) in suspects.items() if kind == "mean"}
-    is_name = means in ({"sd"}, {"max"}, {"min"})
     answers = {one for one in {(d, words[row]) for row, (_, d) in suspects.items()} if _is_answer(columns, *one)}
     suspects = {row: one for row, one in suspects.items() if (one[1], words[row]) not in answers}
     for row, (kind, d) in sorted(suspects.items()):
         at = f"{table.row_name(row)}{f', column {names[d]!r}' * (kind != 'note')}: {words[row]!r}"
-        if kind == "sum" or not (names[d] in named or (is_name and kind == "mean")):
+        if kind == "sum" or not (names[d] in named or (kind == "mean" and means in ({"sd"}, {"max"}, {"min"}))):
             message = STRAYS[kind].format(index=flag("index", [names[d]]), drop=flag("drop", [names[d]]))
             raise ValueError(f"{table.name}, {at} {message}")
         table.notes.append(f"{at} is read as a sample; delete the line if it is a note or a summary of other lines")
@@ -71,7 +72,8 @@ def _suspects_by_words(columns: Sequence[Sequence[str]]) -> dict[int, tuple[str,
     for row in {*range(n)[:HIGHEST], *range(n)[-LOWEST:]}:
         filled = [d for d, cells in enumerate(columns) if cells[row]]
         word = columns[filled[0]][row]
-        if SUMMARY.fullmatch(word.rstrip(": ")) and _numbers_follow(columns, row, filled[0]):
+        is_count = [looks_like_number(cells[row]) and _are_words(cells[HIGHEST:-LOWEST]) for cells in columns]
+        if sum(is_count) > 1 or (SUMMARY.fullmatch(word.rstrip(": ")) and _numbers_follow(columns, row, filled[0])):
             suspects[row] = "mean", filled[0]
         elif row >= n - LOWEST and len(filled) == 1 < len(columns) and " " in word and not looks_like_number(word):
             suspects[row] = "note", filled[0]
@@ -81,6 +83,11 @@ def _suspects_by_words(columns: Sequence[Sequence[str]]) -> dict[int, tuple[str,
             if (is_sum := SUM.fullmatch(word)) or TOTAL_OF.fullmatch(word) or (d, word) in again:
                 suspects[row] = "sum" if is_sum and not any(before[row] for before in columns[:d]) else "mean", d
     return suspects
+
+
+def _are_words(cells: Sequence[str]) -> bool:
+    """Whether many cells hold words, which neither begin nor end with a digit, besides marks of missing cells."""
+    return not (any(one.strip("0123456789") != one for one in cells) or all(map(is_mark, cells[MANY_ROWS:])))
 
 
 def _is_answer(columns: Sequence[Sequence[str]], d: int, word: str) -> bool:
@@ -143,7 +150,7 @@ def half_a_digit(values: Array) -> Array:
 def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) -> list[str]:
     """Return notes on rows that may be no samples: headings, balances, sums below an empty row, a second header."""
     filled, lines = np.sum([one.observed for one in features], axis=0), []
-    n, gaps, first = len(filled), np.diff(table.lines), features[0]
+    n, gaps, first, kept = len(filled), np.diff(table.lines), features[0], {one.name for one in features}
     lead = np.full(n, -1) if first.is_numeric or len(features) < 3 else first.codes  # words that may be headings
     is_head = (lead >= 0) & (filled == 1) & ~np.isin(lead, lead[filled > 1])
     empty = np.flatnonzero((filled == 0) | (is_head & (is_head.mean() < 0.5))).tolist()
@@ -151,14 +158,13 @@ def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) ->
         but = f" but {first.name!r}" * bool(filled[empty].any())
         rows = f"{counted(len(empty), 'row')}, the first in {table.row_name(empty[0])}"
         lines.append(f"without an observed feature{but}: {rows}; delete them if they are headings")
-    name, texts = next((name, [*cells] * bool(table.lines)) for name, cells in table.raw.items())
-    number = "number in " * (sum(text[-1:].isdigit() for text in texts) > 0.9 * n)
-    bare = [
-        table.row_name(row) for row, text in enumerate(texts) if not (any(map(str.isdigit, text)) if number else text)
-    ]
-    if 0 < len(bare) < n / 4 and name not in [one.name for one in features]:
-        where = f"{number}{name!r} in {', '.join(bare[:LOWEST])}"
-        lines.append(f"no {where}: delete what holds {'a key, ' * bool(number)}sums, means or the like")
+    for d, name in [(d, name) for d, name in enumerate(table.raw) if table.lines and name not in kept]:
+        texts = table.raw[name]
+        number = "number in " * (not d and sum(text[-1:].isdigit() for text in texts) > 0.9 * n)
+        bare = [row for row, text in enumerate(texts) if not (any(map(str.isdigit, text)) if number else text)]
+        if (0 < len(bare) < n / 4 and not d) or (n > FEWEST and bare in ([0], [n - 1])):
+            where = f"{number}{name!r} in {', '.join(map(table.row_name, bare[:LOWEST]))}"
+            lines.append(f"no {where}: delete what holds a key, sums, means or the like")
     poor = [table.row_name(row) for row in (0, n - 1) if n > FEWEST and 0 < filled[row] < filled[1:-1].min()]
     lines += [f"{row} has fewer cells than all inner rows: delete it if it is no sample" for row in poor]
     if len(gaps) >= FEWEST and (gaps[:-HIGHEST] == 1).all() and (gaps > 1).sum() == 1:
