@@ -298,7 +298,7 @@ IMPLAUSIBLE = {
     ),
     "headings among rows of words": (
         "cmm", "crop,a,b\nNorth,,\nrye,1,2\noats,2,2\nrye,1,3\nSouth,,\nrye,2,2\noats,1,3\n",
-        "without an observed feature but 'crop': 2 row(s), the first in line 2; delete them if they are headings",
+        "without an observed feature but 'crop': 2 rows, the first in line 2; delete them if they are headings",
     ),
     "sexes 1 and 2 among counts": (
         "pmm", lines_of([1, 2] * 10, [3, 0, 9, 4] * 5, names=["male", "b"]), "read as amounts: male; --drop male",
