@@ -11,7 +11,7 @@ from decimal import Decimal
 from math import isnan
 from numbers import Real
 from os import PathLike
-from pathlib import Path
+from os.path import exists
 from typing import Any, NoReturn
 
 import numpy as np
@@ -165,7 +165,7 @@ def _numeric(name: str, values: Any, column: str = "", names: Sequence[str] | No
     given, hint = shown(values), ". Complex data not supported" if array.dtype.kind == "c" else ""
     if name == "X" and (isinstance(values, str | PathLike) or type(values).__module__ == "pyarrow._dataset"):
         hint = f": em.open_parquet({name}) gives the rows of Parquet files and pyarrow datasets"
-        if isinstance(values, str) and values == Path(values).stem and not Path(values).exists():
+        if isinstance(values, str) and values.isidentifier() and not exists(values):
             hint = f": comparisons.data.load({shown(values)}).X gives the rows of a built-in data set"
     if column and array.size:
         given, hint = str(array.flat[0]), f" in {column}: drop {column}, or encode it as numbers{hint}"

@@ -27,6 +27,7 @@ REFUSED = {
     "a blank in each last cell, which would shift the others": (
         "gmm", "a b c\n180 80 not ok\n170 70 very ok\n180 65 not ok\n", {}, ["line 2: expected 3 cells", "quotation"],
     ),
+    "names between blanks alone": ("gmm", "a b c\n", {}, ["has a header but no rows"]),
     "a quotation mark that is not closed, between tabs": (
         "gmm", 'a\tb\n"3 inch\t2.5\n4 inch\t7\n', {}, ["from line 2 on; is a quotation mark not closed?"],
     ),

@@ -127,3 +127,7 @@ def test_a_name_in_place_of_samples_is_told_how_to_load_a_built_in_data_set():
     hint = r"X must hold numbers, got 'faithful' of dtype <U8: comparisons\.data\.load\('faithful'\)\.X gives the rows"
     with pytest.raises(ValueError, match=hint):
         GaussianMixtureEM(2).fit("faithful")
+    with pytest.raises(ValueError, match=r"X must hold numbers, got 'aaa.*' of dtype <U999: comparisons"):
+        GaussianMixtureEM(2).fit("a" * 999)
+    with pytest.raises(ValueError, match=r"X must hold numbers, got '1 11.*' of dtype <U999: em\.open_parquet"):
+        GaussianMixtureEM(2).fit("1 1" * 333)

@@ -9,7 +9,7 @@ from em import GaussianMixtureEM, KMeans, PoissonMixtureEM
 from em.chunked.samples import chunked_samples
 from em.gmm.units import units_of
 from em.samples import kept_samples
-from em.samples.distinct import distinct_rows, hashes
+from em.samples.distinct import distinct_rows, hashes, order_of_values
 from em.samples.missed import candidates
 
 MOST, N = 640, 6000
@@ -93,3 +93,7 @@ def test_candidates_are_among_all_rows_that_are_frequent(seed):
     assert len(found.rows) <= k
     assert set(frequent) <= set(found.rows[:, 0])
     assert len(candidates(kept_samples(np.arange(100.0)[:, None], None, None), k).rows) == 0
+
+
+def test_no_rows_have_an_empty_order():
+    assert order_of_values(np.empty((0, 2))).tolist() == []

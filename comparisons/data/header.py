@@ -114,7 +114,7 @@ def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
             given = f"line {rows.lines[0]}, {header[0]!r}, is cut by other marks than line {rows.lines[1]}"
             raise ValueError(f"{where}: {given}, {shown(','.join(body[0]))}: use one mark in all lines")
         header, width = ["", *header], len(header) + 1
-    elif rows.separator == " " and all(are_longer[:2]) and len(_numbers(body[0][1:])) == width:  # as R prints a table
+    elif body and rows.separator == " " and all(are_longer[:2]) and len(_numbers(body[0][1:])) == width:  # as R prints
         width += 1
     elif width < widest <= len(header):
         width = widest

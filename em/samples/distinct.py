@@ -65,7 +65,7 @@ def order_of_values(X: Any, weights: Array | None = None) -> np.ndarray:
     D, first = X.shape[1], X[:, 0]
     order = np.argsort(first, kind="stable")
     ordered = first[order]
-    equal = np.append(False, ~(ordered[1:] > ordered[:-1]))  # NaN too
+    equal = np.append(False, ~(ordered[1:] > ordered[:-1]))[: len(order)]  # NaN too
     equal[:-1] |= equal[1:]
     tied = order[equal]  # groups of equal first features, each to be sorted by the other features
     keys = [X[tied, d] for d in reversed(range(D))]
