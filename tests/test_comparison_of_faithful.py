@@ -505,6 +505,12 @@ def test_distances_are_judged_where_the_data_are_worth_enough_labelled_samples(c
     assert "labelled samples; 20 are needed" in why_shown(replace(few, mle=mle))
 
 
+def test_too_few_labelled_samples_are_not_rounded_up_to_enough(monkeypatch):
+    monkeypatch.setattr("comparisons.comparison.posterior_checks._labelled_in_smallest", lambda fits: 19.7)
+    fits = SimpleNamespace(has_maximum=True, identified=True)
+    assert "is worth 19 labelled samples; 20 are needed" in why_shown(fits)
+
+
 def test_too_few_draws_alone_are_inconclusive_and_say_how_many_would_do(comparison):
     passed, failed = Check("a", 0.0, 1.0, "", True), Check("b", 2.0, 1.0, "", False)
     few = [Check("R-hat, label-free", 1.03, 1.01, "", False), Check("ESS, label-free", 100.0, 400.0, "", False)]

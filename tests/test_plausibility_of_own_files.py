@@ -551,6 +551,12 @@ def test_measurements_that_are_rounded_are_no_combinations_of_each_other(written
     assert not any("combination" in line for line in notes)
 
 
+def test_a_column_that_begins_late_is_beside_the_others_all_the_same(written, monkeypatch):
+    monkeypatch.setattr("comparisons.data.plausibility.MOST_LOOKED_AT", 10)
+    notes = "\n".join(read(written(lines_of(SPREAD, [*[""] * 12, *OTHER[12:]])), "gmm").notes)
+    assert "no row holds" not in notes, notes
+
+
 def test_a_key_of_a_test_is_asked_about_if_it_alone_has_no_points(written):
     rows = [
         f"{'KEY' if i == 0 else 'ABCDEFGHIJKLMNOPQRST'[i]},{'ABCD'[i % 4]},{'CDB'[i % 3]},{i or ''}" for i in range(20)

@@ -72,7 +72,7 @@ def why_shown(fits: Fits) -> str:
     if not fits.has_maximum:
         return "the likelihood has no maximum"
     if (count := _labelled_in_smallest(fits)) < ENOUGH_SAMPLES:
-        worth = counted(round(count), "labelled sample")
+        worth = counted(int(count), "labelled sample")
         return f"the smallest component is worth {worth}; {ENOUGH_SAMPLES} are needed"
     return ""
 

@@ -207,8 +207,9 @@ def _shape(features: Sequence[Column]) -> list[str]:
     merged = some_of([one.name for one in features if one.is_whole and one.is_merged])
     notes += [f"{merged}: each number is above empty cells; write it into every row if merged"] * bool(merged)
     seen = np.array([one.observed[:MOST_LOOKED_AT] for one in features], dtype=np.float32)
-    for one, other in [[features[d].name for d in pair] for pair in np.argwhere(seen @ seen.T == 0)[:1]]:
-        notes.append(f"no row holds {one} beside {other}: write 0 into empty cells that mean none")
+    pairs = [(features[d], features[e]) for d, e in np.argwhere(seen @ seen.T == 0)]
+    apart = [(one.name, other.name) for one, other in pairs if not (one.observed & other.observed).any()][:1]
+    notes += [f"no row holds {one} beside {other}: write 0 into empty cells that mean none" for one, other in apart]
     names = [one.name for one in short]
     ends = f"cells of {some_of(names)} end early: are columns groups? Write one of values, and one of groups"
     return notes + [f"{ends}; {flag('drop', names)} if they are of another table"] * bool(short and end_early)
