@@ -49,6 +49,8 @@ def density_threshold(
     ------
     ValueError
         If the quantile is not in (0, 1), or X is not legal.
+    TypeError
+        If the estimator is no mixture.
 
     Examples
     --------
@@ -59,7 +61,7 @@ def density_threshold(
     >>> is_anomaly(fit, [[0.0, 0.0], [5.0, 5.0]], threshold=density_threshold(fit, X))
     array([False,  True])
     """
-    check_fitted(estimator)
+    check_fitted(estimator, "score_samples")
     number_between("quantile", quantile, 0, 1)
     if is_chunked(X):
         values = partial(_densities, estimator._for_chunks(X), size)
@@ -117,6 +119,8 @@ def is_anomaly(
     ------
     ValueError
         If the threshold or the quantile is not legal, or X is not.
+    TypeError
+        If the estimator is no mixture.
 
     Examples
     --------
@@ -126,7 +130,7 @@ def is_anomaly(
     >>> int(is_anomaly(GaussianMixtureEM(1).fit(X), X).sum())
     4
     """
-    check_fitted(estimator)
+    check_fitted(estimator, "score_samples")
     if is_chunked(X):
         t = threshold_of_chunks(estimator, X, threshold, quantile, sample_weight, **size)
         return lazily(partial(is_anomaly, estimator._for_chunks(X), threshold=t, **size), X, dtype=bool)

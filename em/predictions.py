@@ -121,10 +121,12 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
         return frequencies(sample_weight, len(seen)) * seen
 
 
-def check_fitted(estimator: Any) -> None:
-    """Raise an error unless the estimator is a fitted mixture, or fitted clusters."""
+def check_fitted(estimator: Any, method: str = "fit") -> None:
+    """Raise an error unless the estimator is a fitted mixture, or fitted clusters, and has a method."""
     if not isinstance(estimator, BaseEstimator):
         raise TypeError(f"estimator must be a fitted mixture or fitted clusters, got {shown(estimator)}")
+    if not hasattr(estimator, method):
+        raise TypeError(f"estimator must have {method}, as mixtures have, got {shown(estimator)}")
     check_is_fitted(estimator)
 
 

@@ -7,8 +7,8 @@ import reference_data
 from scipy.stats import chi2, norm
 from sklearn.exceptions import NotFittedError
 
-from em import BernoulliMixtureEM, GaussianMixtureEM, density_threshold, is_anomaly
-from em.plots import plot
+from em import BernoulliMixtureEM, GaussianMixtureEM, KMeans, density_threshold, is_anomaly
+from em.plots import plot, plot_density_contours
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +92,12 @@ def test_what_is_no_fit_is_refused(faithful, call):
         call(pd.DataFrame(X), fit)
     with pytest.raises(NotFittedError):
         call(GaussianMixtureEM(2), X)
+
+
+@pytest.mark.parametrize("call", [is_anomaly, density_threshold, plot_density_contours])
+def test_clusters_have_no_density(faithful, call):
+    with pytest.raises(TypeError, match="estimator must have score_samples, as mixtures have, got KMeans"):
+        call(KMeans(2, random_state=0).fit(faithful[0]), faithful[0])
 
 
 def test_rows_that_are_all_missing_are_no_anomalies_and_take_no_part_in_the_quantile(faithful):

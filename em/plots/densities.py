@@ -227,7 +227,7 @@ def on_grid(function: Callable[[Array], Array], X: ArrayLike, cells: Cells = ANY
 
 def _of_fit(estimator: Any, method: str, X: ArrayLike) -> tuple[Array, Array, Array]:
     """Return a method's values as `on_grid` does; raise a ValueError for counts and labels, with no density between."""
-    check_fitted(estimator)
+    check_fitted(estimator, method)
     theta = getattr(estimator, "parameters_", None)
     cells: Cells = getattr(theta, "cells", ANY)
     of_features = theta is None or theta.quantities[1].dims[-1] == "feature"
