@@ -185,7 +185,7 @@ def test_steps_that_would_be_no_mixture_are_left_out_and_counted():
     for _ in range(40):
         fit.partial_fit(np.zeros((30, 2)))
     assert fit.stream_.n_left_out > 1
-    assert f"{fit.stream_.n_left_out} step(s) left out" in fit.status_
+    assert f"{fit.stream_.n_left_out} steps left out" in fit.status_
     assert np.linalg.eigvalsh(fit.covariances_).min() > 0
 
 
@@ -239,7 +239,7 @@ def streamed_gaussians(batches, settings, **given):
 
 def test_before_a_legal_fit_there_are_no_predictions_and_the_status_says_so():
     fit = GaussianMixtureEM(2, random_state=0).partial_fit([[0.0, 1.0]])
-    assert fit.status_ == "stream of 1 samples, without a legal fit so far"
+    assert fit.status_ == "stream of 1 sample, without a legal fit so far"
     with pytest.raises(ValueError, match="not fitted"):
         fit.predict([[0.0, 1.0]])
     with pytest.warns(NoMaximumWarning, match="a stream of 80 samples has no start: X must not have constant columns"):

@@ -13,6 +13,7 @@ from em.status import NoMaximumWarning, NotIdentifiableWarning, left_to_the_stat
 from em.streams.state import Stream
 from em.streams.stepwise import Stepwise
 from models.parameters import Parameters
+from models.shown import counted
 from models.validation import Array, check_columns
 
 GROWTH = 1.1  # before the stream has begun, a fit is tried again after 1.1 times more samples
@@ -162,7 +163,7 @@ class StreamLearner[P: Parameters](Restarts[P]):
             self.__dict__.pop(name, None)
         n, self.stream_ = stream.n_samples, stream
         self.n_samples_seen_ = int(n) if n.is_integer() else n
-        counts = f"stream of {n:.10g} samples"
+        counts = f"stream of {counted(n, 'sample')}"
         if not stream.begun:
             self.status_ = f"{counts}, without a legal fit so far"
             if isinstance(self.init, self._parameters_type) and len(stream.rows):
@@ -171,12 +172,12 @@ class StreamLearner[P: Parameters](Restarts[P]):
             return
         steps = steps or Stepwise(self, stream)
         parameters = steps.parameters(stream.averaged, n)
-        said = [f"{counts}, {stream.n_steps} step(s) after its start", *stream.remarks]
+        said = [f"{counts}, {counted(stream.n_steps, 'step')} after its start", *stream.remarks]
         if parameters is None:
             why = steps.maximised(stream.averaged, n)[1] or "rounding leaves none in the units of X"
             said.append(f"parameters are as they were, as the statistics give no mixture: {why}")
         else:
             self._keep_parameters(parameters)
         if stream.n_left_out:
-            said.append(f"{stream.n_left_out} step(s) left out, which led out of the parameter space")
+            said.append(f"{counted(stream.n_left_out, 'step')} left out, which led out of the parameter space")
         self.status_ = "; ".join(said)
