@@ -14,7 +14,7 @@ class _Plain(reprlib.Repr):
     def repr1(self, x: Any, level: int) -> str:
         if isinstance(x, np.longdouble):
             x = float(x)
-        if hasattr(x, "columns"):
+        if hasattr(x, "columns") and not isinstance(x, type):
             return f"a {type(x).__name__}"
         return super().repr1(x.item() if isinstance(x, np.generic) else x, level)
 

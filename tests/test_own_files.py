@@ -33,6 +33,10 @@ READ = {
         "bmm", "a;b\nja;1\nk. A.;0\nnein;N / A\nk.A.;1\nja;0\n", {}, "a b",
         [[1, 1], [NAN, 0], [0, NAN], [NAN, 1], [1, 0]], ["1 k. A., 1 k.A., 1 N / A"],
     ),
+    "measurements of nothing but 0 and 1, which are no patterns of answers": (
+        "gmm", "dose,y\n1000,.5\n1010,.7\n1100,.2\n1000,.9\n", {}, "dose y",
+        [[1000, 0.5], [1010, 0.7], [1100, 0.2], [1000, 0.9]], [],
+    ),
     "German thousands": (
         "gmm",
         "a;b\n1.234,5;2\n12.345.678;7\n",

@@ -129,7 +129,8 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
     code = int(np.argmax(column.numbers % 1 != 0 if column.is_numeric else np.isnan(column.numbers)))
     at = column.shown(code) + f" in {table.row_name(column.first_row(code))}" * bool(table.lines)
     digits = len(column.shown(0).strip("'"))  # such as 0110, the answers of a person or the captures of an animal
-    if m > 2 and digits > 3 and all(re.fullmatch(f"'?[01]{{{digits}}}'?", column.shown(one)) for one in range(m)):
+    binary = digits > 3 and all(re.fullmatch(f"'?[01]{{{digits}}}'?", column.shown(one)) for one in range(m))
+    if m > 2 and binary and (categorical or any(column.shown(one).strip("'")[0] == "0" for one in range(m))):
         return f"holds several answers in a cell ({at}): write a column for each"
     if is_date(column):
         return f"holds dates{' or times' * (':' in at)} ({at})"
