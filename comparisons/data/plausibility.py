@@ -4,7 +4,7 @@ A mixture expects samples in any order, and features that are amounts, each in o
 are something else:
 
 ==========  =====================================================================================================
-marks       numbers such as -999 that lie apart from all others, or occur far more often: marks of missing cells
+marks       numbers that may mark missing cells (:mod:`comparisons.data.missing_marks`)
 kinds       whole numbers beside numbers of another kind: names, ranks, places or years
 order       numbers that rise or fall from row to row: a clock or a counter
 minutes     decimals that are never 60 to 99: hours and minutes
@@ -25,11 +25,11 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from scipy.stats import poisson
 
 from comparisons.data.decimals import looks_like_number
 from comparisons.data.features import commands_of, takes
 from comparisons.data.files import SAMPLE
+from comparisons.data.missing_marks import marks_question
 from comparisons.data.options import flag
 from comparisons.data.roles import Roles
 from comparisons.data.strays import half_a_digit
@@ -40,14 +40,11 @@ from models.labels import some_of
 from models.validation import Array
 
 MOST_LOOKED_AT, MOST_NAMED = 100_000, 8  # rows, and columns that a remedy lists
-MOST_CODED = 5  # if no number is larger, -1 beside 0 is a code like the others and no mark
 WEEK, DAY, EVEN = 7, 24, 2  # shortest scale of counts, longest scale, and its variance over mean of frequencies
-NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide at 3 times the gaps of the 10 next values, and a tenth of the range
-LEAST_WITHIN, RARE = 100, 1e-3  # smallest mark among amounts, and the chance that an amount is as frequent as a mark
+FEW = 10  # rows from which a column is asked about, and columns whose combinations are tried
 MOST_ROUNDED = 0.01  # error of rounding, in standard deviations, up to which a linear combination is seen
 LARGE, FULL = 200, 1.25  # a sum, in halves of its last digit; all pairs of keys over those in a long table, at most
 NOTHING = {"empty", "null", "-", "–"}  # what may mean 0 among counts
-CODES = [sign * code for code in WORDS["code"] for sign in (1, -1)] + WORDS["negative_code"]
 NAME, CODE = pattern_of("name", "code_name", "design"), pattern_of("code_name")
 UNIT, MEASURED, AMOUNT = pattern_of("unit"), pattern_of("measured"), pattern_of("amount")
 BY_NAMES = (  # questions about two columns with such names; the first one applies to levels too
@@ -62,7 +59,7 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
     features, counts = roles.features, pair.parameters_type.cells.whole
     numeric = [one for one in features if one.is_numeric and len(one.values)]
     with np.errstate(over="ignore", invalid="ignore"):  # sums and differences of the largest floats
-        notes = [*_about((one.name, _marks(one, features)) for one in numeric)]
+        notes = [*_about((one.name, marks_question(one, features)) for one in numeric)]
         notes += _names(list(table.raw), BY_NAMES[:1] if pair.categorical else BY_NAMES)
         size = pair.parameters_type.cells.size_name
         sizes = [one.name for one in features if size in WORDS and pattern_of(size).fullmatch(one.name)]
@@ -92,61 +89,6 @@ def _about(messages: Iterable[tuple[str, str]]) -> Iterator[str]:
         yield f"{subject} {what}".replace("{drop}", flag("drop", names)).replace("{them}", them)
 
 
-def _marks(column: Column, features: Sequence[Column]) -> str:
-    """Ask about numbers such as -999, or 88 and 99, that lie far from all others or alone below 0; "" if none do.
-
-    It asks also about a largest or only negative number that is too frequent: the end of an instrument's scale.
-    """
-    values, inverse = np.unique(column.numbers, return_inverse=True)
-    times = np.bincount(inverse[column.codes[column.observed]])
-    is_code = np.isin(values, [*CODES, *(8.0, 9.0) * (column.is_whole and len(values) > 3)])
-    digits = is_code * (np.log10(np.maximum(values, 1)) // 1)  # 77, 88 and 99 are used together
-    wide = np.diff(values) > np.ptp(values) / 1.5  # a gap of more than twice the range of the other values
-    is_lone = np.isin(values, values[[0, -1]]) & (np.append(wide, False) | np.append(False, wide)) & (times > 1)
-    inner = np.flatnonzero(~(is_code | (is_lone & (len(values) > NEAREST))))
-    codes, rest = values[:0], values[inner[0] : inner[-1] + 1] if len(inner) else values
-    for outer in np.flatnonzero(values < rest[0]), np.flatnonzero(values > rest[-1]):
-        alike = digits[[at for at in outer if _is_far(values[at], rest, is_code[at], repeated=True)]]
-        again = [times[at] > 1 or (digits[at] > 0 and (alike == digits[at]).sum() > 1) for at in outer]
-        far = np.array([_is_far(values[at], rest, is_code[at], again[i]) for i, at in enumerate(outer)], dtype=bool)
-        codes, rest = np.append(codes, values[outer[far]]), np.union1d(rest, values[outer[~far]])
-    often = is_code & (times > times[~is_code].max(initial=2)) & (values >= LEAST_WITHIN)
-    is_end = (values == values[-1]) & (values > LEAST_WITHIN) & (times > 2)
-    is_end |= (values < 0) & (np.sum(values < 0) == 1) & (times > 1)
-    heaps = np.flatnonzero((often | is_end) & (len(values) > NEAREST) & ~np.isin(values, codes)).tolist()
-    # A limit of detection with a minus is larger than no other number.
-    heaps = [at for at in heaps if -values[1] <= values[at] < 0 or _is_heap(values, times, at)]
-    if not len(codes := np.union1d(codes, values[heaps])) or "a dash of accounts" in column.notes:
-        return ""
-    marks = [f"{code + 0.0:.15g}" for code in codes]
-    what = "is it a mark" if len(marks) == 1 else "are these marks"
-    too = [one.name for one in features if np.isin(codes, one.numbers).any()]
-    other = f"; if not so in each of {some_of(too)}, empty these cells in the file" * (len(too) > 1)
-    what += " of missing cells" + ", or the end of a scale" * bool((~is_code)[heaps].any())
-    return f"holds {' and '.join(marks)}: {what}? Then {flag('missing', marks)}{other}"
-
-
-def _is_heap(values: Array, times: np.ndarray, at: int) -> bool:
-    """Whether a number is more frequent than chance allows: a Poisson count, with the rate of the numbers around it."""
-    near = slice(max(at - NEAREST, 0), at + NEAREST + 1)
-    rate = (times[near].sum() - times[at]) * np.diff(values).min() / np.ptp(values[near])
-    return bool(poisson.sf(times[at] - 1, rate) < RARE)
-
-
-def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
-    """Whether a number marks missing cells: it is far from the rest.
-
-    A known code does so too if it, or it and others, is repeated beyond a wide gap, or if it alone is below 0.
-    """
-    is_below = value < rest[0]
-    if len(rest) < 2 or is_below != (value <= 0):
-        return False
-    gap, nearest = (rest[0] - value, rest[:NEAREST]) if is_below else (value - rest[-1], rest[-NEAREST:])
-    is_wide = len(rest) > 2 and gap >= max(WIDE * np.diff(nearest).max(), PART * np.ptp(rest))
-    is_alone = value < 0 <= rest[0] and (rest[0] > 0 or rest[-1] > MOST_CODED)
-    return bool(gap > 2 * np.ptp(rest) or (known and (is_alone or (repeated and is_wide))))
-
-
 def _kinds(features: Sequence[Column], counts: bool) -> list[str]:
     """Return a note on whole numbers that may be names, by the column's name or because other features are amounts."""
     kinds = {one.name: kind for one in features if (kind := _kind(one, counts)) == "name" or len(one.values) > 2}
@@ -168,7 +110,7 @@ def _kind(column: Column, counts: bool) -> str:
     is_amount = values[-1] > DAY and AMOUNT.fullmatch(column.name)
     if any(kind.startswith(kinds) for kind in column.notes) or is_amount or MEASURED.fullmatch(column.name):
         return "amount"
-    of_two = counts and values.tolist() == [1, 2] and len(column.codes) >= NEAREST
+    of_two = counts and values.tolist() == [1, 2] and len(column.codes) >= FEW
     is_name = of_two or (NAME if column.is_whole else CODE).fullmatch(column.name)
     if is_name or not column.is_whole:
         return "name" if is_name else "amount"
@@ -188,9 +130,9 @@ def _names(names: Sequence[str], questions: Iterable[tuple[Any, ...]]) -> list[s
 def _crossed(raw: Mapping[str, Sequence[Any]]) -> list[str]:
     """Ask about two or three columns if each combination of their values is in one row, and nearly all occur."""
     n = len(next(iter(raw.values())))
-    levels = {name: len({*cells}) for name, cells in raw.items()} if NEAREST <= n <= MOST_LOOKED_AT else {}
+    levels = {name: len({*cells}) for name, cells in raw.items()} if FEW <= n <= MOST_LOOKED_AT else {}
     names = sorted(levels, key=levels.__getitem__)
-    for keys in (*combinations(names, 2), *combinations(names[:NEAREST], 3)):
+    for keys in (*combinations(names, 2), *combinations(names[:FEW], 3)):
         is_grid = levels[keys[0]] > 1 and levels[keys[-1]] < n <= prod(levels[key] for key in keys) <= FULL * n
         if is_grid and len({*zip(*(raw[key] for key in keys), strict=True)}) == n:
             asked = "is in one row, as in a long table: is a row a sample? If not, write a column for each"
@@ -247,7 +189,7 @@ def _order(x: Array, n_features: int, of_levels: bool) -> str:
 
     In n numbers of random order, the number of rises minus that of falls has mean 0 and variance (n + 1) / 3.
     """
-    steps = np.diff(x) if len(x) >= NEAREST else np.zeros(1)
+    steps = np.diff(x) if len(x) >= FEW else np.zeros(1)
     least = max(0.2 * len(steps), np.count_nonzero(steps) - 0.5) if of_levels else 0.6 * len(steps)
     one_way = n_features > 1 and abs(np.sign(steps).sum()) > max(least, 4.5 * np.sqrt((len(x) + 1) / 3))
     is_clock = steps[0] != 0 and np.ptp(steps) <= 1e-6 * abs(x[-1] - x[0])
@@ -280,7 +222,7 @@ def _pasted_twice(X: Array) -> list[str]:
 
 def _subtotals(table: Table, X: Array) -> list[str]:
     """Return a note on rows that hold sums of rows directly above or below, unless chance may explain a single one."""
-    X, found, n = X[:, :NEAREST], set[int](), len(X)
+    X, found, n = X[:, :FEW], set[int](), len(X)
     units = np.array([half_a_digit(x[:SAMPLE]).min() for x in X.T])
     for rows in (range(n), range(n)[::-1]):
         for row, *others in (rows[k::-1] for k in range(2, n * (n <= SAMPLE))):  # others: the nearest first
@@ -295,7 +237,7 @@ def _follows(X: Array) -> np.ndarray:
 
     A total of the columns right after it is taken to be behind all others.
     """
-    D, parts = X.shape[1], np.where(X < 0, np.nan, X)[: 10**6 // X.shape[1] ** 2 + NEAREST]
+    D, parts = X.shape[1], np.where(X < 0, np.nan, X)[: 10**6 // X.shape[1] ** 2 + FEW]
     sums = (parts[:, d + 1 :].cumsum(axis=1)[:, 1:] for d in range(D))
     order = np.argsort([np.isclose(of, parts[:, [d]]).all(axis=0).any() for d, of in enumerate(sums)], kind="stable")
     X = X[:, order]

@@ -31,7 +31,8 @@ OF_STARTS = (
 def write_fit_report(estimator: Any, X: ArrayLike, path: str | PathLike[str], weight: Any, **uncertainty: Any) -> None:
     """Write the page of :meth:`em.reports.ReportsOfMixture.report`; ``uncertainty`` is that argument, for mixtures."""
     write_whole(path, None)
-    with waiting("Summary and standard errors", progress=True in uncertainty.values()):  # a bootstrap has its own bar
+    takes_a_while = uncertainty.get("uncertainty") is True  # a bootstrap has a bar of its own
+    with waiting("Summary and standard errors", progress=takes_a_while):
         summary = estimator.summary(X, sample_weight=weight, **uncertainty)
     sections = track(_sections(estimator, X, summary, {"sample_weight": weight}), WRITING, progress=True)
     write_page(path, summary.model, f"{summary.status}.", sections, tone_of(estimator))
