@@ -146,21 +146,15 @@ class AuditedFit:
         assert self.errors is not None
         return np.abs(self.entries(parameters) - self.entries(self.parameters)) / self.errors.standard_errors
 
-    @property
-    def has_errors(self) -> bool:
-        """Whether standard errors are computed: for few parameters, at a limit of EM that has not collapsed."""
-        is_maximum = not (self.no_maximum or self.em_limit.collapsed_)
-        return is_maximum and bool(self.em_limit.n_free_parameters_ <= MOST_WITH_ERRORS)
-
     @cached_property
     def errors(self) -> Uncertainty | None:
         """Standard errors where EM ends that starts at the fit; None if there are none."""
-        return self._uncertainty(self.em_limit) if self.has_errors else None
+        return None if self.no_maximum else self._uncertainty(self.em_limit)
 
     @cached_property
     def errors_at_fit(self) -> Uncertainty | None:
         """Gradient and curvature at the fit; None if there are none."""
-        return self._uncertainty(self.at_fit) if self.has_errors else None
+        return None if self.no_maximum else self._uncertainty(self.at_fit)
 
     # The best of restarts -------------------------------------------------------------------------------------------
 
@@ -206,6 +200,9 @@ class AuditedFit:
         return self._fit(init=self.parameters, frozen=self.parameters.arrays(), max_iter=1)
 
     def _uncertainty(self, fit: Any) -> Uncertainty | None:
+        """Return standard errors of few parameters, if the limit of EM has not collapsed."""
+        if self.em_limit.collapsed_ or self.em_limit.n_free_parameters_ > MOST_WITH_ERRORS:
+            return None
         try:
             uncertainty: Uncertainty = fit.uncertainty(self.X, sample_weight=self.sample_weight)
         except (ValueError, np.linalg.LinAlgError):  # a nearly singular covariance

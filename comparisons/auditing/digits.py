@@ -4,9 +4,9 @@ Every float64 is exact as a decimal number. So the results are right to some fif
 of a covariance, and no exponential underflows.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from decimal import Decimal, localcontext
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from decimal import Context, Decimal, localcontext
 from math import prod
 
 DIGITS = 60
@@ -14,12 +14,9 @@ LOG_TWO_PI = Decimal("1.83787706640934548356065947281123527972279494727556682563
 Row = Sequence[Decimal]
 
 
-@contextmanager
-def sixty_digits() -> Iterator[None]:
+def sixty_digits() -> AbstractContextManager[Context]:
     """Compute with sixty digits, and with exponents large enough for every density."""
-    with localcontext() as context:
-        context.prec, context.Emax, context.Emin = DIGITS, 10**17, -(10**17)
-        yield
+    return localcontext(prec=DIGITS, Emax=10**17, Emin=-(10**17))
 
 
 def exact(values: Iterable[float]) -> list[Decimal]:

@@ -17,7 +17,13 @@ PARAMETERS = 0.01  # nats of a criterion, and parameters, that rounding explains
 def scores_line(audited: AuditedFit) -> Line:
     """Return whether the library's log densities, probabilities and labels of X follow from its parameters."""
     library_fit, X = audited.library_fit, audited.X
-    methods = [(name, judge, method) for name, (judge, method) in _methods(audited).items() if method is not None]
+    judges = [
+        ("log densities", _log_densities, library_fit.log_density),
+        ("score", _total, library_fit.total if audited.sample_weight is None else None),
+        ("probabilities", _probabilities, library_fit.probabilities),
+        ("labels", _labels, library_fit.labels),
+    ]
+    methods = [(name, judge, method) for name, judge, method in judges if method is not None]
     if not methods:
         return Line("scores", NOT_APPLICABLE, "there are no methods to try")
     if library_fit.objective:
@@ -65,21 +71,8 @@ def criteria_line(audited: AuditedFit) -> Line:
     return Line("criteria", WRONG, finding, largest, "take those of audit.fitted")
 
 
-def _methods(audited: AuditedFit) -> dict[str, tuple[Any, Any]]:
-    """Return for each kind of number a function that judges it, and the library's method, or None.
-
-    The function returns a verdict, a finding and a distance in nats.
-    """
-    library_fit = audited.library_fit
-    return {
-        "log densities": (_log_densities, library_fit.log_density),
-        "score": (_total, library_fit.total if audited.sample_weight is None else None),
-        "probabilities": (_probabilities, library_fit.probabilities),
-        "labels": (_labels, library_fit.labels),
-    }
-
-
 def _total(audited: AuditedFit, theirs: Any) -> tuple[str, str, float]:
+    """Judge what the library's method returned: a verdict, a finding and a distance in nats."""
     by = abs(float(theirs) - audited.log_likelihood)
     verdict = RIGHT if by <= ROUNDED_BY * (1 + abs(audited.log_likelihood)) else WRONG
     return verdict, f"score is {'right to' if verdict == RIGHT else 'wrong by'} {in_nats(by)} in all", by

@@ -9,7 +9,6 @@ import numpy as np
 
 from comparisons.auditing.digits import cholesky, exact, log_det, log_normal, log_sum_exp, sixty_digits
 from comparisons.auditing.family import FamilyAudit
-from models.gmm import GMMParameters
 from models.gmm.structures import COVARIANCE_TYPES, MATRICES, covariances_shape
 from models.shown import counted
 from models.validation import Array
@@ -35,12 +34,11 @@ class GaussianAudit(FamilyAudit):
     @override
     def suspects(self, parameters: Any, counts: Array, rows: Any, responsibilities: Array) -> list[tuple[bool, str]]:
         """Find components with too few samples for a covariance of their own, or with too small a variance."""
-        kind, (K, D) = parameters.covariance_type, parameters.means.shape
+        kind, D = parameters.covariance_type, parameters.n_features
         needed = {"full": D, "tied": 0, "diag": 1, "spherical": 1}[kind]
         flatness, labels = _flatness(parameters.covariance_matrices, rows), responsibilities.argmax(axis=1)
         suspects = []
-        for k in range(K):
-            n, flat = counts[k], flatness[k]
+        for k, (n, flat) in enumerate(zip(counts, flatness, strict=True)):
             if n < 1e-8:
                 suspects.append((False, "is empty: no sample has a share in it"))
             elif n <= needed or flat < COLLAPSED:
@@ -67,8 +65,22 @@ class GaussianAudit(FamilyAudit):
 
     @override
     def log_density_in_digits(self, rows: Any, parameters: Any) -> list[Decimal]:
+        """Return log Σ_k π_k Normal(x_o | μ_ko, Σ_koo) of the observed cells o of each row."""
+        matrices, used, log_densities = parameters.covariance_matrices, np.flatnonzero(parameters.weights > 0), []
+        roots: dict[bytes, list[tuple[Any, Decimal]]] = {}
         with sixty_digits():
-            return _log_densities(np.asarray(rows), parameters)
+            log_weights = [weight.ln() for weight in exact(parameters.weights[used])]
+            means = [exact(mean) for mean in parameters.means[used]]
+            for row in rows:
+                seen = np.flatnonzero(~np.isnan(row))
+                key = seen.tobytes()
+                if key not in roots:
+                    own = [cholesky(matrices[k][np.ix_(seen, seen)].tolist()) for k in used]
+                    roots[key] = [(root, log_det(root)) for root in own]
+                x, each = exact(row[seen]), zip(log_weights, means, roots[key], strict=True)
+                terms = [w + log_normal(x, [mean[d] for d in seen], *root) for w, mean, root in each]
+                log_densities.append(log_sum_exp(terms))
+        return log_densities
 
 
 def _flatness(matrices: Array, rows: Any) -> Array:
@@ -79,24 +91,6 @@ def _flatness(matrices: Array, rows: Any) -> Array:
     values, vectors = np.linalg.eigh(np.atleast_2d(spread))
     whitener = vectors / np.sqrt(np.maximum(values, values[-1] * 1e-14))
     return np.linalg.eigvalsh(whitener.T @ matrices @ whitener)[:, 0]
-
-
-def _log_densities(rows: Array, parameters: GMMParameters) -> list[Decimal]:
-    """Return log Σ_k π_k Normal(x_o | μ_ko, Σ_koo) of the observed cells o of each row."""
-    matrices, used = parameters.covariance_matrices, np.flatnonzero(parameters.weights > 0)
-    log_weights = [weight.ln() for weight in exact(parameters.weights[used])]
-    means, log_densities = [exact(mean) for mean in parameters.means[used]], []
-    roots: dict[bytes, list[tuple[Any, Decimal]]] = {}
-    for row in rows:
-        seen = np.flatnonzero(~np.isnan(row))
-        key = seen.tobytes()
-        if key not in roots:
-            own = [cholesky(matrices[k][np.ix_(seen, seen)].tolist()) for k in used]
-            roots[key] = [(root, log_det(root)) for root in own]
-        x = exact(row[seen])
-        pairs = zip(log_weights, means, roots[key], strict=True)
-        log_densities.append(log_sum_exp([w + log_normal(x, [m[d] for d in seen], *root) for w, m, root in pairs]))
-    return log_densities
 
 
 AUDIT = GaussianAudit()

@@ -57,16 +57,14 @@ def _categorical(weights: Any, theta: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _gaussian(fit: Any, name: str, weights: Any, theta: Mapping[str, Any]) -> dict[str, Any]:
-    kind, means = STRUCTURES[name], np.asarray(theta["means"])
-    options = {"covariance_type": kind}
-    if name in UNIT:
-        ones = np.ones(len(weights))
-        arrays = {"weights": weights, "means": means, "covariances": ones}
-        return {"family": "gmm", "arrays": arrays, "options": options, "frozen": {"covariances": ones}}
-    covariances = np.asarray(theta["covariances"])
+    kind, is_unit = STRUCTURES[name], name in UNIT
+    covariances = np.ones(len(weights)) if is_unit else np.asarray(theta["covariances"])
     if kind == "spherical" and covariances.ndim == 2:
         covariances = covariances[:, 0]
-    arrays = {"weights": weights, "means": means, "covariances": covariances}
+    arrays = {"weights": weights, "means": np.asarray(theta["means"]), "covariances": covariances}
+    of_family = {"family": "gmm", "arrays": arrays, "options": {"covariance_type": kind}}
+    if is_unit:
+        return of_family | {"frozen": {"covariances": covariances}}
     asked = (fit.measurement_params or {}).get("reg_covar", REG_COVAR)
     added = 0.0 if fit.measurement.endswith("_nan") else float(asked)
-    return {"family": "gmm", "arrays": arrays, "options": options, "added": added, "added_by": f"reg_covar={added:g}"}
+    return of_family | {"added": added, "added_by": f"reg_covar={added:g}"}
