@@ -247,10 +247,6 @@ class Family(ABC):
             Absolute gaps of the MLE and of the MAP, with the names and shapes of the declared quantities.
         """
 
-    def inside(self, parameters: Any) -> Point:
-        """Return parameters as arrays; entries on the boundary are moved inside by 1e-12."""
-        return parameters.inside()
-
     def mean_response(self, draws: dict[str, Array]) -> Array:
         """Return Σ_k π_k p_kd, or Σ_k π_k μ_kd, of each draw, shape (S, D).
 

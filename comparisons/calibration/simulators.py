@@ -66,7 +66,7 @@ class _Simulator:
             from comparisons.posterior import sample_chain
 
             given = self.density.given(np.nan_to_num(simulation.X))
-            start, sampler_seed = self.setting.family.inside(simulation.reference), int(rng.randint(2**31))
+            start, sampler_seed = simulation.reference.inside(), int(rng.randint(2**31))
             draws, stats = sample_chain(given, start, draws=DRAWS, tune=TUNE, seed=sampler_seed)
             thinned = {name: values[THIN - 1 :: THIN] for name, values in draws.items()}
             return simulation, _ranked(self.setting, simulation, thinned, rng, int(stats["diverging"].sum()))

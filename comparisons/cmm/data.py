@@ -1,6 +1,5 @@
 """The built-in data sets of categorical mixtures, their standard cases and calibrations."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,12 @@ from models.cmm import CMMParameters, CMMPrior, simulate
 
 
 def _hair_eye_color() -> Dataset:
-    with (Path(__file__).parent / "hair_eye_color.csv").open(newline="", encoding="utf-8") as file:
-        (*names, _), *rows = csv.reader(file)
     import pandas as pd
 
-    answers = pd.DataFrame([row[:-1] for row in rows for _ in range(int(row[-1]))], columns=names, dtype="category")
+    table = pd.read_csv(Path(__file__).parent / "hair_eye_color.csv")
+    answers = table.loc[table.index.repeat(table.pop("count"))].reset_index(drop=True).astype("category")
     story = "hair colour, eye colour and sex of 592 students of statistics (Snee 1974; R's HairEyeColor)"
-    return Dataset("hair-eye-color", "cmm", story, answers, tuple(names))
+    return Dataset("hair-eye-color", "cmm", story, answers, tuple(answers))
 
 
 def _answers() -> Dataset:

@@ -104,7 +104,7 @@ def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:
     step inwards does not raise the log-likelihood (Karush-Kuhn-Tucker).
     """
     parameters, flat, log_likelihood = fits.mle.parameters_, densities.flat, densities.marginal_density.log_likelihood
-    point, at = parameters.arrays(), flat.unconstrain(fits.family.inside(parameters))
+    point, at = parameters.arrays(), flat.unconstrain(parameters.inside())
     supports = {q.name: q.support for q in parameters.quantities[1:] if q.support.edges}
     free = {name: ~support.at_edge(point[name]) for name, support in supports.items()}
     kept = flat.mask({name: supports[name].coordinates(inside) for name, inside in free.items()})

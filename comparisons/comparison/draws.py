@@ -144,16 +144,16 @@ def chain_starts(problem: Problem, mode: Any) -> list[Point]:
     mode : parameters
         EM's MAP.
     """
-    family, settings = problem.family, problem.settings
+    settings = problem.settings
     if settings.starts == "single":
-        return [family.inside(mode)] * settings.chains
+        return [mode.inside()] * settings.chains
     rng, starts = np.random.default_rng(settings.random_state), []
     of_em = {"prior": problem.prior, "n_init": settings.n_init, "max_iter": 100_000}
     for seed in rng.integers(2**32, size=settings.chains):
         with left_to_the_status(NotIdentifiableWarning, NoMaximumWarning):
             fit = problem.estimator(random_state=int(seed), **of_em).fit(problem.X)
         restart = mode if fit.collapsed_ else fit.parameters_
-        starts.append(family.inside(restart.permute(rng.permutation(problem.n_components))))
+        starts.append(restart.permute(rng.permutation(problem.n_components)).inside())
     return starts
 
 

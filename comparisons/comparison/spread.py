@@ -42,7 +42,7 @@ def by_advi(fits: Fits, draws: Draws, densities: Densities, advance_to: Callable
     from comparisons.posterior.advi import advi
 
     sizes: dict[str, Any] = {"steps": ADVI_STEPS, "draws": ADVI_DRAWS, "density": densities.unconstrained}
-    mode = fits.family.inside(draws.in_order(fits.map.parameters_))
+    mode = draws.in_order(fits.map.parameters_).inside()
     return advi(densities.marginal, mode, **sizes, seed=fits.settings.random_state, progress=advance_to)
 
 

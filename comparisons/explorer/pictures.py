@@ -127,9 +127,8 @@ def bound_figure(hand: ByHand, last: int = 12, with_prior: bool = False) -> Figu
     with_prior : bool, default False
         Whether to add the log prior to all three lines.
     """
-    first = len(hand.records) - last if len(hand.records) > FEW else 0
-    records = hand.records[max(first, 1 if len(hand.records) > FEW else 0) :]
-    at = np.arange(len(hand.records) - len(records), len(hand.records), dtype=np.float64)
+    first = max(len(hand.records) - last, 1) if len(hand.records) > FEW else 0
+    records, at = hand.records[first:], np.arange(first, len(hand.records), dtype=np.float64)
     priors = [record.log_prior if with_prior else 0.0 for record in records]
     top, bound, q = (
         _finite([getattr(record, name) for record in records], priors) for name in ("log_likelihood", "elbo", "q")

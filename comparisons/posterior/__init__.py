@@ -14,7 +14,7 @@ import xarray as xr
 from comparisons.alignment.component_draws import tree_of
 from comparisons.posterior.densities import Point, UnconstrainedDensity
 from comparisons.posterior.nuts import Chain
-from comparisons.posterior.tuning import TARGET_ACCEPT, Tuning, tuning_of
+from comparisons.posterior.tuning import TARGET_ACCEPT, tuning_of
 from em.process.process_wide import without_expected_warnings
 from models.validation import Array, count_at_least, count_at_least_one, number_between
 
@@ -120,7 +120,7 @@ def sample(
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
     density = UnconstrainedDensity(model, jacobian=True) if density is None else density
     of_points = [_scale(density, point) for point in points]
-    tuning = _tuning(density, of_points, seed, target_accept, tune, max_depth)
+    tuning = tuning_of(density, of_points, seed, target_accept, tune, max_depth)
     settings = {"draws": draws, "target_accept": target_accept} | tuning._asdict()
     seeds = np.random.SeedSequence(seed).generate_state(chains).tolist()
     drawn, interrupted = _run(density, of_points * (chains // len(points)), seeds, settings, progress)
@@ -168,7 +168,7 @@ def sample_chain(
         On an interrupt; the draws are lost.
     """
     scale = _scale(density, start)
-    tuning = _tuning(density, [scale], seed, TARGET_ACCEPT, tune, None)
+    tuning = tuning_of(density, [scale], seed, tune=tune)
     settings = {"draws": draws, "target_accept": TARGET_ACCEPT} | tuning._asdict()
     ((u, stats),), interrupted = _run(density, [scale], [seed], settings, None)
     if interrupted:
@@ -185,21 +185,6 @@ def _scale(density: UnconstrainedDensity, start: Point) -> tuple[Array, Array]:
         edges = " and ".join(name for name, part in parts if not np.isfinite(part).all())
         raise ValueError(f"starts must lie inside the parameter space, got {edges} on its edge: move them in")
     return origin, _inverse_root(density.information(origin))
-
-
-def _tuning(
-    density: UnconstrainedDensity,
-    scales: list[tuple[Array, Array]],
-    seed: int,
-    target_accept: float,
-    tune: int | None,
-    max_depth: int | None,
-) -> Tuning:
-    """Return the tuning of chains; what is None follows from the density."""
-    if tune is not None and max_depth is not None:
-        return Tuning(tune, max_depth)
-    suited = tuning_of(density, scales, seed, target_accept)
-    return Tuning(tune or suited.tune, max_depth or suited.max_depth)
 
 
 def _run(

@@ -47,12 +47,21 @@ def tuning_of(
     scales: Iterable[tuple[Array, Array]],
     seed: int,
     target_accept: float = TARGET_ACCEPT,
+    tune: int | None = None,
+    max_depth: int | None = None,
 ) -> Tuning:
-    """Return the tuning for a posterior, given û (p,) and R (p, p) of the start of each chain."""
+    """Return the tuning for a posterior, given û (p,) and R (p, p) of the start of each chain.
+
+    Only what is None of ``tune`` and ``max_depth`` is chosen.
+    """
+    if tune is not None and max_depth is not None:
+        return Tuning(tune, max_depth)
     rng = np.random.default_rng(seed)
     if not all(most_gap(density, *scale, rng) <= MOST_GAP for scale in scales):
-        return ANY_SHAPE
-    return NEAR_NORMAL if density.size <= MOST_PARAMETERS and target_accept <= TARGET_ACCEPT else SHORT_STEPS
+        suited = ANY_SHAPE
+    else:
+        suited = NEAR_NORMAL if density.size <= MOST_PARAMETERS and target_accept <= TARGET_ACCEPT else SHORT_STEPS
+    return Tuning(tune or suited.tune, max_depth or suited.max_depth)
 
 
 def most_gap(density: UnconstrainedDensity, origin: Array, root: Array, rng: np.random.Generator) -> float:
