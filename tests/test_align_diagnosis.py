@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 
 from comparisons import align, diagnose, log_joint
+from comparisons.alignment.component_draws import permute
 from comparisons.alignment.mixing import label_free, second_mode
-from comparisons.alignment.permutation import permute
 from em import gmm
 
 CHAINS, DRAWS, K = 4, 500, 2

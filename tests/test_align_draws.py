@@ -7,8 +7,7 @@ from sklearn.mixture import GaussianMixture
 
 from comparisons import align, log_joint
 from comparisons.alignment import order_of
-from comparisons.alignment.component_draws import Arrays
-from comparisons.alignment.permutation import permute
+from comparisons.alignment.component_draws import Arrays, permute
 from comparisons.alignment.responsibilities import LogJoint
 from em import GaussianMixtureEM
 from models.gmm import GMMParameters

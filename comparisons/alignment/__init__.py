@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from comparisons.alignment.component_draws import SAMPLE, Arrays, as_point, as_tree, posterior_of, variable_of
-from comparisons.alignment.permutation import permute
+from comparisons.alignment.component_draws import SAMPLE, Arrays, as_point, as_tree, permute, posterior_of, variable_of
 from comparisons.alignment.relabelling import Blocks, Relabelling, commonest, log_mean, pivot, pivot_scale, relabel
 from comparisons.alignment.responsibilities import LogJoint, most_probable, of_array, of_labels, template
 from em.status import NotConvergedWarning

@@ -31,6 +31,7 @@ FAR_HIGHER = 10.0, 0.02  # nats, and nats per sample, that another reading must 
 OTHER_NAMES = "give the arrays their own names; the lines below are about this reading"
 OTHER_DATA = "audit the fit on the X that it was fitted to; the lines below are about its parameters on this X"
 MOST_COMPONENTS = 4  # up to which all orders are tried
+Reading = tuple[Parameters, str, str]  # the parameters, what the arrays hold in words, and what to do
 LEAVES = 0.2  # EM may still gain at most this share of what the other reading gains
 
 
@@ -54,8 +55,8 @@ def read(
         audited_fit, library_fit=library_fit, pair=pair, X=X, sample_weight=sample_weight, **settings
     )
     audited = None if parameters is None else audit_of(parameters)
-    better, (what, remedy) = _better_reading(audited, library_fit, pair, arrays, X, audit_of)
-    if better is not None:
+    if (other := _better_reading(audited, _legal_readings(library_fit, pair, arrays, X), audit_of)) is not None:
+        better, what, remedy = other
         gap = "" if audited is None else f", by {in_nats(better.log_likelihood - audited.log_likelihood)}"
         finding = f"{'; '.join([*filter(None, [why]), what])}: the data are far more probable so{gap}"
         return better, Line("mixture", WRONG, finding, None, remedy)
@@ -118,36 +119,34 @@ def _parameters(pair: Family, arrays: Mapping[str, Array]) -> tuple[Parameters |
     return parameters, ""
 
 
-def _better_reading(
-    audited: AuditedFit | None,
-    library_fit: LibraryFit,
-    pair: Family,
-    arrays: Mapping[str, Array],
-    X: Any,
-    audit_of: Callable[[Parameters], AuditedFit],
-) -> tuple[AuditedFit | None, tuple[str, str]]:
-    """Return another reading under which the data are far more probable, with its description and the remedy, or None.
+def _legal_readings(library_fit: LibraryFit, pair: Family, arrays: Mapping[str, Array], X: Any) -> list[Reading]:
+    """Return the other readings of the arrays that are a mixture.
 
     Fits of this project are only tried on transformed data: their own checks ensure what the arrays hold.
     """
     others = [] if library_fit.ours is not None else [*library_fit.alternatives.items(), *_other_readings(pair, arrays)]
-    readings = [
-        (parameters, (words, remedy))
+    return [
+        (parameters, words, remedy)
         for remedy, candidates in ((OTHER_NAMES, others), (OTHER_DATA, undo_transformations(pair, arrays, X)))
         for words, other_arrays in candidates
         if (parameters := _parameters(pair, other_arrays)[0]) is not None
     ]
+
+
+def _better_reading(
+    audited: AuditedFit | None, readings: list[Reading], audit_of: Callable[[Parameters], AuditedFit]
+) -> tuple[AuditedFit, str, str] | None:
+    """Return another reading under which the data are far more probable, with its description and the remedy."""
     if not readings:
-        return None, ("", "")
+        return None
     reference = audited or audit_of(readings[0][0])
-    parameters, what = max(readings, key=lambda reading: reference.log_likelihood_at(reading[0]))
+    parameters, words, remedy = max(readings, key=lambda reading: reference.log_likelihood_at(reading[0]))
     best = audit_of(parameters)
-    if audited is None:
-        return best, what
-    gain, (least, per_sample) = reference.log_likelihood_at(parameters) - audited.log_likelihood, FAR_HIGHER
-    if not gain > max(least, per_sample * audited.n_samples) or best.gain > LEAVES * gain:
-        return None, ("", "")
-    return best, what
+    if audited is not None:
+        gain, (least, per_sample) = reference.log_likelihood_at(parameters) - audited.log_likelihood, FAR_HIGHER
+        if not gain > max(least, per_sample * audited.n_samples) or best.gain > LEAVES * gain:
+            return None
+    return best, words, remedy
 
 
 def _other_readings(pair: Family, arrays: Mapping[str, Array]) -> Iterator[tuple[str, dict[str, Array]]]:

@@ -26,6 +26,7 @@ from comparisons.output.console import tell, tell_error, tell_read
 from comparisons.output.files import check_writable, file_name
 from comparisons.output.flags import paragraphs, takes
 from comparisons.output.progress import Bars
+from models.labels import label
 
 DRAWS = replace(FLAGS["draws"], default=None, help="Posterior draws of each chain; default: as the case", parse=int)
 MOST_MINUTES = "Longest time in minutes, judged by the pace of the first draws; default: 5"
@@ -68,14 +69,22 @@ def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Cal
         Second part of the figure's title, after the name of the data.
     """
     settings, options = split(flags, {name: flags[name] for name in FLAGS.keys() & flags.keys()})
+    console = Console()
     with bad_input_exits():
         dataset = find(data, **options)
-        tell_read(Console(), dataset.notes)
-        folder = check_writable(out)
+        tell_read(console, dataset.notes)
+        folder, name = check_writable(out), file_name(f"{what}-{dataset.name}", ".png")
         table = make(dataset.X, dataset.family, **dataset.options, **settings)
-    from comparisons.comparison.report import show
+    console.print(repr(table), highlight=False, markup=False, emoji=False, soft_wrap=True)
+    from comparisons.output.figures import write_figures
 
-    show(table, folder / file_name(f"{what}-{dataset.name}", ".png"), f"{dataset.name}{title}")
+    def drawing() -> Any:
+        figure = table.plot()
+        figure.suptitle(label(f"{dataset.name}{title}"))
+        return figure
+
+    write_figures(folder, {name: drawing}, dpi=130)
+    tell(console, f"Written to {folder / name}")
 
 
 def run(family: str) -> None:

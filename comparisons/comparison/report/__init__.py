@@ -15,7 +15,6 @@ from comparisons.comparison.report.tables import MORE_ROWS, tables_of
 from comparisons.output.console import STYLES, table_of, tell
 from comparisons.output.figures import write_figures
 from comparisons.output.files import check_writable, versions, written_whole
-from models.labels import label
 from models.shown import counted
 
 OTHER_STYLE = "bold yellow"  # of verdicts other than agree and disagree
@@ -73,20 +72,6 @@ def save_posterior(posterior: xr.DataTree, folder: str | Path) -> Path:
     with written_whole(folder, stale=WRITTEN) as hidden:
         _write_posterior(posterior, hidden / POSTERIOR)
     return folder / POSTERIOR
-
-
-def show(table: Any, path: Path, title: str) -> None:
-    """Print a table, and write its figure to a file."""
-
-    def drawing() -> Any:
-        figure = table.plot()
-        figure.suptitle(label(title))
-        return figure
-
-    console = Console()
-    console.print(repr(table), highlight=False, markup=False, emoji=False, soft_wrap=True)
-    write_figures(path.parent, {path.name: drawing}, dpi=130)
-    tell(console, f"Written to {path}")
 
 
 def _write_posterior(posterior: xr.DataTree, path: Path) -> None:
