@@ -64,12 +64,8 @@ class GMM(Family):
         if (units := search_units(X, self.covariance_type)) is None:
             return model, dict, dict
         moved = prior.standardised(units.location, units.scale)
-
-        def back(point: Point) -> Point:
-            means, covariances = units.location + units.scale * point["means"], units.covariances * point["covariances"]
-            return {**point, "means": means, "covariances": covariances}
-
-        return self.build_marginal_model(units.rows(X), n_components, moved, precise=True), units.arrays, back
+        back = replace(units, location=-units.location / units.scale, scale=1 / units.scale)
+        return self.build_marginal_model(units.rows(X), n_components, moved, precise=True), units.arrays, back.arrays
 
     def covariance_matrices(self, draws: Mapping[str, Array]) -> Array:
         """Return the covariance matrices (S, K, D, D) of draws, whatever their structure."""

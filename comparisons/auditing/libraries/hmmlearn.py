@@ -11,7 +11,6 @@ import numpy as np
 
 from comparisons.auditing.libraries import check_is_fitted, class_from
 from comparisons.auditing.library_fit import LibraryFit
-from models.gmm.structures import declared_covariances
 from models.validation import Array
 
 CLASSES = "GaussianHMM", "GMMHMM", "PoissonHMM", "CategoricalHMM"
@@ -48,7 +47,15 @@ def _gaussian(fit: Any, weights: Array) -> tuple[dict[str, Any], dict[str, Any]]
     of_family: dict[str, Any] = {"family": "gmm", "options": {"covariance_type": kind}}
     of_family |= {"added_to_scatter": prior, "added_by": f"covars_prior={prior:g}"}
     of_family["next_call"] = f"GaussianHMM({settings})"
-    return {"weights": weights, "means": fit.means_, "covariances": declared_covariances(kind, matrices)}, of_family
+    return {"weights": weights, "means": fit.means_, "covariances": _by_structure(kind, matrices)}, of_family
+
+
+def _by_structure(kind: str, matrices: Array) -> Array:
+    """Return matrices (K, D, D) as the structure declares them."""
+    if kind in ("full", "tied"):
+        return matrices if kind == "full" else matrices[0]
+    variances = np.diagonal(matrices, axis1=1, axis2=2)
+    return variances if kind == "diag" else variances[:, 0]
 
 
 def _gaussian_mixtures(fit: Any, weights: Array) -> tuple[dict[str, Any], dict[str, Any]]:
