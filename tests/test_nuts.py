@@ -44,7 +44,7 @@ class Quartic:
 def test_the_scale_and_the_origin_of_a_chain_leave_the_target_as_it_is():
     root = np.array([[2.0, 0.0, 0.0], [0.5, 1.0, 0.0], [0.0, -0.3, 0.4]])
     settings = {"draws": 2000, "tune": 500, "max_depth": 10, "target_accept": 0.8}
-    chains = [Chain(Quartic(), np.array([0.3, 0.0, -0.2]), root, seed, **settings) for seed in range(4)]
+    chains = [Chain(Quartic(), (np.array([0.3, 0.0, -0.2]), root), seed, **settings) for seed in range(4)]
     for chain in chains:
         chain.wait()
     draws = xr.DataArray(np.stack([chain.drawn()[0] for chain in chains]), dims=("chain", "draw", "axis"))

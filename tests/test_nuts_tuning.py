@@ -59,7 +59,7 @@ def chains_of(density, tuning, draws=1000, target_accept=0.8):
     """Return draws, shape (4, draws, p), and the mean number of steps of a draw."""
     settings = tuning._asdict() | {"draws": draws, "target_accept": target_accept}
     p = density.size
-    chains = [Chain(density, np.zeros(p), np.eye(p), seed, **settings) for seed in range(4)]
+    chains = [Chain(density, (np.zeros(p), np.eye(p)), seed, **settings) for seed in range(4)]
     for chain in chains:
         chain.wait()
     draws, stats = zip(*(chain.drawn() for chain in chains), strict=True)

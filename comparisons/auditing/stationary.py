@@ -15,17 +15,10 @@ import numpy as np
 
 from comparisons.auditing.audited import AuditedFit
 from comparisons.auditing.library_fit import BoundGain
-from comparisons.auditing.lines import (
-    NOT_APPLICABLE,
-    RIGHT,
-    WRONG,
-    Line,
-    distance_in_errors,
-    in_nats,
-    verdict_by_distance,
-)
+from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line, in_nats
 from models.validation import Array
 
+NOTHING, LITTLE = 0.01, 0.1  # standard errors: largest distance that is right, and largest that is only a warning
 EXPLAINED = 5.0  # a constant may move parameters by so many times its own effect, as the others follow
 SLOWEST = 1e-3  # least share of the information by which a step is divided
 FREE = 1e-6  # relative gain of a component of weight 0 below which it is rounding
@@ -99,6 +92,26 @@ def regularisation_line(audited: AuditedFit) -> Line:
     collapses = audited.highest is None or audited.em_limit.collapsed_
     remedy = collapse_advice(audited) if collapses else f"leave it out: {continuation_advice(audited)}"
     return Line("regularisation", verdict, finding, float(share[k]), "" if verdict == RIGHT else remedy)
+
+
+def verdict_by_distance(standard_errors: float) -> str:
+    """Return the verdict on a fit that lies so many standard errors from where it should be.
+
+    Examples
+    --------
+    >>> from comparisons.auditing.stationary import verdict_by_distance
+    >>> verdict_by_distance(1e-4), verdict_by_distance(0.05), verdict_by_distance(2.0)
+    ('right', 'warning', 'wrong')
+    """
+    return RIGHT if standard_errors <= NOTHING else WARNING if standard_errors <= LITTLE else WRONG
+
+
+def distance_in_errors(gain: float) -> float:
+    """Return the distance sqrt(2 g), in standard errors, from a maximum that is g nats higher.
+
+    Near a maximum the log-likelihood is a quadratic, and z standard errors from it is z² / 2 nats lower.
+    """
+    return float(np.sqrt(2 * max(gain, 0.0)))
 
 
 def added_to_variances(audited: AuditedFit) -> Array:

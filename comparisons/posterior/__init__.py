@@ -12,13 +12,14 @@ import pymc as pm
 import xarray as xr
 
 from comparisons.alignment.component_draws import tree_of
-from comparisons.posterior.densities import Point, UnconstrainedDensity
+from comparisons.posterior.densities import Point, Scale, UnconstrainedDensity
 from comparisons.posterior.nuts import Chain
 from comparisons.posterior.tuning import TARGET_ACCEPT, tuning_of
 from em.process.process_wide import without_expected_warnings
 from models.validation import Array, count_at_least, count_at_least_one, number_between
 
 FIND_MAP_FTOL = 1e-15
+Progress = Callable[[int, int], None] | None  # takes the number of draws done and that of all draws
 
 
 def find_map(model: Any, start: Point) -> Point:
@@ -52,7 +53,7 @@ def sample(
     tune: int | None = None,
     max_depth: int | None = None,
     target_accept: float = TARGET_ACCEPT,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = None,
     density: UnconstrainedDensity | None = None,
 ) -> xr.DataTree:
     """Draw from the posterior of a marginal model by NUTS (nutpie, JAX).
@@ -176,7 +177,7 @@ def sample_chain(
     return density.constrain(u), stats
 
 
-def _scale(density: UnconstrainedDensity, start: Point) -> tuple[Array, Array]:
+def _scale(density: UnconstrainedDensity, start: Point) -> Scale:
     """Return the start û of a chain, shape (p,), and the scale R of its v, shape (p, p)."""
     with np.errstate(divide="ignore"):
         origin = density.unconstrain(start)
@@ -188,11 +189,7 @@ def _scale(density: UnconstrainedDensity, start: Point) -> tuple[Array, Array]:
 
 
 def _run(
-    density: UnconstrainedDensity,
-    scales: list[tuple[Array, Array]],
-    seeds: list[int],
-    settings: dict[str, Any],
-    progress: Callable[[int, int], None] | None,
+    density: UnconstrainedDensity, scales: list[Scale], seeds: list[int], settings: dict[str, Any], progress: Progress
 ) -> tuple[list[tuple[Array, dict[str, np.ndarray]]], bool]:
     """Run a chain on each scale; return their draws with statistics, and whether they were interrupted."""
     done, raised = np.zeros(len(scales), dtype=int), list[Exception]()
@@ -211,7 +208,7 @@ def _run(
     try:
         for index, (scale, seed) in enumerate(zip(scales, seeds, strict=True)):
             own = partial(count, index) if progress else None
-            chains.append(Chain(density, *scale, seed, own, **settings))
+            chains.append(Chain(density, scale, seed, own, **settings))
         for chain in chains:
             chain.wait(unless=(lambda: bool(raised)) if progress else None)
     except KeyboardInterrupt:

@@ -27,6 +27,7 @@ FIRST_STEP, SHORTEST_STEP = 1e-9, 1e-40  # first step, relative to the coordinat
 LENGTHEN, MOST_TRIALS = 1e3, 25  # largest factor from one trial of a step to the next, and most trials
 FLAT = 1e-5  # eigenvalue, of information scaled to diagonal 1, below which differences of gradients are rounding
 Point = dict[str, Array]
+Scale = tuple[Array, Array]  # û (p,) and R (p, p) of a whitened scale v, where u = û + R v is the unconstrained vector
 
 
 # Without a C compiler, PyTensor interprets what JAX does not compile; compiling C takes 17 s if nothing is cached.

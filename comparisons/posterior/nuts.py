@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from comparisons.alignment.component_draws import SAMPLE
-from comparisons.posterior.densities import UnconstrainedDensity
+from comparisons.posterior.densities import Scale, UnconstrainedDensity
 from models.validation import Array
 
+OfDraws = Callable[[int], None]  # takes the number of draws done so far
 BETWEEN_LOOKS = 0.5  # seconds between two looks at whether a chain is done
 
 
@@ -35,10 +36,8 @@ class Chain:
     ----------
     density : UnconstrainedDensity
         Target.
-    origin : ndarray, shape (p,)
-        û, around which the chain starts.
-    root : ndarray, shape (p, p)
-        R, the scale of v.
+    scale : tuple of ndarray, shapes (p,) and (p, p)
+        û, around which the chain starts, and R, the scale of v.
     seed : int
         The same seed gives the same draws.
     progress : callable or None
@@ -49,24 +48,16 @@ class Chain:
     """
 
     def __init__(
-        self,
-        density: UnconstrainedDensity,
-        origin: Array,
-        root: Array,
-        seed: int,
-        progress: Callable[[int], None] | None = None,
-        *,
-        max_depth: int,
-        **settings: Any,
+        self, density: UnconstrainedDensity, scale: Scale, seed: int, progress: OfDraws | None = None, **settings: Any
     ) -> None:
         import nutpie  # imports ArviZ and Numba, which takes seconds
 
-        self._origin, self._root = origin, root
+        self._origin, self._root = scale
         self._trace: Any = None
-        settings |= {"chains": 1, "cores": 1, "seed": seed, "maxdepth": max_depth}
+        settings |= {"chains": 1, "cores": 1, "seed": seed, "maxdepth": settings.pop("max_depth")}
         settings |= {"blocking": False, "return_raw_trace": True, "progress_bar": False}
         callback = None if progress is None else lambda chains: progress(chains[0].finished_draws)
-        whitened = _whitened(density, origin, root)
+        whitened = _whitened(density, *scale)
         self._sampler = nutpie.sample(whitened, progress_callback=callback, **settings)
 
     def wait(self, unless: Callable[[], bool] | None = None) -> None:

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from comparisons.posterior.densities import UnconstrainedDensity
+from comparisons.posterior.densities import Scale, UnconstrainedDensity
 from models.validation import Array
 
 TARGET_ACCEPT = 0.8
@@ -44,7 +44,7 @@ NEAR_NORMAL, SHORT_STEPS, ANY_SHAPE = Tuning(150, max_depth=2), Tuning(150, max_
 
 def tuning_of(
     density: UnconstrainedDensity,
-    scales: Iterable[tuple[Array, Array]],
+    scales: Iterable[Scale],
     seed: int,
     target_accept: float = TARGET_ACCEPT,
     tune: int | None = None,
