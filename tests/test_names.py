@@ -167,7 +167,7 @@ def test_a_comparison_calls_entries_as_the_features_are_called(name, given):
     settings = {} if given == "frame" else {"feature_names": NAMES}
     problem = prepare(as_frame(X) if given == "frame" else X, name, 1, **settings)
     assert prepare(X, name, 1).labels == {}
-    fit = problem.estimator(n_init=1, random_state=0).fit(problem.named_samples)
+    fit = problem.fit_by_em(n_init=1, random_state=0)
     entries = list(entries_of(fit.parameters_, np.inf, labels=problem.labels).names)
     assert entries == list(fit.uncertainty(problem.named_samples).names)
     quantity = problem.family.quantities[1]

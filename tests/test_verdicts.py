@@ -242,7 +242,7 @@ def test_samples_are_counted_by_the_rate_of_em_next_to_its_limit():
     def means(n_iter):
         start = {"init": fits.map.parameters_, "acceleration": None, "tol": 1e-14, "max_iter": n_iter}
         with left_to_the_status():
-            return fits.estimator(**start).fit(fits.X).means_
+            return fits.fit_by_em(**start).means_
 
     limit = means(1000)
     rate = np.linalg.norm(means(140) - limit) / np.linalg.norm(means(139) - limit)

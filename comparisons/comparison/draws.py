@@ -151,7 +151,7 @@ def chain_starts(problem: Problem, mode: Any) -> list[Point]:
     of_em = {"prior": problem.prior, "n_init": settings.n_init, "max_iter": 100_000}
     for seed in rng.integers(2**32, size=settings.chains):
         with left_to_the_status(NotIdentifiableWarning, NoMaximumWarning):
-            fit = problem.estimator(random_state=int(seed), **of_em).fit(problem.X)
+            fit = problem.fit_by_em(random_state=int(seed), **of_em)
         restart = mode if fit.collapsed_ else fit.parameters_
         starts.append(restart.permute(rng.permutation(problem.n_components)).inside())
     return starts

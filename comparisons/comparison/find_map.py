@@ -56,7 +56,7 @@ def find_map_checks(fits: Fits, draws: Draws, densities: Densities) -> tuple[lis
             break
     if lesser:
         with left_to_the_status():
-            there = fits.estimator(prior=fits.prior, init=replace(best, **answer), **PRECISE).fit(fits.X).parameters_
+            there = fits.fit_by_em(prior=fits.prior, init=replace(best, **answer), **PRECISE).parameters_
         apart, tolerance = in_sd(distinct_entries(there.arrays(), family), reached, sd).max(), 10 * tolerance
         note = (
             f"; PyMC ends lower from every start, the last time by {-gain:.3g} nats: compared is MAP-EM started there, "

@@ -67,7 +67,7 @@ class Fits(Problem):
         """
         least = CLEAR * max(1.0, abs(self.mle.log_likelihood_))
         with left_to_the_status():
-            plain = self.estimator(init=self.map.parameters_, acceleration=None, tol=least, max_iter=PLAIN).fit(self.X)
+            plain = self.fit_by_em(init=self.map.parameters_, acceleration=None, tol=least, max_iter=PLAIN)
         gains = np.diff(plain.history_)
         gains = gains[gains > least]
         return float(np.sqrt(min(1.0, gains[-1] / gains[-2]))) if len(gains) > 1 else 0.0
@@ -114,7 +114,7 @@ def fit(problem: Problem) -> Fits:
     """Fit maximum likelihood and MAP by EM."""
     settings = {"random_state": problem.settings.random_state, **PRECISE}
     with left_to_the_status(CollapseWarning, NoMaximumWarning, NotIdentifiableWarning):  # status and verdict say it
-        mle = problem.named_estimator(n_init=problem.settings.n_init, **settings).fit(problem.named_samples)
+        mle = problem.fit_by_em(n_init=problem.settings.n_init, **settings)
         mode = fit_map(problem, near=None if mle.collapsed_ else mle.parameters_, **settings)
     return Fits(**vars(problem), mle=mle, map=mode)
 
@@ -133,10 +133,10 @@ def fit_from(fits: Fits, most_probable: Any, likeliest: Any) -> Fits:
     """
     mode, mle = fits.map, fits.mle
     with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):
-        refit = fits.named_estimator(init=most_probable, prior=fits.prior, **PRECISE).fit(fits.named_samples)
+        refit = fits.fit_by_em(init=most_probable, prior=fits.prior, **PRECISE)
         mode = refit if refit.objective_ > mode.objective_ and not refit.collapsed_ else mode
         if likeliest is not None:
-            refit = fits.named_estimator(init=likeliest, **PRECISE).fit(fits.named_samples)
+            refit = fits.fit_by_em(init=likeliest, **PRECISE)
             mle = refit if refit.objective_ > mle.objective_ else mle
     return replace(fits, map=mode, mle=mle)
 
@@ -150,9 +150,9 @@ def fit_map(problem: Problem, near: Any = None, **settings: Any) -> Any:
         If every restart collapsed.
     """
     settings |= {"prior": problem.prior}
-    mode = problem.named_estimator(n_init=problem.settings.n_init, **settings).fit(problem.named_samples)
+    mode = problem.fit_by_em(n_init=problem.settings.n_init, **settings)
     if near is not None:  # the MAP near the MLE may be better than the best of the restarts
-        nearby = problem.named_estimator(init=near, **settings).fit(problem.named_samples)
+        nearby = problem.fit_by_em(init=near, **settings)
         better = nearby.objective_ >= mode.objective_ - 1e-9 * abs(mode.objective_)
         if mode.collapsed_ or (better and not nearby.collapsed_):
             mode = nearby

@@ -160,14 +160,10 @@ class Problem:
         """A warning about the posterior, such as that it is improper; or ""."""
         return self.family.caution(self.X, self.prior, self.n_components, self.feature_names)
 
-    def estimator(self, **settings: Any) -> Any:
-        """Return the family's estimator with K components, for X."""
-        return self.family.estimator(n_components=self.n_components, **settings)
-
-    def named_estimator(self, **settings: Any) -> Any:
-        """Return the family's estimator with K components, for `named_samples`."""
+    def fit_by_em(self, **settings: Any) -> Any:
+        """Fit the family's estimator with K components and these settings to the data, by EM."""
         make = self.family.named_estimator if self.labels else self.family.estimator
-        return make(n_components=self.n_components, **settings)
+        return make(n_components=self.n_components, **settings).fit(self.named_samples)
 
 
 def unnamed(n_features: int) -> tuple[str, ...]:

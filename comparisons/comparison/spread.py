@@ -98,7 +98,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
 def _laplace(fits: Fits, mode: Any) -> Moments:
     """Return the MAP and its standard errors, with the prior's information; components in the order of ``mode``."""
     with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # they are verdicts of the comparison
-        fit = fits.named_estimator(prior=fits.prior, init=mode, **PRECISE).fit(fits.named_samples)
+        fit = fits.fit_by_em(prior=fits.prior, init=mode, **PRECISE)
     table = fit.uncertainty(fits.named_samples)
     return table.estimates, table.standard_errors
 

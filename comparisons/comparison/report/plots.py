@@ -139,7 +139,7 @@ def _answers_from_anywhere(comparison: Any) -> list[Any]:
     for seed in range(40):
         start = family.anywhere(comparison.mle, np.random.RandomState(seed))
         with left_to_the_status():
-            fit = comparison.estimator(init=start).fit(comparison.X)
+            fit = comparison.fit_by_em(init=start)
         if not fit.collapsed_ and abs(fit.log_likelihood_ - comparison.mle.log_likelihood_) < ALIKE:
             answers.append(fit.parameters_.permute(order_of(fit.parameters_, comparison.posterior)))
     return answers
