@@ -175,6 +175,11 @@ class Family(ABC):
         """The package ``models.<family>``."""
         return import_module(f"models.{self.name}")
 
+    @property
+    def functions(self) -> Any:
+        """The package ``em.<family>``, with E-step and M-step as functions."""
+        return import_module(f"em.{self.name}")
+
     def build_model(self, X: Array, n_components: int, prior: Any) -> Any:
         """Return the explicit-z PyMC model."""
         return self.model.build_model(X, n_components, prior, **self.of_data, **self.of_mixture)
@@ -189,7 +194,7 @@ class Family(ABC):
 
     def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
         """Return EM's responsibilities (n, K) and log-likelihood."""
-        return import_module(f"em.{self.name}").e_step(X, parameters, **self.of_data)
+        return self.functions.e_step(X, parameters, **self.of_data)
 
     def rounded(self, parameters: Any) -> Any:
         """Return parameters that differ from these by the rounding error of the density's computation."""

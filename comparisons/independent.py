@@ -1,7 +1,6 @@
 """The pair of a mixture of independent exponential-family features; most of it follows from its :mod:`em.steps`."""
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any, override
 
 import numpy as np
@@ -30,7 +29,7 @@ class IndependentFamily(Family):
         """The family's formulas, those of the package ``em.<family>``."""
         from em.families import steps_of
 
-        return steps_of(import_module(f"em.{self.name}"))
+        return steps_of(self.functions)
 
     @property
     @override

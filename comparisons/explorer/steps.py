@@ -6,7 +6,6 @@ The steps are ``em.<family>.e_step`` and ``m_step``; the quantities of EM's proo
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import Any, Self
 
 import numpy as np
@@ -133,7 +132,7 @@ class ByHand:
 
     def e_step(self, hard: bool = False) -> Self:
         """Set q to the responsibilities of θ; ``hard`` assigns each sample to its most probable component."""
-        r, _ = self._steps.e_step(self.X, self.parameters, **self.family.of_data)
+        r, _ = self.family.functions.e_step(self.X, self.parameters, **self.family.of_data)
         if hard:
             r = one_hot(r.argmax(axis=1), r.shape[1])
         return self._after("hard E-step" if hard else "E-step", self.parameters, r)
@@ -146,7 +145,7 @@ class ByHand:
         options = {**self.family.of_data, **self.family.of_mixture}
         prior = self.prior if with_prior else None
         try:
-            parameters = self._steps.m_step(self.X, self.responsibilities, prior, **options)
+            parameters = self.family.functions.m_step(self.X, self.responsibilities, prior, **options)
         except ValueError as error:  # a component collapsed, and the Gaussian likelihood has no maximum
             return replace(self, said=f"No M-step: {error}. A prior, fewer components or another start helps.")
         return self._after("M-step with prior" if with_prior else "M-step", parameters, self.responsibilities)
@@ -189,13 +188,9 @@ class ByHand:
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    @property
-    def _steps(self) -> Any:
-        return import_module(f"em.{self.family.name}")
-
     def _after(self, step: str, parameters: Any, responsibilities: Array) -> Self:
         """Return the state with these θ and q, and one more record."""
-        log_joint = self._steps.log_joint(self.X, parameters, **self.family.of_data)
+        log_joint = self.family.functions.log_joint(self.X, parameters, **self.family.of_data)
         q, entropy = em.q_function(log_joint, responsibilities), em.entropy(responsibilities)
         log_likelihood, log_prior = float(normalise(log_joint)[1].sum()), float(self.prior.log_prob(parameters))
         record = Record(step, log_likelihood, q, entropy, em.elbo(log_joint, responsibilities), log_prior)
@@ -241,7 +236,7 @@ def by_hand(
     samples = Samples(X, None, np.ones(len(X), dtype=bool), len(X))
     r = start_responsibilities(samples, K, start, np.random.RandomState(seed))
     everything = {**family.of_data, **family.of_mixture}
-    parameters = import_module(f"em.{family.name}").m_step(X, r, None, **everything)
+    parameters = family.functions.m_step(X, r, None, **everything)
     with left_to_the_status(Warning):  # the template is used for plots only
         frame = DataFrame(X, columns=list(dataset.feature_names))
         template = family.estimator(n_components=K, init=parameters, max_iter=1).fit(frame)

@@ -1,6 +1,5 @@
 """List the numbers of a state as rows of tables."""
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -51,11 +50,11 @@ def sample_rows(hand: ByHand) -> Rows:
 
 def bayes_rule(hand: ByHand, sample: int) -> Rows:
     """Return Bayes' rule for one sample, a row for each component: weight, log density, responsibility, current q."""
-    steps, of_row = import_module(f"em.{hand.family.name}"), np.zeros(len(hand.X), dtype=bool)
+    functions, of_row = hand.family.functions, np.zeros(len(hand.X), dtype=bool)
     of_row[sample] = True
     of_data, x = hand.family.of_rows(of_row).of_data, hand.X[of_row]
-    (log_prob,) = steps.component_log_prob(x, hand.parameters, **of_data)
-    ((r,), _), q = steps.e_step(x, hand.parameters, **of_data), hand.responsibilities[sample]
+    (log_prob,) = functions.component_log_prob(x, hand.parameters, **of_data)
+    ((r,), _), q = functions.e_step(x, hand.parameters, **of_data), hand.responsibilities[sample]
     columns = {"π": hand.parameters.weights, "log density": log_prob, "r, from θ": r, "q now": q}
     cells = [{name: f"{numbers[k]:.4g}" for name, numbers in columns.items()} for k in range(len(q))]
     return [{"component": k, **row} for k, row in enumerate(cells)]
