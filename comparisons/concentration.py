@@ -181,7 +181,6 @@ def sweep(
     >>> table.n_mean_field.tolist(), table.n_occupied.argmax(axis=1).tolist()
     ([2, 4], [2, 4])
     """
-    from comparisons.alignment.component_draws import SAMPLE
     from comparisons.alignment.mixing import extremes, label_free
     from em.gibbs import gibbs
     from em.process.blas import one_blas_thread
@@ -208,7 +207,7 @@ def sweep(
             weights, of_mean_field = (np.sort(w)[..., ::-1] for w in (drawn["weights"], q.mean["weights"]))
             n_mean_field = int((q.responsibilities.sum(axis=0) >= 0.5).sum())
             quantities = label_free(drawn, drawn["log_likelihood"])
-            rhat, _ = extremes(quantities.assign(n_occupied=(SAMPLE, _n_occupied(drawn["z"], K))))
+            rhat, _ = extremes({**quantities, "n_occupied": _n_occupied(drawn["z"], K)})
             rows.append((n_occupied(drawn["z"], K), n_mean_field, weights.mean(axis=(0, 1)), of_mean_field, rhat))
     return Sweep(values, *(np.array(column) for column in zip(*rows, strict=True)))
 

@@ -55,9 +55,9 @@ def convergence(values: Array) -> tuple[Array, Array]:
         return np.asarray(az.rhat(values, **axes)), np.asarray(az.ess(values, method="bulk", **axes))
 
 
-def extremes(quantities: xr.Dataset) -> tuple[float, float]:
-    """Return the largest R-hat and the smallest bulk ESS of all entries that are not constant."""
-    arrays = [variable.to_numpy() for variable in quantities.data_vars.values()]
+def extremes(quantities: Mapping[Any, Any]) -> tuple[float, float]:
+    """Return the largest R-hat and the smallest bulk ESS of all entries of draws (chain, draw, ...) that vary."""
+    arrays = [np.asarray(draws) for draws in quantities.values()]
     entries = np.concatenate([values.reshape(*values.shape[:2], -1) for values in arrays], axis=2)
     varying = entries[:, :, np.ptp(entries, axis=(0, 1)) > 0]
     if not varying.size:

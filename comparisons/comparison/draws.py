@@ -56,10 +56,8 @@ class Draws:
 
     def best(self, log_density: Array, like: Any) -> Any:
         """Return the draw of the greatest density, an array (chain, draw), as parameters of the type of ``like``."""
-        chain, s = np.unravel_index(log_density.argmax(), log_density.shape)
-        return replace(
-            like, **{str(name): array.to_numpy()[chain, s] for name, array in self.aligned.data_vars.items()}
-        )
+        densest = log_density.argmax()
+        return replace(like, **{name: array[densest] for name, array in self.stacked.items()})
 
     def aligned_to(self, parameters: Any) -> "Draws":
         """Return the same draws aligned to other parameters."""

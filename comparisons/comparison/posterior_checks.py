@@ -1,11 +1,10 @@
 """Check estimates against the posterior: MLE, MAP, responsibilities and truth; and chains against each other."""
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from scipy.stats import chi2
 
 from comparisons.alignment.mixing import MAX_RHAT, MIN_ESS, extremes, label_free
@@ -77,7 +76,7 @@ def why_shown(fits: Fits) -> str:
     return ""
 
 
-def _mixed(quantities: xr.Dataset, what: str, shown: str) -> list[Check]:
+def _mixed(quantities: Mapping[Any, Any], what: str, shown: str) -> list[Check]:
     """Return checks that the chains mixed: R-hat and bulk ESS of a set of quantities (Vehtari et al. 2021)."""
     rhat, ess = extremes(quantities)
     of_rhat = "largest rank-normalised split R-hat (Vehtari et al. 2021)"
@@ -204,8 +203,7 @@ def _identified_quantity(fits: Fits, draws: Draws) -> Check:
     of_draws, estimate = family.mean_response(draws.stacked), family.mean_response(single(fits.mle.parameters_))[0]
     pseudo, prior_mean = family.prior_on_response(fits.prior, fits.X)
     pseudo, mean, sd = fits.n_components * pseudo, of_draws.mean(axis=0), of_draws.std(axis=0)
-    by_chain = of_draws.reshape(*draws.log_prior.shape, -1)
-    _, ess = extremes(xr.Dataset({"mean_response": (("chain", "draw", "feature"), by_chain)}))
+    _, ess = extremes({"mean_response": of_draws.reshape(*draws.log_prior.shape, -1)})
     apart = np.abs(draws.stacked[located] - of_draws[:, None]).max(axis=1).mean(axis=0)
     shift = pseudo / n * np.maximum(np.abs(prior_mean - estimate), apart) / sd
     gaps = in_sd(estimate, mean, sd)
