@@ -139,7 +139,7 @@ def test_a_prior_whose_density_fits_no_float_is_told_before_the_draws(out, numbe
         ("gmm", "a,b\n1.5,\n2,nan\n3,NA\n", ["column 'b' has no observed cell", "--drop b"]),
         ("gmm", "a,b\n1,2\n1,inf\n2,1\n", ["line 3", "column 'b', got 'inf'"]),
         ("bmm", "a,count\n0,1\n1,\n", ["count", "whole numbers"]),
-        ("gmm", "a,b\n1,2\n1,3\n1,4\n", ["constant column(s) ['a']"]),
+        ("gmm", "a,b\n1,2\n1,3\n1,4\n", ["constant column 'a'"]),
         ("gmm", "1,2,3\n3,4,4\n", ["line 1", "names or data"]),
         ("gmm", "a,a\n3,4\n", ["different name"]),
         ("gmm", "a,count\n3,1e12\n", ["count", "at most"]),
