@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
+from comparisons import concentration
 from comparisons.comparison.command import application, prepare_case
 from comparisons.comparison.problem import prepare
 from comparisons.data import load, read_csv
@@ -114,6 +116,13 @@ def test_results_of_two_families_on_one_file_have_two_folders(tmp_path, monkeypa
 def test_bad_options_are_named(out, option, value, words):
     refused(invoke("gmm", option, value, "--out", str(out)), *words)
     assert not out.exists()
+
+
+def test_a_number_of_components_of_the_sweep_is_named_by_its_flag(out):
+    command = typer.Typer()
+    command.command()(concentration.main)
+    result = CliRunner().invoke(command, ["--components", "0", "--out", str(out)])
+    refused(result, "--components: n_components must be a whole number of at least 1, got 0")
 
 
 def test_a_prior_under_which_map_collapses_is_told_after_the_fit(out):

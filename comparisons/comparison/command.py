@@ -68,7 +68,7 @@ def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Cal
         Second part of the figure's title, after the name of the data.
     """
     settings, options = split(flags, {name: flags[name] for name in FLAGS.keys() & flags.keys()})
-    with bad_input_exits():
+    with bad_input_exits(flags={"n_components": "--components: "}):
         dataset = find(data, **options)
         tell_read(Console(), dataset.notes)
         folder = check_writable(out)
