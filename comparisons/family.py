@@ -275,7 +275,7 @@ class Family(ABC):
         """Draw the data with EM's estimates and the posterior, by ``comparisons/<family>/figure.py``."""
         import_module(f"comparisons.{self.name}.figure").draw_data(ax, comparison)
 
-    def labels(self, feature_names: Sequence[str]) -> Labels:
+    def labels(self, feature_names: Sequence[str] | None) -> Labels:
         """Return the labels of the entries of a dim, such as "feature", by dim; for tables, figures and draws."""
         return labels_of_features(feature_names)
 

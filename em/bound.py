@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from scipy.special import entr
 
 from models.shown import shown
-from models.validation import Array
+from models.validation import Array, real_numbers
 
 LEAST_SUM = 1e-100  # of a row's densities, so that shares down to 1e-200 are floats
 
@@ -110,7 +110,7 @@ def q_function(log_joint: ArrayLike, responsibilities: ArrayLike) -> float:
     >>> abs(q_function(gmm.log_joint(X, parameters), r) + entropy(r) - log_likelihood) < 1e-12
     True
     """
-    log_joint, q = np.asarray(log_joint, dtype=np.float64), _distribution(responsibilities)
+    log_joint, q = _matrix("log_joint", log_joint), _distribution(responsibilities)
     if log_joint.shape != q.shape:
         raise ValueError(f"responsibilities must have the shape of log_joint {log_joint.shape}, got {q.shape}")
     return float(np.sum(q * np.where(q > 0, log_joint, 0.0)))
@@ -156,7 +156,7 @@ def complete_data_log_likelihood(log_joint: ArrayLike, z: ArrayLike) -> float:
     >>> np.exp(complete_data_log_likelihood(np.log(joint), z=[0, 1])).round(6)  # 0.3 * 0.4
     np.float64(0.12)
     """
-    log_joint, z = np.asarray(log_joint, dtype=np.float64), np.asarray(z)
+    log_joint, z = _matrix("log_joint", log_joint), np.asarray(z)
     n, K = log_joint.shape
     if z.shape != (n,) or z.dtype.kind not in "iu" or (z < 0).any() or (z >= K).any():
         raise ValueError(f"z must hold {n} integer labels from 0 to {K - 1}, got {shown(z)}")
@@ -172,11 +172,16 @@ def check_responsibilities(responsibilities: ArrayLike, n_samples: int) -> Array
 
 
 def _distribution(responsibilities: ArrayLike) -> Array:
-    r = np.asarray(responsibilities, dtype=np.float64)
-    if r.ndim != 2:
-        raise ValueError(f"responsibilities must have shape (n, K), got {r.shape}")
+    r = _matrix("responsibilities", responsibilities)
     misfits = np.flatnonzero(~((r >= 0).all(axis=1) & (np.abs(r.sum(axis=1) - 1) <= 1e-8)))
     if misfits.size:
         given = f"{shown(r[misfits[0]])} in row {misfits[0]}"
         raise ValueError(f"responsibilities must be non-negative and sum to 1 in each row, got {given}")
     return r
+
+
+def _matrix(name: str, values: ArrayLike) -> Array:
+    matrix = real_numbers(name, values).astype(np.float64, copy=False)
+    if matrix.ndim != 2:
+        raise ValueError(f"{name} must have shape (n, K), got {matrix.shape}")
+    return matrix

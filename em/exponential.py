@@ -26,6 +26,7 @@ from em.uncertainty.entries import Entries
 from em.uncertainty.independent import complete_data, log_prior_slopes, whitened
 from em.uncertainty.louis import Information, labelled_sums, louis
 from models.parameters import Parameters
+from models.shown import listed
 from models.simulation import simulate
 from models.validation import Array, count_at_least_one, real_numbers
 
@@ -275,7 +276,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     def _remarks(self, samples: Samples) -> list[str]:
         remarks: list[str] = []
         if emptied := np.flatnonzero(self.parameters_.weights * samples.total < EMPTIED).tolist():
-            remarks.append(f"component(s) {emptied} emptied: use fewer components or a prior")
+            remarks.append(f"{listed(emptied, noun='component')} emptied: use fewer components or a prior")
         for quantity in self.parameters_.quantities[1:]:
             values = self.parameters_.arrays()[quantity.name]
             if n_held := int(quantity.support.at_edge(values).sum()):

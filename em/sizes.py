@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from em.exponential import ExponentialMixtureEM
+from models.shown import counted
 from models.validation import real_numbers
 
 METHODS = ["predict", "predict_proba", "score_samples", "score", "impute", "sample", "bic", "aic", "icl"]
@@ -143,8 +144,8 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
             return rows[0]
         n, D = shape
         raise ValueError(
-            f"{name} must be given for {n} row(s), because it differs between the {of_fit[0]} rows of the fit: pass "
-            f"{name}=, a number or an array of shape ({D},) or ({n}, {D}), to the method that takes the rows"
+            f"{name} must be given for {counted(n, 'row')}, because it differs between the {of_fit[0]} rows of the "
+            f"fit: pass {name}=, a number or an array of shape ({D},) or ({n}, {D}), to the method that takes the rows"
         )
 
 

@@ -55,16 +55,17 @@ def cell(name: str, index: Sequence[int], columns: Sequence[Any] | None = None) 
     return f"{name}[{', '.join(places)}]" if places else name
 
 
-def listed(columns: Sequence[int] | np.ndarray, names: Sequence[str] | None = None) -> str:
+def listed(columns: Sequence[Any] | np.ndarray, names: Sequence[str] | None = None, noun: str = "column") -> str:
     """Return columns as error messages list them: by name if there are names, else by number.
 
     Examples
     --------
     >>> from models.shown import listed
-    >>> listed([1]), listed([0, 1], ("eruptions", "waiting"))
-    ('[1]', "['eruptions', 'waiting']")
+    >>> listed([1]), listed([0, 1], ("eruptions", "waiting")), listed(["waiting"]), listed([2], noun="component")
+    ('column 1', "columns 'eruptions', 'waiting'", "column 'waiting'", 'component 2')
     """
-    return str([int(column) if names is None else names[column] for column in columns])
+    each = columns if names is None else [names[column] for column in columns]
+    return f"{noun}{'s' * (len(each) != 1)} {', '.join(map(shown, each))}"
 
 
 def counted(number: float, noun: str) -> str:

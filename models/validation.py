@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from models.frames import column_names as column_names
 from models.frames import real_numbers as real_numbers
-from models.shown import cell, listed, shown
+from models.shown import cell, counted, listed, shown
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -136,7 +136,7 @@ def data_matrix(X: ArrayLike, name: str = "X", *, missing: bool = False, names: 
     if array.ndim != 2:
         hint = f". Reshape your data: {name}.reshape(-1, 1) is one feature, {name}.reshape(1, -1) one sample"
         raise ValueError(
-            f"{name} must be two-dimensional (samples, features), got {array.ndim} dimension(s)"
+            f"{name} must be two-dimensional (samples, features), got {counted(array.ndim, 'dimension')}"
             + (hint if array.ndim == 1 else "")
         )
     if array.size == 0:
@@ -159,7 +159,7 @@ def check_columns(seen: np.ndarray, names: Sequence[str] | None = None) -> None:
     """Raise a ValueError that names the columns of X without an observed cell; ``seen`` (D,) says which have one."""
     if not seen.all():
         empty = listed(np.flatnonzero(~seen), names)
-        raise ValueError(f"X must have an observed cell in every column, got none in column(s) {empty}: drop them")
+        raise ValueError(f"X must have an observed cell in every column, got none in {empty}: drop every such column")
 
 
 def check_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:

@@ -98,7 +98,7 @@ def test_a_prob_that_is_held_at_0_though_the_likelihood_rises_is_no_maximum():
     assert audited.verdict == "wrong"
     assert "Karush-Kuhn-Tucker fails" in audited.finding
     empty = {"weights": [1.0, 0.0], "probs": [Y.mean(axis=0), [0.9, 0.7, 0.8, 0.6]]}
-    assert "weight 0, but the likelihood rises" in audit(empty, Y, "bmm")["stationary"].finding
+    assert "weight 0 of component 1, although the likelihood rises" in audit(empty, Y, "bmm")["stationary"].finding
 
 
 def test_an_audit_is_a_page_a_table_and_a_file(tmp_path):

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
+from comparisons import concentration
 from comparisons.comparison.command import application, prepare_case
 from comparisons.comparison.problem import prepare
 from comparisons.data import load, read_csv
@@ -116,6 +118,13 @@ def test_bad_options_are_named(out, option, value, words):
     assert not out.exists()
 
 
+def test_a_number_of_components_of_the_sweep_is_named_by_its_flag(out):
+    command = typer.Typer()
+    command.command()(concentration.main)
+    result = CliRunner().invoke(command, ["--components", "0", "--out", str(out)])
+    refused(result, "--components: n_components must be a whole number of at least 1, got 0")
+
+
 def test_a_prior_under_which_map_collapses_is_told_after_the_fit(out):
     options = ["--data", "collapsing", "--covariance", "diag", "--prior-family", "half-normal", "--out", str(out)]
     refused(invoke("gmm", *options), "prior must keep variances from 0 on these data", "inverse gammas")
@@ -139,7 +148,7 @@ def test_a_prior_whose_density_fits_no_float_is_told_before_the_draws(out, numbe
         ("gmm", "a,b\n1.5,\n2,nan\n3,NA\n", ["column 'b' has no observed cell", "--drop b"]),
         ("gmm", "a,b\n1,2\n1,inf\n2,1\n", ["line 3", "column 'b', got 'inf'"]),
         ("bmm", "a,count\n0,1\n1,\n", ["count", "whole numbers"]),
-        ("gmm", "a,b\n1,2\n1,3\n1,4\n", ["constant column(s) ['a']"]),
+        ("gmm", "a,b\n1,2\n1,3\n1,4\n", ["constant column 'a'"]),
         ("gmm", "1,2,3\n3,4,4\n", ["line 1", "names or data"]),
         ("gmm", "a,a\n3,4\n", ["different name"]),
         ("gmm", "a,count\n3,1e12\n", ["count", "at most"]),

@@ -180,14 +180,14 @@ def test_marks_among_true_and_false_leave_em_of_all_rows_out(large):
     assert read(large / "bool.parquet", "gmm", most_rows=ROWS).all_rows.X.shape[1] == 2
     assert (
         read(large / "bool.parquet", "gmm", most_rows=ROWS, missing="False").all_rows.why
-        == "column(s) b hold words or marks"
+        == "there are words or marks in column 'b'"
     )
 
 
 def test_what_chunks_cannot_give_as_the_file_is_read_is_left_out_of_em_of_all_rows(large):
     dataset = read(large, "gmm", most_rows=ROWS, drop="id")
     assert dataset.X.shape == (ROWS, 3)
-    assert (dataset.all_rows.X, dataset.all_rows.why) == (None, "column(s) word hold words or marks")
+    assert (dataset.all_rows.X, dataset.all_rows.why) == (None, "there are words or marks in column 'word'")
     FRAME.assign(count=1).to_parquet(large / "counts.parquet", index=False)
     with pytest.raises(ValueError, match=r"is too large to repeat its rows by the frequencies in column 'count'"):
         read(large / "counts.parquet", "gmm", most_rows=ROWS)

@@ -25,7 +25,7 @@ def good_data(estimator):
     ("X", "message"),
     [
         pytest.param([[0.0, 1.0], [np.inf, 1.0], [1.0, 0.0]], "X must be finite, or NaN .*, got infinity", id="inf"),
-        pytest.param([[0.0, np.nan], [1.0, np.nan]], r"X must .*, got none in column\(s\) \[1\]", id="empty column"),
+        pytest.param([[0.0, np.nan], [1.0, np.nan]], r"X must .*, got none in column 1", id="empty column"),
         pytest.param(np.full((5, 2), np.nan), "X must have at least two rows .* observed", id="nothing observed"),
         pytest.param([[0.0, 1.0], [np.nan] * 2], "X must have at least two rows .* observed", id="one row observed"),
         pytest.param(np.empty((0, 2)), r"X must have at least one row and one column, got 0 sample\(s\)", id="empty"),
@@ -140,7 +140,7 @@ def test_constant_columns_are_refused_where_their_variance_would_be_zero():
     X = np.column_stack([GOOD, np.full(20, 3.0)])
     with pytest.raises(
         ValueError,
-        match=r"X must not have constant columns .* constant column\(s\) \[2\].*drop them, or pass prior=GMMPrior",
+        match=r"X must not have constant columns .* constant column 2.*drop them, or pass prior=GMMPrior",
     ):
         GaussianMixtureEM(2, random_state=0).fit(X)
     prior = GMMPrior(2.0, X.mean(axis=0), 0.1, 5.0, np.eye(3))

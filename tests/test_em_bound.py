@@ -65,6 +65,13 @@ def test_labels_that_are_none_are_refused(z):
         complete_data_log_likelihood(np.zeros((2, 2)), z)
 
 
+@pytest.mark.parametrize("log_joint", [np.zeros(2), np.zeros((2, 2, 1))])
+def test_log_joint_that_is_no_matrix_is_refused(log_joint):
+    for call in (q_function, complete_data_log_likelihood):
+        with pytest.raises(ValueError, match=r"log_joint must have shape \(n, K\), got \(2"):
+            call(log_joint, [0, 1])
+
+
 def test_distributions_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"responsibilities must have the shape of log_joint \(2, 2\), got \(1, 2\)"):
         q_function(np.zeros((2, 2)), [[0.5, 0.5]])

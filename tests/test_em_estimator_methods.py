@@ -129,7 +129,7 @@ def test_trials_of_each_sample_serve_the_samples_they_came_with():
     fit = BinomialMixtureEM(1, n_trials=trials).fit(X)
     assert fit.score_samples(X).shape == (50,)
     assert fit.sample(50, random_state=0)[0].shape == (50, 2)
-    with pytest.raises(ValueError, match=r"n_trials must be given for 10 row\(s\).*shape \(2,\) or \(10, 2\)"):
+    with pytest.raises(ValueError, match=r"n_trials must be given for 10 rows.*shape \(2,\) or \(10, 2\)"):
         fit.predict(X[:10])
 
 

@@ -149,7 +149,7 @@ def test_probs_of_an_emptied_component_are_free():
     finding = identify(BINOMIAL, BMMParameters([0.4, 0.6, 0.0], probs))
     assert not finding.identified
     assert finding.free_direction == {"probs[2, 0]": 1.0}
-    assert "component(s) [2] have no share in the samples" in finding.sentence
+    assert "no sample has a share of component 2" in finding.sentence
 
 
 def test_of_differing_trials_the_row_that_knows_most_decides():

@@ -15,8 +15,8 @@ GMM_BUILDERS = [gmm.build_model, gmm.build_marginal_model]
 BMM_BUILDERS = [bmm.build_model, bmm.build_marginal_model]
 
 BAD_MATRICES = [
-    ([1.0, 2.0], r"X must be two-dimensional .* got 1 dimension\(s\)\. Reshape .* X.reshape\(-1, 1\)"),
-    (1.0, r"X must be two-dimensional .* got 0 dimension\(s\)"),
+    ([1.0, 2.0], r"X must be two-dimensional .* got 1 dimension\. Reshape .* X.reshape\(-1, 1\)"),
+    (1.0, r"X must be two-dimensional .* got 0 dimensions"),
     (np.zeros((2, 2, 2)), "X must be two-dimensional"),
     (np.zeros((0, 2)), r"X must have at least one row and one column, got 0 sample\(s\) and 2 feat"),
     (np.zeros((2, 0)), "X must have at least one row and one column"),

@@ -1,5 +1,7 @@
 """Names of features, which a frame brings, are in every table, sentence and axis; without them stand numbers."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -51,9 +53,13 @@ def with_names(fit, name):
     """Return the name of an entry with the features' names in the place of their numbers."""
     array, _, index = name.rstrip("]").partition("[")
     (dims,) = (quantity.dims for quantity in fit.parameters_.quantities if quantity.name == array)
-    labels = {"feature": NAMES, "feature_bis": NAMES, "cell": fit._labels.get("cell")}
-    places = zip(dims, map(int, index.split(", ")), strict=True)
-    return f"{array}[{', '.join(str(labels[dim][i]) if dim in labels else str(i) for dim, i in places)}]"
+    places = [
+        NAMES[int(place)]
+        if dim in ("feature", "feature_bis")
+        else re.sub(r"^item (\d)", lambda d: NAMES[int(d[1])], place)
+        for dim, place in zip(dims, index.split(", "), strict=True)
+    ]
+    return f"{array}[{', '.join(places)}]"
 
 
 @each_family_once
@@ -87,6 +93,8 @@ def test_names_of_answers_are_those_of_items_and_levels():
         "probs[0, eye brown]",
     )
     assert repr(latent_classes(fit, fit_to)).count("hair") == 3
+    unnamed = CategoricalMixtureEM(1).fit(fit_to.to_numpy(dtype=str))
+    assert unnamed.uncertainty(fit_to.to_numpy(dtype=str)).names[1] == "probs[0, item 0 black]"
 
 
 @each_family_once
@@ -166,7 +174,8 @@ def test_a_comparison_calls_entries_as_the_features_are_called(name, given):
     X = legal(np.array([[0, 1], [1, 1], [1, 0], [0, 0], [1, 1]] * 5), name)
     settings = {} if given == "frame" else {"feature_names": NAMES}
     problem = prepare(as_frame(X) if given == "frame" else X, name, 1, **settings)
-    assert prepare(X, name, 1).labels == {}
+    assert prepare(X, name, 1).labels.get("cell", []) in ([], ["item 0 0", "item 0 1", "item 1 0", "item 1 1"])
+    assert "feature" not in prepare(X, name, 1).labels
     fit = problem.fit_by_em(n_init=1, random_state=0)
     entries = list(entries_of(fit.parameters_, np.inf, labels=problem.labels).names)
     assert entries == list(fit.uncertainty(problem.named_samples).names)

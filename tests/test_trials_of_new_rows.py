@@ -111,7 +111,7 @@ CALLS = {
 @pytest.mark.parametrize("name", CALLS)
 def test_without_trials_the_error_says_what_to_pass(fit, name):
     message = (
-        r"n_trials must be given for 25 row\(s\), because it differs between the 60 rows of the fit: pass n_trials=, "
+        r"n_trials must be given for 25 rows, because it differs between the 60 rows of the fit: pass n_trials=, "
         r"a number or an array of shape \(3,\) or \(25, 3\)"
     )
     with pytest.raises(ValueError, match=message):

@@ -5,6 +5,7 @@ import numpy as np
 from comparisons.auditing.audited import AuditedFit
 from comparisons.auditing.library_fit import ReportedLikelihood
 from comparisons.auditing.lines import RIGHT, WARNING, WRONG, Line, in_nats
+from models.shown import counted
 
 MOST_OPERATIONS = 300_000  # multiplications of decimal numbers, in less than a second
 OF_EXP = 30  # multiplications that take as long as an exponential
@@ -30,7 +31,7 @@ def log_likelihood_line(audited: AuditedFit) -> Line:
         verdict, remedy = WARNING, "center and scale X: its covariances are nearly singular"
     if not np.isfinite(value):
         n_impossible = int((audited.log_prob[audited.row_weights > 0] == -np.inf).sum())
-        return Line("log-likelihood", WRONG, f"{n_impossible} row(s) of X are impossible under the fit", value)
+        return Line("log-likelihood", WRONG, f"the fit makes {counted(n_impossible, 'row')} of X impossible", value)
     for report in () if audited.sample_weight is not None else audited.library_fit.reports:
         report_verdict, sentence = _compare_report(report, value, audited.n_samples)
         findings.append(sentence)

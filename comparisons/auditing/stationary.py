@@ -16,6 +16,7 @@ import numpy as np
 from comparisons.auditing.audited import AuditedFit
 from comparisons.auditing.library_fit import BoundGain
 from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line, in_nats
+from models.shown import listed
 from models.validation import Array
 
 NOTHING, LITTLE = 0.01, 0.1  # standard errors: largest distance that is right, and largest that is only a warning
@@ -87,7 +88,7 @@ def regularisation_line(audited: AuditedFit) -> Line:
         distance = max(move, distance_in_errors(audited.gain))
         finding += f"; without it EM gains {in_nats(audited.gain)}{_in_errors(move)}"
     if (sustained := np.flatnonzero(share > 0.5)).size:
-        finding += f"; it alone keeps component(s) {sustained.tolist()} from collapsing"
+        finding += f"; it alone keeps {listed(sustained, noun='component')} from collapsing"
     verdict = WRONG if sustained.size else verdict_by_distance(distance)
     collapses = audited.highest is None or audited.em_limit.collapsed_
     remedy = collapse_advice(audited) if collapses else f"leave it out: {continuation_advice(audited)}"
@@ -214,4 +215,4 @@ def _weights_that_should_rise(audited: AuditedFit) -> str:
         ratio = np.exp(np.asarray(alone.score_samples(audited.X))[observed] - audited.log_prob[observed])
         if audited.row_weights[observed] @ ratio > audited.n_samples * (1 + FREE):
             rising.append(k)
-    return f"component(s) {rising} have weight 0, but the likelihood rises with it" if rising else ""
+    return f"weight 0 of {listed(rising, noun='component')}, although the likelihood rises with it" if rising else ""

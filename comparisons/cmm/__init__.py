@@ -85,7 +85,7 @@ class CMM(IndependentFamily):
         return self.model.draw_parameters(prior, n_components, self.levels, rng)
 
     @override
-    def labels(self, feature_names: Sequence[str]) -> Labels:
+    def labels(self, feature_names: Sequence[str] | None) -> Labels:
         return labels_of_cells(feature_names, self.words or map(range, self.levels))
 
 

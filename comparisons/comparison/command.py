@@ -70,7 +70,7 @@ def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Cal
     """
     settings, options = split(flags, {name: flags[name] for name in FLAGS.keys() & flags.keys()})
     console = Console()
-    with bad_input_exits():
+    with bad_input_exits(flags={"n_components": "--components: "}):
         dataset = find(data, **options)
         tell_read(console, dataset.notes)
         folder, name = check_writable(out), file_name(f"{what}-{dataset.name}", ".png")

@@ -137,8 +137,8 @@ class Problem:
 
     @property
     def labels(self) -> Labels:
-        """Labels of the entries of parameters in tables, by dim; empty if the features have no names."""
-        return {} if self.feature_names == unnamed(self.X.shape[1]) else self.family.labels(self.feature_names)
+        """Labels of the entries of parameters in tables, by dim; features without names have numbers."""
+        return self.family.labels(None if self.feature_names == unnamed(self.X.shape[1]) else self.feature_names)
 
     @property
     def named_samples(self) -> Any:

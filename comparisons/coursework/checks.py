@@ -21,6 +21,7 @@ from comparisons.coursework.judging import Trial, judge, trial_of
 from comparisons.coursework.notes import notes_of
 from comparisons.coursework.repeated_calls import judge_repeated_calls
 from comparisons.coursework.result import Check, Verdict
+from models.shown import counted
 
 SHARE_OF_CALLS = 0.6  # of the time limit, for calls of the student's function; the rest is for the catalogue
 SHARE_OF_SEARCH = 0.8  # of the time limit, when the search in the catalogue ends
@@ -293,7 +294,7 @@ def _trials(caller: Caller) -> list[Trial]:
     for problem in caller.settle(caller.book.problems_of(caller.step)):
         trial = trial_of(caller, problem)
         if trial.answer.outcome.overtime and trials:
-            caller.notes.append(f"slow: only {len(trials)} input(s) could be tried within the time limit")
+            caller.notes.append(f"slow: the time limit came after {counted(len(trials), 'input')}")
             break
         trials.append(trial)
         if trial.answer.outcome.overtime:

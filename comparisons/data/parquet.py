@@ -16,6 +16,7 @@ from pyarrow.dataset import dataset
 from comparisons.data.cells import as_numbers
 from comparisons.data.table import Column, Table
 from comparisons.declarations import AllRows
+from models.shown import listed
 
 MOST_CELLS = 2**24  # of a file that is read whole
 
@@ -49,7 +50,7 @@ class Sample:
         names, codes = [one.name for one in features], as_numbers(missing)
         kinds = self.rows.dtypes[names].items()
         changed = [name for name, kind in kinds if not is_numeric_dtype(kind) or (is_bool_dtype(kind) and missing)]
-        why = f"column(s) {', '.join(changed)} hold words or marks" if changed else ""
+        why = f"there are words or marks in {listed(changed)}" if changed else ""
         why = "the levels of a categorical mixture are not read by chunks here" if categorical else why
         if why:
             return AllRows(self.n_rows, None, why)
@@ -82,7 +83,7 @@ def table_of_parquet(path: Path, most_rows: int | None, seed: int) -> Table:
         raise ValueError(f"data file {path} has no rows")
     raw = {str(name): column for name, column in frame.items()}
     if nested := [name for name, column in raw.items() if column.dtype == object and any(map(is_list_like, column))]:
-        raise ValueError(f"data file {path} holds lists in column(s) {', '.join(nested)}: write one value in each cell")
+        raise ValueError(f"data file {path} holds lists in {listed(nested)}: write one value in each cell")
     if isinstance(frame.index, pd.RangeIndex):
         return Table(path, raw, sample=sample)
     labels, notes = [str(label) for label in frame.index], ["left out: the frame's index, which labels the rows"]

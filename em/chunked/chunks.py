@@ -19,6 +19,7 @@ import numpy as np
 
 from em.chunked.groups import Parts, Recipe, Recipes, add, grouped, raise_in_chunk, recipes_of, sum_of_group
 from models.frames import is_dask
+from models.shown import counted
 from models.validation import Array
 
 SECONDS = 1.0  # between two looks at which worker holds which chunk: asking a cluster takes some milliseconds
@@ -74,8 +75,8 @@ class Chunks:
         weights = sample_weight.to_dask_array() if hasattr(sample_weight, "to_dask_array") else sample_weight
         if weights.ndim != 1 or weights.npartitions != len(rows):
             raise ValueError(
-                f"sample_weight must have one number for each row, in {len(rows)} chunk(s) like X, got "
-                f"{weights.ndim} dimension(s) in {weights.npartitions} chunk(s): rechunk it like X"
+                f"sample_weight must have one number for each row, in {counted(len(rows), 'chunk')} like X, got "
+                f"{counted(weights.ndim, 'dimension')} in {counted(weights.npartitions, 'chunk')}: rechunk it like X"
             )
         return cls(rows, tuple(weights.to_delayed().ravel()), _futures_of(array, weights))
 
@@ -153,7 +154,7 @@ def rows_of(X: Any) -> Any:
 def check_matrix(X: Any) -> None:
     """Raise a ValueError unless X is two-dimensional."""
     if X.ndim != 2:
-        raise ValueError(f"X must be two-dimensional (samples, features), got {X.ndim} dimension(s)")
+        raise ValueError(f"X must be two-dimensional (samples, features), got {counted(X.ndim, 'dimension')}")
 
 
 class _Bound:

@@ -24,7 +24,7 @@ def levels_of_chunks(X: Any, levels: Any = None, names: Sequence[str] | None = N
     mixed = [d for d, labels in enumerate(occurring.parts) if len({isinstance(label, str) for label in labels}) > 1]
     if mixed:
         raise ValueError(
-            f"X must hold strings or whole numbers in each column, and not both, in column(s) {listed(mixed, names)}"
+            f"X must hold strings or whole numbers in each column, and not both, in {listed(mixed, names)}"
         )
     labels = [tuple(sorted(own)) or (0,) for own in occurring.parts]
     if hasattr(X, "columns"):

@@ -22,7 +22,7 @@ def check_range(samples: Samples) -> None:
     if unfit.any():
         raise ValueError(
             "X must have columns whose variances fit a float, got standard deviations "
-            f"{shown(deviation[unfit])} in column(s) {listed(np.flatnonzero(unfit), samples.names)}: rescale X, to "
+            f"{shown(deviation[unfit])} in {listed(np.flatnonzero(unfit), samples.names)}: rescale X, to "
             f"standard deviations from {SMALLEST_DEVIATION:g} to {LARGEST_DEVIATION:g}"
         )
 
@@ -36,7 +36,7 @@ def refuse_constant_columns(samples: Samples, covariance_type: str, bounded: str
     constant, D = np.flatnonzero(samples.constant), samples.X.shape[1]
     if len(constant) == D or (len(constant) and covariance_type != "spherical"):
         raise ValueError(
-            f"X must not have constant columns for maximum likelihood, got constant column(s) "
+            f"X must not have constant columns for maximum likelihood, got constant "
             f"{listed(constant, samples.names)}: their variance would be 0. What helps here: "
             f"{'drop them, or ' * (len(constant) < D)}pass {bounded}"
         )

@@ -35,6 +35,7 @@ from em.uncertainty.entries import entries_of
 from em.uncertainty.independent import INTERIOR
 from em.uncertainty.louis import largest_parts
 from models.parameters import NO_LABELS, Labels, Parameters
+from models.shown import listed
 from models.simulation import simulate
 from models.validation import Array
 
@@ -144,8 +145,8 @@ def _emptied(parameters: Parameters, question: _Question) -> Identifiability:
         return rest
     of_one = sum(parameters.n_free[q.name] for q in estimated) // parameters.n_components
     p = rest.n_free_parameters + len(empty) * of_one
-    sentence = f"rank {rest.rank} of {p} free parameters at the estimate: component(s) {empty} have no share in the "
-    sentence += f"samples, so their {' and '.join(q.name for q in estimated)} are free"
+    sentence = f"rank {rest.rank} of {p} free parameters at the estimate: no sample has a share of "
+    sentence += f"{listed(empty, noun='component')}, so the {' and '.join(q.name for q in estimated)} there are free"
     return Identifiability(False, rest.rank, p, sentence, {estimated[0].entry((empty[0], 0), question.labels): 1.0})
 
 

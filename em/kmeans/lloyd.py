@@ -158,9 +158,8 @@ def stopping(inertias: Sequence[float], total: float, tol: float, max_iter: int)
         return True, converged_after(n_iter, bound)
     if n_iter < max_iter:
         return False, ""
-    last = inertias[-2] - inertias[-1]
-    status = f"stopped at max_iter={max_iter} with a last gain of {last:.2g} units of inertia"
-    return False, f"{status}: raise max_iter or tol"
+    fell = f"the last iteration lowered the inertia by {inertias[-2] - inertias[-1]:.2g}"
+    return False, f"stopped at max_iter={max_iter}, {fell}: raise max_iter or tol"
 
 
 def converged_after(n_iter: int, bound: float = 0.0) -> str:

@@ -40,9 +40,9 @@ class Successes(Counts):
             return ". Every value is 1 or 2: subtract 1 from X"
         misfits = [d for d, of_column in enumerate(values) if not of_column <= {0.0, 1.0}]
         if all(values[d] == {1.0, 2.0} for d in misfits):
-            return f". Subtract 1 from column(s) {listed(misfits, names)}, whose values are 1 and 2"
+            return f". Subtract 1 from {listed(misfits, names)}, whose values are 1 and 2"
         if all(len(values[d]) == 2 and all(value.is_integer() for value in values[d]) for d in misfits):
-            return f". Encode the two values of column(s) {listed(misfits, names)} as 0 and 1"
+            return f". Encode the two values of {listed(misfits, names)} as 0 and 1"
         return ""
 
 

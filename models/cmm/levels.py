@@ -107,7 +107,7 @@ def codes_of(X: Any, labels: Sequence[Labels], names: Sequence[str] | None = Non
         number = {label: float(code) for code, label in enumerate(own)}
         if unknown := [label for label in present if label not in number]:
             raise ValueError(
-                f"X must hold known levels, got {shown(unknown[0])} in column(s) {listed([d], names)}, whose levels "
+                f"X must hold known levels, got {shown(unknown[0])} in {listed([d], names)}, whose levels "
                 f"are {shown(list(own))}: name all levels in `levels` before the fit"
             )
         codes[:, d] = np.array([*map(number.__getitem__, present), np.nan])[which]  # index -1, the last, is missing
@@ -149,7 +149,7 @@ def _factored(column: np.ndarray, d: int, names: Sequence[str] | None) -> tuple[
             odd = next(value for value in values if type(value) is not type(values[0]) or not isinstance(value, str))
             raise ValueError(
                 f"X must hold strings or whole numbers in each column, and not both, got {shown(odd)} of type "
-                f"{type(odd).__name__} in column(s) {listed([d], names)}"
+                f"{type(odd).__name__} in {listed([d], names)}"
             )
     which = np.full(len(column), -1)
     kinds, which[seen] = np.unique(values, return_inverse=True)
@@ -161,8 +161,7 @@ def _labels(values: np.ndarray, d: int, names: Sequence[str] | None) -> Labels:
     for value in values.tolist():
         if not isinstance(value, str) and not (isinstance(value, Real) and float(value).is_integer()):
             raise ValueError(
-                f"X must hold labels of levels, strings or whole numbers, got {shown(value)} in column(s) "
-                f"{listed([d], names)}"
+                f"X must hold labels of levels, strings or whole numbers, got {shown(value)} in {listed([d], names)}"
             )
     return tuple(value if isinstance(value, str) else int(float(value)) for value in values.tolist())
 

@@ -17,18 +17,18 @@ def quantities(levels: tuple[int, ...]) -> tuple[Quantity, ...]:
 
 
 def labels_of_cells(names: Sequence[str] | None, levels: Iterable[Iterable[Any]]) -> Labels:
-    """Return what tables call the entries along each dim, if the items have these names and levels.
+    """Return what tables call the entries along each dim, if the items have these names, or none, and levels.
 
     Examples
     --------
     >>> from models.cmm.parameters import labels_of_cells
     >>> labels_of_cells(["eye", "sex"], [["blue", "brown"], range(2)])["cell"]
     ['eye blue', 'eye brown', 'sex 0', 'sex 1']
+    >>> labels_of_cells(None, [["no", "yes"]])["cell"]
+    ['item 0 no', 'item 0 yes']
     """
-    if names is None:
-        return {}
-    cells = [f"{name} {level}" for name, own in zip(names, levels, strict=True) for level in own]
-    return {**labels_of_features(names), "cell": cells}
+    of_items = [(f"item {d}" if names is None else names[d], own) for d, own in enumerate(levels)]
+    return {**labels_of_features(names), "cell": [f"{item} {level}" for item, own in of_items for level in own]}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

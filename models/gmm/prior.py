@@ -243,7 +243,7 @@ def _moments(X: Array, weights: Array | None, names: Sequence[str] | None) -> tu
 
 def _refuse_columns(misfits: np.ndarray, wanted: str, names: Sequence[str] | None, advice: str = "") -> None:
     if misfits.any():
-        raise ValueError(f"{wanted} in column(s) {listed(np.flatnonzero(misfits), names)}{advice}")
+        raise ValueError(f"{wanted} in {listed(np.flatnonzero(misfits), names)}{advice}")
 
 
 def typical_deviation(deviations: Array) -> Array:

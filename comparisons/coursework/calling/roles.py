@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from models.shown import listed
+
 DATA = "X"
 OLD_ENDINGS = "_old", "_prev", "_previous", "_t", "_cur", "_current", "_prime"
 OLD_SET = "old parameters"  # role of a second set of parameters, from which Q takes the responsibilities
@@ -119,7 +121,7 @@ def signature_of(
     positional, by_name = _split_arguments(arguments, role_of)
     owner, problem = getattr(function, "__self__", None), ""
     if superfluous:
-        problem = f"argument(s) {', '.join(superfluous)} are none that this step has: it takes {', '.join(needed)}"
+        problem = f"this step has no {listed(superfluous, noun='argument')}: it takes {', '.join(needed)}"
     elif missing and owner is None:
         problem = f"no argument for {', '.join(missing)}: this step takes {', '.join(needed)}"
     bundled = "parameters" in role_of.values()
