@@ -11,7 +11,7 @@ import pandas as pd
 from comparisons.data.decimals import differ_in_units, has_unit, unit_of
 from comparisons.data.options import flag
 from comparisons.data.strays import LOWEST
-from comparisons.data.table import Column, Table, names_by_message
+from comparisons.data.table import Column, Table, names_by_message, notes_about
 from comparisons.data.words import WORDS, pattern_of
 from comparisons.families import family_classes
 from comparisons.family import Family
@@ -160,7 +160,7 @@ def _no_answers(values: Iterable[Any]) -> str:
     """Return what to do about words that are not of a pair such as yes and no: they may mark missing cells."""
     words = {f"{value}".strip().lower(): f"{value}" for value in values}
     pair, answers = next(((pair, two) for pair, two in BOTH.items() if pair < words.keys()), (words.keys(), []))
-    if len(words) == 2 and all(map(_is_no_word, words)):
+    if len(words) == 2 and any(map(_is_no_word, words)):
         return "; write yes and no, if these are two answers"
     others = [word for key, word in words.items() if key not in pair]
     return f"; {flag('missing', others)} if these are no answers, else write {' or '.join(answers)}" * bool(others)
@@ -245,16 +245,22 @@ def _levels(column: Column) -> tuple[Any, str]:
     cuts = [{*level.split()} for level in levels if " " in level]
     are_several = parts & {*levels} or 2 * sum(cut <= {*levels} for cut in cuts) > len(cuts)
     is_code = len(column.texts) > 2 and all(any(map(str.isdigit, text)) for text in column.texts)
-    is_label = DESIGN.fullmatch(column.name) or (is_code and LABEL.fullmatch(column.name))
+    is_numbered = (
+        len(column.texts) > FEW_ROWS and len(stems := {text.rstrip("0123456789") for text in column.texts}) == 1
+    )
+    is_label = is_code and (LABEL.fullmatch(column.name) or (is_numbered and stems != {""}))
     odd = f", ... ({len(levels)})" * (len(levels) > 8)
     odd += " (some differ in case only)" * (len({level.lower() for level in levels}) < len(levels))
     is_tick = len(levels) == len(column.texts) == 1 and bool(column.marks)
     odd += " and empty cells (write yes and no, if these are two answers)" * is_tick
     odd += "".join(f" (did a spreadsheet make a date of {day!r}?)" for day in [*filter(DATE.fullmatch, levels)][:1])
     odd += " (several answers in a cell? Then write a column of yes and no for each)" * bool(are_several)
-    bare = [level for level in levels if not any(map(str.isalnum, level))] if "level" not in column.notes else []
-    odd += f" (marks? Then {flag('missing', bare)})" * (0 < len(bare) < len(levels))
-    odd += f" (labels or clusters? Then {flag('drop', [column.name])})" * bool(is_label)
+    zero = "0" * all(any(map(str.isalpha, level)) or not level.strip("0/|") for level in levels)  # 0/0 beside A/G
+    bare = [level for level in levels if not any(map(str.isalnum, level.strip(zero) or level))]
+    odd += f" (marks? Then {flag('missing', bare)})" * ("level" not in column.notes and 0 < len(bare) < len(levels))
+    odd += f" (labels or clusters? Then {flag('drop', [column.name])})" * bool(
+        is_label or DESIGN.fullmatch(column.name)
+    )
     return cells, ", ".join(repr(one) if ", " in one else one for one in levels[:8]) + odd
 
 
@@ -273,9 +279,18 @@ def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) 
         if size == 1 and x[row, d] > 0 and (x % 1 == 0).all():
             advice += f"; {commands_of()} takes whole numbers as levels"
         measured = bool((x[:, d] % 1 != 0).sum() > (~missing[:, d]).sum() / 2)
+        if measured and (notes := sizes_notes([features[d]], cells.size_name)):
+            raise ValueError(f"{table.location(row)}: {notes[0]}")
         advice += f"; {commands_of(-0.5)} takes measurements" * measured
         words: list[Any] | None = [] if measured else None
         table.refuse(features[d], int(features[d].codes[row]), cells.wanted(sizes), advice, words)
+
+
+def sizes_notes(features: Iterable[Column], size: str) -> list[str]:
+    """Return notes on features that may hold the sizes of cells, such as exposures, by their names."""
+    names = [one.name for one in features if size in WORDS and pattern_of(size).fullmatch(one.name)]
+    how = f"may hold {size}s: {{drop}}, and give {{them}} from Python, {size}=... in the shape of X"
+    return [*notes_about((name, how) for name in names)]
 
 
 def repeats_of(table: Table, weights: Column | None) -> np.ndarray | None:
