@@ -443,11 +443,16 @@ REFUSED = {
     ),
     "years of exposure beside claims": (
         "pmm", lines_of([0, 2, 1, 0] * 5, [0.5, 0.25, 1, 0.75] * 5, names=["claims", "Exposure"]),
-        "column 'Exposure' may hold exposures: --drop Exposure, and give it from Python, exposure=... in the shape of",
+        "takes measurements; exposures are given from Python, exposure=... in the shape of X: correct it, or",
     ),
     "a word and a mark that say neither yes nor no": (
         "bmm", "a,b\nfound,1\n*,0\nfound,0\n", "('found' in line 2; write yes and no, if these are two answers)",
     ),
+    "differences among counts, of so many kinds that none marks a missing cell": (
+        "pmm", lines_of([30, 41, 28, 55, 47] * 4, [7, -9, -13, -2, -4] * 4),
+        "in column 'b', got -9: correct it, or --drop b to leave the column out",
+    ),
+    "a row of standard errors": ("gmm", "who,a,b\nx,1,2.5\ny,7,9\nz,2,3\nStd. Error,1.9,2.1\n", "'Std. Error' begins"),
     "numbers with marks, of which one is shown": (
         "gmm", lines_of([f"{'~' * (i % 4 > 0)}{x}" for i, x in enumerate(SPREAD)], OTHER),
         "column 'a' holds free text ('~21.0' in line 3)",
@@ -597,6 +602,20 @@ def test_a_key_of_a_test_is_asked_about_if_it_alone_has_no_points(written):
     ]
     notes = read(written("\n".join(["who,Q1,Q2,points", *rows]) + "\n"), "cmm", drop="who,points").notes
     assert "no 'points' in line 2: delete what holds a key, sums, means or the like" in notes, notes
+
+
+def test_a_mark_of_missing_cells_is_not_meant_for_the_row_of_that_number(written):
+    content = lines_of(range(1, 9), [0, 1, 2, 1] * 2, [1, 0, 0, 1] * 2, names=["record_id", "b", "c"])
+    dataset = read(written(content), "bmm", missing="2")
+    assert "left out: column 'record_id' (it numbers the rows, 1 to 8)" in "\n".join(dataset.notes)
+    assert np.isnan(dataset.X).sum() == 2
+
+
+def test_blanks_around_the_words_of_a_parquet_file_make_no_levels(tmp_path):
+    pd.DataFrame({"a": ["u", "u ", " v"] * 4, "b": ["x", None, " "] * 4}).to_parquet(tmp_path / "mine.parquet")
+    dataset = read(tmp_path / "mine.parquet", "cmm")
+    assert any(note.startswith("levels: a: u, v; b: x") for note in dataset.notes), dataset.notes
+    assert dataset.X["b"].isna().sum() == 8
 
 
 def test_words_below_a_name_of_exposures_are_none(written):

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from comparisons.data.decimals import OTHER, THOUSANDS, decimal_of, looks_like_number, number, unit_of, without_unit
-from comparisons.data.features import BOTH, DATE
+from comparisons.data.features import BOTH, DATE, LABEL
 from comparisons.data.options import Reading, flag, is_mark
 from comparisons.data.table import Column, Table
 from models.validation import Array
@@ -77,7 +77,8 @@ def _of_series(name: str, raw: pd.Series) -> Column:
     """Return a column of texts or of a frame."""
     categories = tuple(raw.dtype.categories) if isinstance(raw.dtype, pd.CategoricalDtype) else None
     if categories is None and raw.dtype.kind not in "iufM":
-        raw = pd.Series(raw.to_numpy(dtype=object, na_value=None), dtype=object)
+        values = raw.to_numpy(dtype=object, na_value=None)
+        raw = pd.Series([value.strip() if isinstance(value, str) else value for value in values], dtype=object)
     codes, values = pd.factorize(raw)
     is_typed = raw.dtype.kind == "f" or (raw.dtype.kind in "iu" and max(abs(values), default=0) < 10**MOST_DIGITS)
     values = np.asarray(values, dtype=np.float64) if is_typed else list(values)
@@ -90,10 +91,12 @@ def _missing(column: Column, reading: Reading, letters: bool) -> list[int]:
 
     "-" and "none" do so among numbers and beside yes and no. Among other words they stay levels, with a note.
     """
+    # Marks such as 2 are not meant for the second of numbered rows.
+    marks = () if column.is_distinct and LABEL.fullmatch(column.name) else reading.missing
     if column.is_typed:
-        return np.flatnonzero(np.isin(column.values, as_numbers(reading.missing))).tolist()
+        return np.flatnonzero(np.isin(column.values, as_numbers(marks))).tolist()
     texts = {at: value.strip() for at, value in enumerate(column.values) if isinstance(value, str)}
-    named = [at for at, value in enumerate(column.values) if reading.missing and equals_a_mark(value, reading.missing)]
+    named = [at for at, value in enumerate(column.values) if marks and equals_a_mark(value, marks)]
     known = [at for at, text in texts.items() if is_mark(text) and at not in named]
     unclear = [at for at in known if texts[at].lower() in ONLY_AMONG_NUMBERS]
     if not unclear:

@@ -11,8 +11,8 @@ import pandas as pd
 from comparisons.data.decimals import differ_in_units, has_unit, unit_of
 from comparisons.data.options import flag
 from comparisons.data.strays import LOWEST
-from comparisons.data.table import Column, Table, names_by_message, notes_about
-from comparisons.data.words import WORDS, pattern_of
+from comparisons.data.table import Column, Table, names_by_message
+from comparisons.data.words import WORDS, is_called, pattern_of
 from comparisons.families import family_classes
 from comparisons.family import Family
 from models.validation import Array
@@ -31,6 +31,7 @@ WITH_MONTHS = re.compile(  # numbers such as 2001.12, 31.12, and 12.1 for 12.10
 DATED, OF_MONTHS = pattern_of("date"), pattern_of("date", "month")
 LABEL, DESIGN = pattern_of("label"), pattern_of("design")
 MOST_LEVELS, FEW_ROWS, MOST_ROWS = 20, 10, 10_000_000
+MOST_MARKS = 3  # of missing cells in a column, such as -7, -8 and -9
 LIMITS = {"<", ">", "<=", ">=", "≤", "≥", "="}  # beside a number that is a limit of detection
 SEVERAL = re.compile(r"\s*[,;|]\s*")
 
@@ -245,10 +246,8 @@ def _levels(column: Column) -> tuple[Any, str]:
     cuts = [{*level.split()} for level in levels if " " in level]
     are_several = parts & {*levels} or 2 * sum(cut <= {*levels} for cut in cuts) > len(cuts)
     is_code = len(column.texts) > 2 and all(any(map(str.isdigit, text)) for text in column.texts)
-    is_numbered = (
-        len(column.texts) > FEW_ROWS and len(stems := {text.rstrip("0123456789") for text in column.texts}) == 1
-    )
-    is_label = is_code and (LABEL.fullmatch(column.name) or (is_numbered and stems != {""}))
+    stems = {"", *(text.rstrip("0123456789") for text in column.texts)}  # one of many levels such as ind1, ind2, ...
+    is_label = is_code and (LABEL.fullmatch(column.name) or (len(stems) == 2 and len(column.texts) > FEW_ROWS))
     odd = f", ... ({len(levels)})" * (len(levels) > 8)
     odd += " (some differ in case only)" * (len({level.lower() for level in levels}) < len(levels))
     is_tick = len(levels) == len(column.texts) == 1 and bool(column.marks)
@@ -279,18 +278,11 @@ def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) 
         if size == 1 and x[row, d] > 0 and (x % 1 == 0).all():
             advice += f"; {commands_of()} takes whole numbers as levels"
         measured = bool((x[:, d] % 1 != 0).sum() > (~missing[:, d]).sum() / 2)
-        if measured and (notes := sizes_notes([features[d]], cells.size_name)):
-            raise ValueError(f"{table.location(row)}: {notes[0]}")
         advice += f"; {commands_of(-0.5)} takes measurements" * measured
-        words: list[Any] | None = [] if measured else None
+        of_sizes = f"; {cells.size_name}s are given from Python, {cells.size_name}=... in the shape of X"
+        advice += of_sizes * (measured and is_called(features[d].name, cells.size_name))
+        words: list[Any] | None = [] if measured or len(np.unique(x[misfits[:, d], d])) > MOST_MARKS else None
         table.refuse(features[d], int(features[d].codes[row]), cells.wanted(sizes), advice, words)
-
-
-def sizes_notes(features: Iterable[Column], size: str) -> list[str]:
-    """Return notes on features that may hold the sizes of cells, such as exposures, by their names."""
-    names = [one.name for one in features if size in WORDS and pattern_of(size).fullmatch(one.name)]
-    how = f"may hold {size}s: {{drop}}, and give {{them}} from Python, {size}=... in the shape of X"
-    return [*notes_about((name, how) for name in names)]
 
 
 def repeats_of(table: Table, weights: Column | None) -> np.ndarray | None:

@@ -19,7 +19,7 @@ answers     nothing but 0 and 1 where any real number may stand: another family 
 ==========  =====================================================================================================
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from math import prod
 from typing import Any
@@ -27,14 +27,14 @@ from typing import Any
 import numpy as np
 
 from comparisons.data.decimals import looks_like_number
-from comparisons.data.features import commands_of, sizes_notes, takes
+from comparisons.data.features import commands_of, takes
 from comparisons.data.files import SAMPLE
 from comparisons.data.missing_marks import marks_question
 from comparisons.data.options import flag
 from comparisons.data.roles import Roles
 from comparisons.data.strays import half_a_digit
-from comparisons.data.table import Column, Table, notes_about
-from comparisons.data.words import pattern_of
+from comparisons.data.table import Column, Table, names_by_message
+from comparisons.data.words import is_called, pattern_of
 from comparisons.family import Family
 from models.labels import some_of
 from models.validation import Array
@@ -60,9 +60,12 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
     numeric = [one for one in features if one.is_numeric and len(one.values)]
     with np.errstate(over="ignore", invalid="ignore"):  # sums and differences of the largest floats
         marks = {one.name: marks_question(one, features) for one in numeric}
-        notes = [*notes_about(marks.items())]
+        notes = [*_about(marks.items())]
         notes += _names(list(table.raw), BY_NAMES[:1] if pair.categorical else BY_NAMES)
-        notes += sizes_notes(numeric, pair.parameters_type.cells.size_name) if len(features) > 1 else []
+        size = pair.parameters_type.cells.size_name
+        sizes = [one.name for one in numeric if is_called(one.name, size)]
+        how = f"may hold {size}s: {{drop}}, and give {{them}} from Python, {size}=... in the shape of X"
+        notes += _about((name, how) for name in sizes) if len(features) > 1 else []
         seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
         order = {name: _order(x, len(features), pair.categorical) * (roles.weights is None) for name, x in seen}
         if not pair.categorical:
@@ -71,13 +74,20 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
             order = {name: _minutes(x) or (not marks[name] and _units(x)) or order[name] for name, x in seen}
             notes += [*_without_variance(features, X), *_pasted_twice(X), *_subtotals(table, X)]
             notes += [*_without_zeros(features, counts), *(_answers(X) if takes(type(pair), -0.5) else [])]
-        notes += notes_about(order.items())
+        notes += _about(order.items())
     rare = [one.name for one in features if not one.is_numeric and len(one.values) > 1 and one.observed.mean() < 0.5]
     notes += [f"most cells of {some_of(rare)} are empty; {flag('drop', rare)} if the others are remarks"][: len(rare)]
     for name in filter(UNIT.fullmatch, table.raw):
         units = sorted(word for word in {f"{cell}" for cell in table.raw[name]} if word and not looks_like_number(word))
         notes += [f"column {name!r} names several units ({some_of(units)}): write all numbers in one"][: len(units) - 1]
     return notes
+
+
+def _about(messages: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield notes on columns, one for all columns with the same message, in which {drop} stands for a remedy."""
+    for what, names in names_by_message(messages).items():
+        subject, them = (f"column {names[0]!r}", "it") if len(names) == 1 else (f"each of {some_of(names)}", "them")
+        yield f"{subject} {what}".replace("{drop}", flag("drop", names)).replace("{them}", them)
 
 
 def _kinds(features: Sequence[Column], counts: bool) -> list[str]:
@@ -201,7 +211,7 @@ def _without_variance(features: Sequence[Column], X: Array) -> Iterable[str]:
     cell, among = ("observed cell", " in the rows without missing cells") if holes.any() else ("row", "")
     what = [f"is {low[d]:.15g} in every {cell}" if low[d] == high[d] else f"{sums}{among}" for d in range(X.shape[1])]
     at = np.flatnonzero((low == high) | follows).tolist()
-    return notes_about((features[d].name, f"{what[d]}; {{drop}} leaves {{them}} out") for d in at)
+    return _about((features[d].name, f"{what[d]}; {{drop}} leaves {{them}} out") for d in at)
 
 
 def _pasted_twice(X: Array) -> list[str]:

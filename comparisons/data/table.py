@@ -1,6 +1,6 @@
 """The table of a file and its columns. A column stores its distinct values, and for each row the index of its value."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from math import nan
 from pathlib import Path
@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 import numpy as np
 
 from comparisons.data.options import flag
-from models.labels import some_of
 from models.shown import shown
 from models.validation import Array
 
@@ -23,13 +22,6 @@ def names_by_message(messages: Iterable[tuple[str, str]]) -> dict[str, list[str]
         if message:
             names.setdefault(message, []).append(name)
     return names
-
-
-def notes_about(messages: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Yield notes on columns, one for all columns with the same message, in which {drop} stands for a remedy."""
-    for what, names in names_by_message(messages).items():
-        subject, them = (f"column {names[0]!r}", "it") if len(names) == 1 else (f"each of {some_of(names)}", "them")
-        yield f"{subject} {what}".replace("{drop}", flag("drop", names)).replace("{them}", them)
 
 
 @dataclass(eq=False)
