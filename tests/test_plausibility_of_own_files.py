@@ -445,6 +445,7 @@ REFUSED = {
         "pmm", lines_of([0, 2, 1, 0] * 5, [0.5, 0.25, 1, 0.75] * 5, names=["claims", "Exposure"]),
         "takes measurements; exposures are given from Python, exposure=... in the shape of X: correct it, or",
     ),
+    "letters and a dash among others": ("bmm", "a,b\nx,1\n-,0\ny,0\nx,1\n", "holds words of 3 kinds ('x' in line 2)."),
     "a word and a mark that say neither yes nor no": (
         "bmm", "a,b\nfound,1\n*,0\nfound,0\n", "('found' in line 2; write yes and no, if these are two answers)",
     ),
@@ -604,10 +605,12 @@ def test_a_key_of_a_test_is_asked_about_if_it_alone_has_no_points(written):
     assert "no 'points' in line 2: delete what holds a key, sums, means or the like" in notes, notes
 
 
-def test_a_mark_of_missing_cells_is_not_meant_for_the_row_of_that_number(written):
-    content = lines_of(range(1, 9), [0, 1, 2, 1] * 2, [1, 0, 0, 1] * 2, names=["record_id", "b", "c"])
+@pytest.mark.parametrize("name", ["record_id", "X", ""])
+def test_a_mark_of_missing_cells_is_not_meant_for_the_row_of_that_number(written, name):
+    content = lines_of(range(1, 9), [0, 1, 2, 1] * 2, [1, 0, 0, 1] * 2, names=[name, "b", "c"])
     dataset = read(written(content), "bmm", missing="2")
-    assert "left out: column 'record_id' (it numbers the rows, 1 to 8)" in "\n".join(dataset.notes)
+    assert dataset.feature_names == ("b", "c")
+    assert dataset.row_labels == tuple("12345678")
     assert np.isnan(dataset.X).sum() == 2
 
 

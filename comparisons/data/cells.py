@@ -39,7 +39,8 @@ def columns_of(table: Table, names: Sequence[str], reading: Reading, letters: bo
     ValueError
         If a decimal mark is ambiguous; the message names line, column and value.
     """
-    columns = [_column(name, table.raw[name], reading, letters) for name in names]
+    bare = replace(reading, missing=())
+    columns = [_column(one, table.raw[one], bare if one in table.unnamed else reading, letters) for one in names]
     texts = {column.name: _without_unit(column, letters) for column in columns}
     of_file = {mark for of_column in texts.values() for mark in decimal_of(of_column)[0]}
     of_file |= {column.decimal for column in columns if column.decimal}
@@ -91,8 +92,7 @@ def _missing(column: Column, reading: Reading, letters: bool) -> list[int]:
 
     "-" and "none" do so among numbers and beside yes and no. Among other words they stay levels, with a note.
     """
-    # Marks such as 2 are not meant for the second of numbered rows.
-    marks = () if column.is_distinct and LABEL.fullmatch(column.name) else reading.missing
+    marks = () if reading.missing and column.is_distinct and _are_labels(column) else reading.missing
     if column.is_typed:
         return np.flatnonzero(np.isin(column.values, as_numbers(marks))).tolist()
     texts = {at: value.strip() for at, value in enumerate(column.values) if isinstance(value, str)}
@@ -111,6 +111,13 @@ def _missing(column: Column, reading: Reading, letters: bool) -> list[int]:
     remedy = f"{flag('missing', [mark])} makes it missing"
     column.notes["level"] = f"{mark!r} in column {column.name!r} is a word like the others; {remedy}"
     return [at for at in named + known if at not in unclear]
+
+
+def _are_labels(column: Column) -> bool:
+    """Whether different values label or number the rows: a mark such as 2 is not meant for the second row."""
+    numbers = {int(label) for label in column.labels if label.isdecimal() and len(label) <= MOST_DIGITS}
+    is_run = len(numbers) == len(column.codes) == max(numbers, default=0) - min(numbers, default=0) + 1
+    return is_run or bool(LABEL.fullmatch(column.name))
 
 
 def _plain(column: Column) -> Column:

@@ -160,7 +160,8 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
 def _no_answers(values: Iterable[Any]) -> str:
     """Return what to do about words that are not of a pair such as yes and no: they may mark missing cells."""
     words = {f"{value}".strip().lower(): f"{value}" for value in values}
-    pair, answers = next(((pair, two) for pair, two in BOTH.items() if pair < words.keys()), (words.keys(), []))
+    known = {pair: two for pair, two in BOTH.items() if pair < words.keys() and not any(map(_is_no_word, pair))}
+    pair, answers = next(iter(known.items()), (words.keys(), list[str]()))
     if len(words) == 2 and any(map(_is_no_word, words)):
         return "; write yes and no, if these are two answers"
     others = [word for key, word in words.items() if key not in pair]
