@@ -272,6 +272,29 @@ IMPLAUSIBLE = {
         "cmm", lines_of(["./.", "0/0", "0/1", "1/1"] * 5, [*"uv"] * 10),
         "a: ./., 0/0, 0/1, 1/1 (marks? Then --missing ./.); b: u, v",
     ),
+    "genotypes of which none was called": (
+        "cmm", lines_of(["0/0", "A/A", "A/G", "G/G"] * 5, ["0/0", "0/1", "1/1", "0/1"] * 5),
+        "a: 0/0, A/A, A/G, G/G (marks? Then --missing 0/0); b: 0/0, 0/1, 1/1",
+    ),
+    "two rows for each animal, under a name that says nothing": (
+        "cmm", lines_of([f"ind{i // 2}" for i in range(24)], [120, 122, 124] * 8),
+        "ind0, ind1, ind10, ind11, ind2, ind3, ind4, ind5, ... (12) (labels or clusters? Then --drop a)",
+    ),
+    "voters over which votes are counted": (
+        "pmm", lines_of([8100, 1200, 9900, 4400] * 5, [3, 0, 9, 4] * 5, names=["Registered", "b"]),
+        "column 'Registered' may hold exposures: --drop Registered",
+    ),
+    "lengths of genes beside their reads": (
+        "pmm", lines_of([0, 3, 1, 2] * 5, [812, 1930, 977, 1204] * 5, names=["s1.bam", "Length"]),
+        "column 'Length' may hold exposures: --drop Length",
+    ),
+    "numbers of students": (
+        "gmm", lines_of([10419, 10234, 10567, 10309], [4.5, 7, 2, 3], [1.5, 4, 7, 7.5], names=["ID number", *"bc"]),
+        "left out: column 'ID number' (labels, each once)",
+    ),
+    "crosses and dashes in a table of finds": (
+        "bmm", "a,b\nX,1\n-,0\n?,0\nX,0\n", "turned into numbers: a: X is 1, - is 0",
+    ),
     "refused answers on a scale from 1": (
         "cmm", lines_of([-1, 1, 2, 3, 4] * 4, [1, 2, 3, -1] * 5, [1, 2] * 10),
         "each of a, b holds -1: is it a mark of missing cells? Then --missing -1; if not so in each of a, b, empty",
@@ -414,6 +437,23 @@ REFUSED = {
     "points that are possible": (
         "gmm", "who,ID,a\nPoints,,10\nx,511,5.5\ny,515,7\nz,542,8\n", "line 2: column 'ID' labels all rows but this",
     ),
+    "lists of so many kinds that none marks a missing cell": (
+        "gmm", lines_of([f"{i};{i + 50}" if i % 2 else i for i in range(20)], OTHER),
+        "got '1;51'; write numbers alone, or all of the column with one unit: correct it, or --drop a to leave the",
+    ),
+    "years of exposure beside claims": (
+        "pmm", lines_of([0, 2, 1, 0] * 5, [0.5, 0.25, 1, 0.75] * 5, names=["claims", "Exposure"]),
+        "takes measurements; exposures are given from Python, exposure=... in the shape of X: correct it, or",
+    ),
+    "letters and a dash among others": ("bmm", "a,b\nx,1\n-,0\ny,0\nx,1\n", "holds words of 3 kinds ('x' in line 2)."),
+    "a word and a mark that say neither yes nor no": (
+        "bmm", "a,b\nfound,1\n*,0\nfound,0\n", "('found' in line 2; write yes and no, if these are two answers)",
+    ),
+    "differences among counts, of so many kinds that none marks a missing cell": (
+        "pmm", lines_of([30, 41, 28, 55, 47] * 4, [7, -9, -13, -2, -4] * 4),
+        "in column 'b', got -9: correct it, or --drop b to leave the column out",
+    ),
+    "a row of standard errors": ("gmm", "who,a,b\nx,1,2.5\ny,7,9\nz,2,3\nStd. Error,1.9,2.1\n", "'Std. Error' begins"),
     "numbers with marks, of which one is shown": (
         "gmm", lines_of([f"{'~' * (i % 4 > 0)}{x}" for i, x in enumerate(SPREAD)], OTHER),
         "column 'a' holds free text ('~21.0' in line 3)",
@@ -563,6 +603,34 @@ def test_a_key_of_a_test_is_asked_about_if_it_alone_has_no_points(written):
     ]
     notes = read(written("\n".join(["who,Q1,Q2,points", *rows]) + "\n"), "cmm", drop="who,points").notes
     assert "no 'points' in line 2: delete what holds a key, sums, means or the like" in notes, notes
+
+
+@pytest.mark.parametrize("name", ["record_id", "X", ""])
+def test_a_mark_of_missing_cells_is_not_meant_for_the_row_of_that_number(written, name):
+    content = lines_of(range(1, 9), [0, 1, 2, 1] * 2, [1, 0, 0, 1] * 2, names=[name, "b", "c"])
+    dataset = read(written(content), "bmm", missing="2")
+    assert dataset.feature_names == ("b", "c")
+    assert dataset.row_labels == tuple("12345678")
+    assert np.isnan(dataset.X).sum() == 2
+
+
+def test_blanks_around_the_words_of_a_parquet_file_make_no_levels(tmp_path):
+    pd.DataFrame({"a": ["u", "u ", " v"] * 4, "b": ["x", None, " "] * 4}).to_parquet(tmp_path / "mine.parquet")
+    dataset = read(tmp_path / "mine.parquet", "cmm")
+    assert any(note.startswith("levels: a: u, v; b: x") for note in dataset.notes), dataset.notes
+    assert dataset.X["b"].isna().sum() == 8
+
+
+def test_words_below_a_name_of_exposures_are_none(written):
+    notes = "\n".join(read(written(lines_of([0, 3, 9, 4] * 5, [*"ABBA"] * 5, names=["claims", "Area"])), "pmm").notes)
+    assert "exposures" not in notes, notes
+
+
+def test_a_mark_of_missing_cells_is_not_asked_about_as_a_number_in_another_unit(written):
+    gusts = [999.9 if i % 4 == 0 else round(x - 8, 1) for i, x in enumerate(SPREAD)]
+    notes = "\n".join(read(written(lines_of(gusts, OTHER)), "gmm").notes)
+    assert "column 'a' holds 999.9: is it a mark of missing cells? Then --missing 999.9" in notes, notes
+    assert "times too small" not in notes, notes
 
 
 def test_a_largest_number_that_is_called_as_a_mark_is_not_asked_about_beside_an_ordinary_88(written):

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from comparisons.data.decimals import OTHER, THOUSANDS, decimal_of, looks_like_number, number, unit_of, without_unit
-from comparisons.data.features import BOTH, DATE
+from comparisons.data.features import BOTH, DATE, LABEL
 from comparisons.data.options import Reading, flag, is_mark
 from comparisons.data.table import Column, Table
 from models.validation import Array
@@ -39,7 +39,8 @@ def columns_of(table: Table, names: Sequence[str], reading: Reading, letters: bo
     ValueError
         If a decimal mark is ambiguous; the message names line, column and value.
     """
-    columns = [_column(name, table.raw[name], reading, letters) for name in names]
+    bare = replace(reading, missing=())
+    columns = [_column(one, table.raw[one], bare if one in table.unnamed else reading, letters) for one in names]
     texts = {column.name: _without_unit(column, letters) for column in columns}
     of_file = {mark for of_column in texts.values() for mark in decimal_of(of_column)[0]}
     of_file |= {column.decimal for column in columns if column.decimal}
@@ -77,7 +78,8 @@ def _of_series(name: str, raw: pd.Series) -> Column:
     """Return a column of texts or of a frame."""
     categories = tuple(raw.dtype.categories) if isinstance(raw.dtype, pd.CategoricalDtype) else None
     if categories is None and raw.dtype.kind not in "iufM":
-        raw = pd.Series(raw.to_numpy(dtype=object, na_value=None), dtype=object)
+        values = raw.to_numpy(dtype=object, na_value=None)
+        raw = pd.Series([value.strip() if isinstance(value, str) else value for value in values], dtype=object)
     codes, values = pd.factorize(raw)
     is_typed = raw.dtype.kind == "f" or (raw.dtype.kind in "iu" and max(abs(values), default=0) < 10**MOST_DIGITS)
     values = np.asarray(values, dtype=np.float64) if is_typed else list(values)
@@ -90,10 +92,11 @@ def _missing(column: Column, reading: Reading, letters: bool) -> list[int]:
 
     "-" and "none" do so among numbers and beside yes and no. Among other words they stay levels, with a note.
     """
+    marks = () if reading.missing and column.is_distinct and _are_labels(column) else reading.missing
     if column.is_typed:
-        return np.flatnonzero(np.isin(column.values, as_numbers(reading.missing))).tolist()
+        return np.flatnonzero(np.isin(column.values, as_numbers(marks))).tolist()
     texts = {at: value.strip() for at, value in enumerate(column.values) if isinstance(value, str)}
-    named = [at for at, value in enumerate(column.values) if reading.missing and equals_a_mark(value, reading.missing)]
+    named = [at for at, value in enumerate(column.values) if marks and equals_a_mark(value, marks)]
     known = [at for at, text in texts.items() if is_mark(text) and at not in named]
     unclear = [at for at in known if texts[at].lower() in ONLY_AMONG_NUMBERS]
     if not unclear:
@@ -108,6 +111,13 @@ def _missing(column: Column, reading: Reading, letters: bool) -> list[int]:
     remedy = f"{flag('missing', [mark])} makes it missing"
     column.notes["level"] = f"{mark!r} in column {column.name!r} is a word like the others; {remedy}"
     return [at for at in named + known if at not in unclear]
+
+
+def _are_labels(column: Column) -> bool:
+    """Whether different values label or number the rows: a mark such as 2 is not meant for the second row."""
+    numbers = {int(label) for label in column.labels if label.isdecimal() and len(label) <= MOST_DIGITS}
+    is_run = len(numbers) == len(column.codes) == max(numbers, default=0) - min(numbers, default=0) + 1
+    return is_run or bool(LABEL.fullmatch(column.name))
 
 
 def _plain(column: Column) -> Column:

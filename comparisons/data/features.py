@@ -12,7 +12,7 @@ from comparisons.data.decimals import differ_in_units, has_unit, unit_of
 from comparisons.data.options import flag
 from comparisons.data.strays import LOWEST
 from comparisons.data.table import Column, Table, names_by_message
-from comparisons.data.words import WORDS, pattern_of
+from comparisons.data.words import WORDS, is_called, pattern_of
 from comparisons.families import family_classes
 from comparisons.family import Family
 from models.validation import Array
@@ -31,6 +31,7 @@ WITH_MONTHS = re.compile(  # numbers such as 2001.12, 31.12, and 12.1 for 12.10
 DATED, OF_MONTHS = pattern_of("date"), pattern_of("date", "month")
 LABEL, DESIGN = pattern_of("label"), pattern_of("design")
 MOST_LEVELS, FEW_ROWS, MOST_ROWS = 20, 10, 10_000_000
+MOST_MARKS = 3  # of missing cells in a column, such as -7, -8 and -9
 LIMITS = {"<", ">", "<=", ">=", "≤", "≥", "="}  # beside a number that is a limit of detection
 SEVERAL = re.compile(r"\s*[,;|]\s*")
 
@@ -159,8 +160,9 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
 def _no_answers(values: Iterable[Any]) -> str:
     """Return what to do about words that are not of a pair such as yes and no: they may mark missing cells."""
     words = {f"{value}".strip().lower(): f"{value}" for value in values}
-    pair, answers = next(((pair, two) for pair, two in BOTH.items() if pair < words.keys()), (words.keys(), []))
-    if len(words) == 2 and all(map(_is_no_word, words)):
+    known = {pair: two for pair, two in BOTH.items() if pair < words.keys() and not any(map(_is_no_word, pair))}
+    pair, answers = next(iter(known.items()), (words.keys(), list[str]()))
+    if len(words) == 2 and any(map(_is_no_word, words)):
         return "; write yes and no, if these are two answers"
     others = [word for key, word in words.items() if key not in pair]
     return f"; {flag('missing', others)} if these are no answers, else write {' or '.join(answers)}" * bool(others)
@@ -245,16 +247,20 @@ def _levels(column: Column) -> tuple[Any, str]:
     cuts = [{*level.split()} for level in levels if " " in level]
     are_several = parts & {*levels} or 2 * sum(cut <= {*levels} for cut in cuts) > len(cuts)
     is_code = len(column.texts) > 2 and all(any(map(str.isdigit, text)) for text in column.texts)
-    is_label = DESIGN.fullmatch(column.name) or (is_code and LABEL.fullmatch(column.name))
+    stems = {"", *(text.rstrip("0123456789") for text in column.texts)}  # one of many levels such as ind1, ind2, ...
+    is_label = is_code and (LABEL.fullmatch(column.name) or (len(stems) == 2 and len(column.texts) > FEW_ROWS))
     odd = f", ... ({len(levels)})" * (len(levels) > 8)
     odd += " (some differ in case only)" * (len({level.lower() for level in levels}) < len(levels))
     is_tick = len(levels) == len(column.texts) == 1 and bool(column.marks)
     odd += " and empty cells (write yes and no, if these are two answers)" * is_tick
     odd += "".join(f" (did a spreadsheet make a date of {day!r}?)" for day in [*filter(DATE.fullmatch, levels)][:1])
     odd += " (several answers in a cell? Then write a column of yes and no for each)" * bool(are_several)
-    bare = [level for level in levels if not any(map(str.isalnum, level))] if "level" not in column.notes else []
-    odd += f" (marks? Then {flag('missing', bare)})" * (0 < len(bare) < len(levels))
-    odd += f" (labels or clusters? Then {flag('drop', [column.name])})" * bool(is_label)
+    zero = "0" * all(any(map(str.isalpha, level)) or not level.strip("0/|") for level in levels)  # 0/0 beside A/G
+    bare = [level for level in levels if not any(map(str.isalnum, level.strip(zero) or level))]
+    odd += f" (marks? Then {flag('missing', bare)})" * ("level" not in column.notes and 0 < len(bare) < len(levels))
+    odd += f" (labels or clusters? Then {flag('drop', [column.name])})" * bool(
+        is_label or DESIGN.fullmatch(column.name)
+    )
     return cells, ", ".join(repr(one) if ", " in one else one for one in levels[:8]) + odd
 
 
@@ -274,7 +280,9 @@ def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) 
             advice += f"; {commands_of()} takes whole numbers as levels"
         measured = bool((x[:, d] % 1 != 0).sum() > (~missing[:, d]).sum() / 2)
         advice += f"; {commands_of(-0.5)} takes measurements" * measured
-        words: list[Any] | None = [] if measured else None
+        of_sizes = f"; {cells.size_name}s are given from Python, {cells.size_name}=... in the shape of X"
+        advice += of_sizes * (measured and is_called(features[d].name, cells.size_name))
+        words: list[Any] | None = [] if measured or len(np.unique(x[misfits[:, d], d])) > MOST_MARKS else None
         table.refuse(features[d], int(features[d].codes[row]), cells.wanted(sizes), advice, words)
 
 

@@ -34,7 +34,7 @@ from comparisons.data.options import flag
 from comparisons.data.roles import Roles
 from comparisons.data.strays import half_a_digit
 from comparisons.data.table import Column, Table, names_by_message
-from comparisons.data.words import WORDS, pattern_of
+from comparisons.data.words import is_called, pattern_of
 from comparisons.family import Family
 from models.labels import some_of
 from models.validation import Array
@@ -59,10 +59,11 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
     features, counts = roles.features, pair.parameters_type.cells.whole
     numeric = [one for one in features if one.is_numeric and len(one.values)]
     with np.errstate(over="ignore", invalid="ignore"):  # sums and differences of the largest floats
-        notes = [*_about((one.name, marks_question(one, features)) for one in numeric)]
+        marks = {one.name: marks_question(one, features) for one in numeric}
+        notes = [*_about(marks.items())]
         notes += _names(list(table.raw), BY_NAMES[:1] if pair.categorical else BY_NAMES)
         size = pair.parameters_type.cells.size_name
-        sizes = [one.name for one in features if size in WORDS and pattern_of(size).fullmatch(one.name)]
+        sizes = [one.name for one in numeric if is_called(one.name, size)]
         how = f"may hold {size}s: {{drop}}, and give {{them}} from Python, {size}=... in the shape of X"
         notes += _about((name, how) for name in sizes) if len(features) > 1 else []
         seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
@@ -70,7 +71,7 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
         if not pair.categorical:
             notes += [*_kinds(numeric, counts), *_shape(features)]
             notes += [] if roles.weights and len(features) + 1 == len(table.raw) else _crossed(table.raw)
-            order = {name: _minutes(x) or _units(x) or order[name] for name, x in seen}
+            order = {name: _minutes(x) or (not marks[name] and _units(x)) or order[name] for name, x in seen}
             notes += [*_without_variance(features, X), *_pasted_twice(X), *_subtotals(table, X)]
             notes += [*_without_zeros(features, counts), *(_answers(X) if takes(type(pair), -0.5) else [])]
         notes += _about(order.items())

@@ -99,20 +99,18 @@ def _find_roles(table: Table, roles: Roles) -> None:
     labels = {column.name: why for column in others if (why := _label(table, column))}
     if len(labels) == len(others) and (counts or roles.weights):  # values of a frequency table are no labels
         labels = {} if roles.weights else _of_frequency_table(table, others, counts[0], labels)
-    first = next((column for column in others if column.name in labels), None)
+    roles.labels = roles.labels or next((column for column in others if column.name in labels), None)
     if counts and len(labels) < len(others):
         (roles.weights,) = counts
     else:
         others = roles.features
     labels |= _repeat_frequencies([column for column in others if column.name not in labels], roles.weights)
     features = [column for column in others if column.name not in labels]
-    roles.labels = roles.labels or first
     left_out = [column for column in others if column.name in labels]
     for column in left_out:
-        keep = f"{_short_flag([column.name, *(one.name for one in features)])} keeps it"
-        if not column.is_numeric:
-            is_kept = column is roles.labels
-            keep = "it labels the rows" if is_kept else f"{flag('index', [column.name])} keeps it as labels of the rows"
+        keep = f"{flag('index', [column.name])} keeps it as labels of the rows"
+        keep = "it labels the rows" if column is roles.labels else keep
+        keep = f"{_short_flag([column.name, *(one.name for one in features)])} keeps it" if column.is_numeric else keep
         roles.notes.append(f"left out: {table.described(column)} ({labels[column.name]}); {keep}")
     sizes = any(SIZE.fullmatch(one.name) and (np.diff(one.array) <= 0).any() for one in features)  # not sorted classes
     for column in features:

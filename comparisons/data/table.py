@@ -193,7 +193,7 @@ class Table:
 
         ``words`` are the values that may mark missing cells: by default this value, none if it is empty.
         """
-        words = [column.values[code]] if words is None or len(words) > MOST_WORDS else words
+        words = [column.values[code]] if words is None else words[: len(words) * (len(words) <= MOST_WORDS)]
         marks = flag("missing", [word.strip() if isinstance(word, str) else f"{word:.15g}" for word in words])
         marks += " if it marks a missing cell, or " if len(words) == 1 else " if these mark missing cells, or "
         given = f"expected {wanted} in column {column.name!r}, got {column.shown(code)}{advice}: correct it, or "

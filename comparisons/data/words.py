@@ -27,3 +27,8 @@ def pattern_of(*kinds: str) -> re.Pattern[str]:
     (True, False)
     """
     return re.compile("|".join(f"(?:{word})" for kind in kinds for word in WORDS[kind]), re.IGNORECASE)
+
+
+def is_called(name: str, kind: str) -> bool:
+    """Whether a column has a name of some kind; False if there are no words of this kind."""
+    return kind in WORDS and bool(pattern_of(kind).fullmatch(name))
