@@ -105,6 +105,10 @@ IMPLAUSIBLE = {
         "gmm", lines_of(np.minimum(amounts(3300, 600), 3900), amounts(70, 9), names=["a", "b"]),
         "column 'a' holds 3900: is it a mark of missing cells, or the end of a scale? Then --missing 3900",
     ),
+    "what was not found, beside amounts": (
+        "gmm", lines_of([*[0] * 6, *np.geomspace(0.3, 40, 14).round(2)], OTHER),
+        "column 'a' holds 0: is it a mark of missing cells, or the end of a scale? Then --missing 0",
+    ),
     "subtotals of a statement": (
         "gmm", "id,2021,2022,2023\nSales,1204.5,1390.2,1511\nCosts,-802.1,-911.4,-990.7\nGross,402.4,478.8,520.3\n"
         "Staff,-120.7,-133,-140.1\nRent,-20.3,-21,-29.5\nEarnings,261.4,324.8,350.7\nTax,-60.5,-70,-71.1\n",

@@ -12,6 +12,7 @@ from models.labels import some_of
 from models.validation import Array
 
 MOST_CODED = 5  # if no number is larger, -1 beside 0 is a code like the others and no mark
+SPIKE, TIMES = 0.1, 5  # zeros are asked about in a tenth of the rows, if 5 times as frequent as any other number
 NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide at 3 times the gaps of the 10 next values, and a tenth of the range
 LEAST_WITHIN, RARE = 100, 1e-3  # smallest mark among amounts, and the chance that an amount is as frequent as a mark
 CODES = [sign * code for code in WORDS["code"] for sign in (1, -1)] + WORDS["negative_code"]
@@ -38,6 +39,8 @@ def marks_question(column: Column, features: Sequence[Column]) -> str:
     often = is_code & (times > times[~is_code].max(initial=2)) & (values >= LEAST_WITHIN)
     is_end = (values == values[-1]) & (values > LEAST_WITHIN) & (times > 2)
     is_end |= (values < 0) & (np.sum(values < 0) == 1) & (times > 1)
+    if not column.is_whole and values[0] == 0:  # beside amounts with decimals, not found or below what can be measured
+        is_end[0] |= times[0] > max(SPIKE * times.sum(), TIMES * times[1:].max(initial=0))
     heaps = np.flatnonzero((often | is_end) & (len(values) > NEAREST) & ~np.isin(values, codes)).tolist()
     # A limit of detection with a minus is larger than no other number.
     heaps = [at for at in heaps if -values[1] <= values[at] < 0 or _is_heap(values, times, at)]
@@ -47,7 +50,7 @@ def marks_question(column: Column, features: Sequence[Column]) -> str:
     what = "is it a mark" if len(marks) == 1 else "are these marks"
     too = [one.name for one in features if np.isin(codes, one.numbers).any()]
     other = f"; if not so in each of {some_of(too)}, empty these cells in the file" * (len(too) > 1)
-    what += " of missing cells" + ", or the end of a scale" * bool((~is_code)[heaps].any())
+    what += " of missing cells" + ", or the end of a scale" * bool((~is_code | (values == 0))[heaps].any())
     return f"holds {' and '.join(marks)}: {what}? Then {flag('missing', marks)}{other}"
 
 
