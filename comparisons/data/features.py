@@ -37,20 +37,25 @@ SEVERAL = re.compile(r"\s*[,;|]\s*")
 
 
 def check_features(table: Table, features: Sequence[Column], categorical: bool) -> None:
-    """Raise an error about a word in a column of numbers, or about all columns that cannot be features."""
-    if misfits := [(column, code) for column in features if (code := _misfit(column, categorical)) is not None]:
-        _refuse_misfits(table, features, misfits)
+    """Raise an error about a word in a column of numbers, and about all columns that cannot be features."""
+    misfits = [(column, code) for column in features if (code := _misfit(column, categorical)) is not None]
+    others = [column for column in features if not any(column is misfit for misfit, _ in misfits)]
     each_once = all(one.is_distinct and one.categories is None for one in features) and features[-1].is_numeric
-    if categorical and each_once and len(features) > 1 and len(features[0].codes) > 2:
+    if categorical and each_once and len(features) > 1 and len(features[0].codes) > 2 and not misfits:
         remedy = "write a row for each sample, or one for each combination of levels with a column 'count'"
         given = "holds each number once in every column, so that none is a level"
         raise ValueError(f"{table.name} {given}: if these are counts, {remedy}")
-    refused = {column.name: why for column in features if (why := _refusal(table, column, categorical))}
-    if not refused:
-        return
+    refused = {column.name: why for column in others if (why := _refusal(table, column, categorical))}
     whys = "; ".join(f"column {name!r} {why}" for name, why in refused.items())
     wanted = "whole numbers, or words of few kinds" if categorical else "numbers, or words of two kinds as 0 and 1"
-    raise ValueError(f"{table.name}: {whys}. A feature holds {wanted}{_remedies(table, features, refused)}")
+    whys += f". A feature holds {wanted}{_remedies(table, features, refused)}" * bool(refused)
+    if misfits:
+        try:
+            _refuse_misfits(table, features, misfits)
+        except ValueError as error:
+            raise ValueError(f"{error}. Besides, {whys}" if refused else f"{error}") from None
+    if refused:
+        raise ValueError(f"{table.name}: {whys}")
 
 
 def _remedies(table: Table, features: Sequence[Column], refused: Mapping[str, str]) -> str:
