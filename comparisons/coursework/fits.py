@@ -16,6 +16,7 @@ import numpy as np
 from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.calling.fitting import Fit, FitCaller
 from comparisons.coursework.calling.running import can_limit
+from comparisons.coursework.calling.source import reads
 from comparisons.coursework.checks import SHARE_OF_CALLS, SHARE_OF_SEARCH
 from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.end_of_fit import (
@@ -91,7 +92,8 @@ def check_of_fit(function: Callable[..., Any], family: str, time_limit: float, o
         judge_limit(book, problem, last, path, deadline, findings)
         _excuse_other_iterations(book, problem.changed(**last.theta), findings)
         for judge_further in (judge_defaults, judge_restarts, judge_units):
-            judge_further(caller, findings)
+            if findings.all_right:
+                judge_further(caller, findings)
         judge_objective(book, problem, last, deadline, findings)
     _name_by_edit(caller, deadline, findings)
     if not can_limit():
@@ -111,7 +113,7 @@ def _path(caller: FitCaller) -> dict[int, Fit]:
     """
     if not caller.takes_iterations or caller.restarts:
         return {}
-    path = {0: Fit(dict(caller.start))} if caller.takes_start else {}
+    path = {0: Fit(dict(caller.problem.theta))} if caller.takes_start else {}
     for t in STEPS_TRIED:
         fit = caller(t)
         if fit.error:
@@ -196,7 +198,7 @@ def _excuse_other_iterations(book: Textbook, end: Problem, findings: Findings) -
 
 def _mistake_of_standstill(caller: FitCaller, end: Theta) -> Mistake:
     """Return the mistake of a fit whose parameters change only once, from its source and a call with 0 iterations."""
-    if not caller.uses_iterations:
+    if not reads(caller.function, caller.signature.roles["max_iter"]):
         return LOOP_MISTAKES["number of iterations not used"]
     if not caller.takes_start:
         start = caller(0)

@@ -10,16 +10,7 @@ from comparisons.coursework.calling.caller import Answer, Caller
 from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.catalogue import INDEX_TEXTS
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import (
-    GUARD,
-    RTOL,
-    SINGLE,
-    Formula,
-    Mistake,
-    close,
-    explanations,
-    with_following,
-)
+from comparisons.coursework.formulas.slots import GUARD, RTOL, SINGLE, Formula, Mistake, close, explanations
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.result import Verdict
 from comparisons.coursework.unlisted.edits import FAR, NEAR
@@ -185,10 +176,7 @@ def _catalogue_mistakes(
         outputs = [trial.answer.values[quantity] for trial in chosen]
         if any(not np.isfinite(output).any() for output in outputs):
             continue
-        candidates = explanations(formula, problems, outputs, rtol)
-        if not candidates:
-            candidates = with_following(formula, problems, outputs, deadline, rtol)
-        if candidates:
+        if candidates := explanations(formula, problems, outputs, deadline, rtol):
             best = _causes(candidates)
             others = [" and ".join(mistake.name for mistake in mistakes) for mistakes in candidates if mistakes != best]
             return best, tuple(others[:MOST_ALTERNATIVES])

@@ -8,8 +8,8 @@ import numpy as np
 
 from comparisons.coursework.calling.bundle import Bundle
 from comparisons.coursework.calling.outputs import as_array, by_quantity, match_shape, matchings, named_parts, part
-from comparisons.coursework.calling.roles import DATA, default_of, plain_name, roles_of, signature_of, without_numbers
-from comparisons.coursework.calling.running import Outcome, run
+from comparisons.coursework.calling.roles import DATA, default_of, plain_name, roles_of, signature_of
+from comparisons.coursework.calling.running import Outcome, answer_of
 from comparisons.coursework.calling.source import returned_names, transposes
 from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.conventions import Convention
@@ -60,8 +60,9 @@ class Caller:
         seconds: float,
     ) -> None:
         self.function, self.book, self.step = function, book, step
-        optional = without_numbers(function, book.optional(step), book.quantities, book.all_spellings)
-        self.signature = signature_of(function, book.needed(step), optional, book.all_spellings)
+        self.signature = signature_of(
+            function, book.needed(step), book.optional(step), book.quantities, book.all_spellings
+        )
         self.returned = returned_names(function)
         self.until = used_seconds() + seconds
         self.notes: list[str] = []
@@ -194,21 +195,15 @@ class Caller:
 
     def __call__(self, problem: Problem) -> Answer:
         """Call the function on a problem."""
-        if self.seconds_left <= 0:
-            return Answer(outcome=Outcome(error="no answer within the time limit", overtime=True))
         try:
             with np.errstate(all="ignore"):
                 args, kwargs = self.arguments(problem)
         except (TypeError, IndexError, ValueError, np.linalg.LinAlgError) as error:
             return Answer(outcome=Outcome(error=f"cannot be written so: {error}"))
-        outcome = run(self.function, args, kwargs, self.seconds_left)
+        outcome = answer_of(self.function, args, kwargs, self.seconds_left)
         if outcome.error:
             return Answer(outcome=outcome)
         value = by_quantity(outcome.value)
-        if value is None:
-            value = getattr(self.function, "__self__", None)
-        if value is None:
-            return Answer(outcome=Outcome(error="returned None: is a return missing?", seconds=outcome.seconds))
         if self.matching is None:
             self.matching = self._best_matching(value, problem)
         return self._read(value, problem, outcome)

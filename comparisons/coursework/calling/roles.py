@@ -87,7 +87,11 @@ def spellings_of(extra: Mapping[str, str]) -> dict[str, frozenset[str]]:
 
 
 def signature_of(
-    function: Callable[..., Any], needed: Sequence[str], optional: Sequence[str], spellings: Mapping[str, Iterable[str]]
+    function: Callable[..., Any],
+    needed: Sequence[str],
+    optional: Sequence[str],
+    arrays: Sequence[str],
+    spellings: Mapping[str, Iterable[str]],
 ) -> Signature:
     """Return which argument of a function has which role.
 
@@ -99,6 +103,8 @@ def signature_of(
         Roles that it should have, in the textbook's order.
     optional : sequence of str
         Roles that it may have, if an argument has such a name.
+    arrays : sequence of str
+        Roles that no optional argument has whose default is a number.
     spellings : mapping
         Usual names by role.
     """
@@ -106,6 +112,8 @@ def signature_of(
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return Signature(tuple((role, role) for role in needed), {})
+    scalars = [roles_of(p.name, spellings, arrays) for p in parameters if isinstance(p.default, int | float)]
+    optional = [role for role in optional if [role] not in scalars]
     kinds = inspect.Parameter
     arguments = [p for p in parameters if p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)]
     if not arguments and parameters:
@@ -210,15 +218,3 @@ def default_of(function: Callable[..., Any], name: str) -> Any:
 def is_required(function: Callable[..., Any], name: str) -> bool:
     """Whether an argument has no default."""
     return inspect.signature(function).parameters[name].default is inspect.Parameter.empty
-
-
-def without_numbers(
-    function: Callable[..., Any], roles: Sequence[str], arrays: Sequence[str], spellings: Mapping[str, Iterable[str]]
-) -> tuple[str, ...]:
-    """Return the roles without arrays whose argument has a number as its default, and so is no array."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return tuple(roles)
-    scalars = [roles_of(p.name, spellings, arrays) for p in parameters if isinstance(p.default, int | float)]
-    return tuple(role for role in roles if [role] not in scalars)

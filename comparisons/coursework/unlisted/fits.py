@@ -103,7 +103,7 @@ def expression_of_fit(caller: FitCaller, deadline: float) -> Mistake | None:
     if not caller.takes_iterations or caller.restarts or used_seconds() > deadline:
         return None
     probe.until = deadline
-    start = caller.start if caller.takes_start else probe(0).theta
+    start = problem.theta if caller.takes_start else probe(0).theta
     if start.keys() != problem.theta.keys() or book.misfit(problem, start):
         return None
     at = problem.changed(**start)
