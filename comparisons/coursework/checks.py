@@ -274,7 +274,7 @@ def check_of_step(
     caller = Caller(f, book, step, _as_list(takes), _as_list(returns), SHARE_OF_CALLS * time_limit)
     book.note_sizes(caller.signature.roles, caller.default)
     book.two_sets = any(role.startswith("old ") for role in caller.signature.roles)
-    what = f"{book.step_title(step)} of {book.title}"
+    what = f"{book.titles[step]} of {book.title}"
     if caller.signature.problem:
         verdict = Verdict(book.first_quantity(step), False, located=caller.signature.problem)
         return Check(what, (verdict,), section=book.section(step), seconds=perf_counter() - start)

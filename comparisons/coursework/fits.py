@@ -47,7 +47,7 @@ from comparisons.coursework.judging import Trial, judge
 from comparisons.coursework.notes import NO_LIMIT
 from comparisons.coursework.other_forms import other_form
 from comparisons.coursework.result import Check, Verdict
-from comparisons.coursework.unlisted.fits import STEPS_TRIED, edit_of_fit, place_in_fit
+from comparisons.coursework.unlisted.fits import STEPS_TRIED, edit_of_fit
 from models.validation import Array
 
 ITERATION = "θ_(t+1) = M(E(θ_t)): responsibilities from the current parameters, then new parameters from those alone"
@@ -154,7 +154,7 @@ def _judge_path(caller: FitCaller, path: Mapping[int, Fit], deadline: float, fin
         findings.notes.append(f"its loop ends by itself after {times[len(moving)]} iterations")
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
-    if mistake and mistake.name in STILL and (place := place_in_fit(caller, deadline)):
+    if mistake and mistake.name in STILL and (place := edit_of_fit(caller, deadline)):
         if mistake.name == STILL[0] and "in the loop" not in place.why:
             mistake = LOOP_MISTAKES[STILL[1]]
         mistake = replace(mistake, why=f"{mistake.why} {place.why}")
@@ -180,7 +180,7 @@ def _name_by_edit(caller: FitCaller, deadline: float, findings: Findings) -> Non
     for i, verdict in enumerate(findings.verdicts):
         vague = not verdict.mistakes or verdict.mistakes[0].name in EARLY
         if not verdict.right and vague and verdict.quantity in ("parameters", "limit"):
-            edit = edit_of_fit(caller, deadline, by_end=True) if by_end else place_in_fit(caller, deadline)
+            edit = edit_of_fit(caller, deadline, by_end=by_end)
             if edit is not None:
                 early = [replace(one, why=f"{one.why} {edit.why}") for one in verdict.mistakes if by_end]
                 findings.verdicts[i] = replace(verdict, mistakes=tuple(early) or (edit,))
@@ -252,7 +252,7 @@ def _mistakes_of_steps(
             break
         if all(same(iterate(at), after) for at, after in steps):
             return (mistake,), ""
-    if edit := place_in_fit(caller, deadline):
+    if edit := edit_of_fit(caller, deadline):
         return (edit,), ""
     soft = [(at.changed(r=book.responsibilities(at)), after) for at, after in steps]
     trials = [Trial(at, Answer(dict(after)), book.truth("m", at)) for at, after in soft]

@@ -116,7 +116,7 @@ class Bernoulli(CellTextbook):
         text = "p_kd = Σ_i r_ik x_id / N_k" if self.title.startswith("the Ber") else "p_kd = Σ_i r_ik x_id / Σ_i r_ik m"
         if self.prior is not None:
             text = "p_kd = (Σ_i r_ik x_id + b - 1) / (Σ_i r_ik m + b + c - 2)"
-        pseudo = None if self.prior is None else (ABOVE, BELOW)
+        pseudo = () if self.prior is None else (ABOVE, BELOW)
         probs = ratio("probs", text, VALUES, lambda p: p.size("n_trials"), AFTER, pseudo)
         return weights_formula(self.prior is not None), probs
 

@@ -142,8 +142,8 @@ class FitCaller:
 
     def is_mixture(self, fit: Fit) -> bool:
         """Whether a fit returned legal parameters, all of them."""
-        complete = not fit.error and fit.theta.keys() == self.problem.theta.keys()
-        return complete and not self.book.misfit(self.problem, fit.theta)
+        shapes, right = ({name: a.shape for name, a in theta.items()} for theta in (fit.theta, self.problem.theta))
+        return not fit.error and shapes == right and not self.book.misfit(self.problem, fit.theta)
 
     def _call(self, n_iter: int | None, tol: float, given: Mapping[str, Any] | None = None) -> Fit:
         """Call the fit with a number of iterations, a tolerance and given arguments, and read its result."""

@@ -53,13 +53,52 @@ DIVISOR = CATALOGUE.slot("divisor", lambda s, size, p: p.r.T @ size, ("s", "size
 DIVISOR = DIVISOR.extended(_wrong_sums())
 
 
+def quotient(
+    quantity: str,
+    text: str,
+    slots: tuple[Slot, ...],
+    sums: Callable[[Problem, Mapping[str, Any]], tuple[Array, Any]],
+    divisor: OfProblem,
+    after: Slot,
+    pseudo: tuple[Slot, ...],
+) -> Formula:
+    """Return a quotient of two sums with pseudo-counts above and below.
+
+    Parameters
+    ----------
+    quantity, text : str
+        Name, and the right formula.
+    slots : tuple of Slot
+        Its places.
+    sums : callable
+        From a problem and the values of the slots to the two sums.
+    divisor : callable
+        From a problem to the right sum below.
+    after : Slot
+        What is done to the quotient in the end.
+    pseudo : tuple of Slot
+        What a prior adds to numerator and divisor, or nothing.
+    """
+
+    def combine(p: Problem, v: Mapping[str, Any]) -> Array:
+        above, below = sums(p, v)
+        if pseudo:
+            above, below = above + v[pseudo[0].name], below + v[pseudo[1].name]
+        return np.asarray(v[after.name](above / below, p))
+
+    def right_divisor(p: Problem) -> Any:
+        return divisor(p) + (pseudo[1].right(p) if pseudo else 0.0)
+
+    return Formula(quantity, text, slots, combine, divisor=right_divisor, pseudo=pseudo)
+
+
 def ratio(
     quantity: str,
     text: str,
     numerator: Slot,
     size: OfProblem,
     after: Slot,
-    pseudo: tuple[Slot, Slot] | None = None,
+    pseudo: tuple[Slot, ...] = (),
 ) -> Formula:
     """Return Σ_i r_ik T(x_i) / Σ_i r_ik s_i, with pseudo-counts above and below.
 
@@ -73,22 +112,15 @@ def ratio(
         From a problem to the sizes s (n, p).
     after : Slot
         What is done to the ratio in the end.
-    pseudo : tuple of two Slots or None
-        What a prior adds to numerator and divisor.
+    pseudo : tuple of Slot
+        What a prior adds to numerator and divisor, or nothing.
     """
 
-    def combine(p: Problem, v: Mapping[str, Any]) -> Array:
-        share = v["share"]
-        above = share.T @ v[numerator.name]
-        below = v["divisor"](share, size(p), p)
-        if pseudo is not None:
-            above, below = above + v[pseudo[0].name], below + v[pseudo[1].name]
-        return np.asarray(v[after.name](above / below, p))
+    def sums(p: Problem, v: Mapping[str, Any]) -> tuple[Array, Any]:
+        return v["share"].T @ v[numerator.name], v["divisor"](v["share"], size(p), p)
 
-    def divisor(p: Problem) -> Any:
-        return p.r.T @ size(p) + (pseudo[1].right(p) if pseudo is not None else 0.0)
-
-    return Formula(quantity, text, (SHARE, DIVISOR, after, numerator), combine, divisor=divisor, pseudo=pseudo or ())
+    slots = SHARE, DIVISOR, after, numerator
+    return quotient(quantity, text, slots, sums, lambda p: p.r.T @ size(p), after, pseudo)
 
 
 def _shares_of_cells(p: Problem) -> Array:

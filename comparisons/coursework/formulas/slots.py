@@ -97,7 +97,7 @@ class Change:
     swaps: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Formula:
     """How a quantity is computed from the values of slots.
 
@@ -124,7 +124,6 @@ class Formula:
     swaps: Slot | None = None
     divisor: Callable[[Problem], Any] | None = None
     pseudo: tuple[Slot, ...] = ()
-    key: object = field(default_factory=object, compare=False)
 
     def value(self, problem: Problem, choice: Mapping[str, str] | None = None) -> Array:
         """Return the quantity with the wrong value of this name in each slot named, and the right one elsewhere."""
@@ -135,7 +134,7 @@ class Formula:
         return np.asarray(self.combine(problem, values), dtype=np.float64)
 
     def _memoised(self, problem: Problem, slot: Slot, name: str) -> Any:
-        key = self.key, slot.name, name
+        key = self, slot.name, name
         if key not in problem.memo:
             problem.memo[key] = slot.value(problem, name)
         return problem.memo[key]

@@ -91,10 +91,6 @@ class Textbook(Inputs):
         heading = self.sections.get(step, STEPS.get(step, step))
         return f'notebooks/{self.notebook}, "{heading}"'
 
-    def step_title(self, step: str) -> str:
-        """Return what a step is called."""
-        return self.titles[step]
-
     def first_quantity(self, step: str) -> str:
         """Return the first quantity that a step returns."""
         return self.quantities[0] if step == "m" else self.answers[step][0]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.coursework.formulas.catalogue import Catalogue
-from comparisons.coursework.formulas.estimates import CATALOGUE, SHARE
+from comparisons.coursework.formulas.estimates import CATALOGUE, SHARE, quotient
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
 from models.validation import Array
@@ -27,29 +27,18 @@ def _concentration(p: Problem) -> Array:
     return np.broadcast_to(np.asarray(1.0 if p.prior is None else p.prior.concentration), p.K)
 
 
-def _pseudo_total(p: Problem) -> float:
-    return float((_concentration(p) - 1).sum())
-
-
 HINT = "What does the prior add to the counts, above and below the fraction bar?"
 OF_PRIOR = Catalogue(__file__, {"a": _concentration})
 PSEUDO_WEIGHTS = OF_PRIOR.term("a_k - 1", HINT, lambda p: _concentration(p) - 1)
-PSEUDO_TOTAL = OF_PRIOR.term("Σa - K", HINT, _pseudo_total)
+PSEUDO_TOTAL = OF_PRIOR.term("Σa - K", HINT, lambda p: float((_concentration(p) - 1).sum()))
 
 
 def weights_formula(prior: bool = False) -> Formula:
     """Return π_k = (N_k + a_k - 1) / (n + Σa - K), or without the prior's counts."""
     pseudo = (PSEUDO_WEIGHTS, PSEUDO_TOTAL) if prior else ()
 
-    def combine(p: Problem, v: Mapping[str, Any]) -> Array:
-        share, above, below = v["share"], 0.0, 0.0
-        if prior:
-            above, below = v[PSEUDO_WEIGHTS.name], v[PSEUDO_TOTAL.name]
-        estimate = (share.sum(axis=0) + above) / (v[DIVISOR.name](share, p) + below)
-        return np.asarray(v[AFTER.name](estimate, p))
-
-    def divisor(p: Problem) -> Any:
-        return p.n + _pseudo_total(p)
+    def sums(p: Problem, v: Mapping[str, Any]) -> tuple[Array, Any]:
+        return v["share"].sum(axis=0), v[DIVISOR.name](v["share"], p)
 
     text = "π_k = (N_k + a_k - 1) / (n + Σa - K)" if prior else "π_k = N_k / n,  N_k = Σ_i r_ik"
-    return Formula("weights", text, (DIVISOR, AFTER, SHARE), combine, divisor=divisor, pseudo=pseudo)
+    return quotient("weights", text, (DIVISOR, AFTER, SHARE), sums, lambda p: np.asarray(p.n), AFTER, pseudo)

@@ -54,19 +54,8 @@ def by_factor(quantity: str, pairs: Sequence[Pair]) -> Mistake | None:
     is_one_number = sum(a.size for _, a in ratios) == 1
     if not rule or rule == "1" or (is_one_number and not is_usual(first)):
         return None
-    factor = _power_of_sizes(first, pairs[0][0].given) or rule
     hint = f"All of the {quantity} is too large or too small by the same factor. What do you divide by?"
-    return Mistake(f"factor {factor}", hint, f"Your function returns {factor} times the right {quantity}.")
-
-
-def _power_of_sizes(factor: float, given: Mapping[str, Any]) -> str:
-    """Return a factor as a power of the size m of the cells, or as m/(m + 1) or m/(m - 1); "" if it is none."""
-    for name, size in given.items():
-        if isinstance(size, int | float) and size != 1:
-            forms = {name: size, f"1 / {name}": 1 / size, f"{name}^2": size**2, f"{name}^-2": size**-2}
-            forms |= {f"{name} / ({name} + 1)": size / (size + 1), f"{name} / ({name} - 1)": size / (size - 1)}
-            return next((text for text, value in forms.items() if abs(factor / value - 1) < NONE), "")
-    return ""
+    return Mistake(f"factor {rule}", hint, f"Your function returns {rule} times the right {quantity}.")
 
 
 def by_numbers(

@@ -238,7 +238,7 @@ class Gaussian(Textbook):
     def estimates(self) -> tuple[Formula, ...]:
         conjugate = self.formulas_know_priors
         means_text, text = priors.TEXTS_OF_MAP[self.structure] if conjugate else ("μ_k = Σ_i r_ik x_i / N_k", "")
-        pseudo = (priors.SHRUNK, priors.COUNTED) if conjugate else None
+        pseudo = (priors.SHRUNK, priors.COUNTED) if conjugate else ()
         means = ratio("means", means_text, VALUES, lambda p: np.ones((p.n, 1)), AFTER_MEANS, pseudo)
         slots = priors.slots_of(self.structure) if conjugate else ()
         covariances = covariances_formula(self.structure, text or TEXTS_OF_COVARIANCES[self.structure], slots)

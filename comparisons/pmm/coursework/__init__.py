@@ -109,7 +109,7 @@ class Poisson(CellTextbook):
             if self.prior is None
             else "λ_kd = (Σ_i r_ik x_id + b - 1) / (Σ_i r_ik e_id + c)"
         )
-        pseudo = None if self.prior is None else (ABOVE, BELOW)
+        pseudo = () if self.prior is None else (ABOVE, BELOW)
         rates = ratio("rates", text, VALUES, lambda p: p.size("exposure"), AFTER, pseudo)
         return weights_formula(self.prior is not None), rates
 
