@@ -26,7 +26,6 @@ from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.judging import Trial, judge
 from comparisons.coursework.result import Verdict
 from comparisons.coursework.unlisted.sums import by_constants
-from models.validation import Array
 
 ENOUGH, COARSE = 0.1, 1e-3  # nats that may be left to gain at the end; from here on they are noted
 EARLY, A_FEW = 1.0, 10  # nats that may be left with a function's own tolerance, or with fewer iterations than these
@@ -187,15 +186,12 @@ def _mistakes_of_smoothing(book: Textbook, at: Problem) -> tuple[Mistake, ...]:
             continue
         pair, divisor = (soft, at.theta[name], right), book.formulas[name].divisor
         allowed = lambda y: LOOSE * max(1.0, float(np.abs(y).max()))  # noqa: E731
-        mistake = None if divisor is None else by_constants(name, [pair], divisor, _ones, allowed)
+        ones = lambda _: {"1": np.ones(1)}  # noqa: E731
+        mistake = None if divisor is None else by_constants(name, [pair], divisor, ones, allowed)
         if mistake is None:
             return ()
         mistakes.append(mistake)
     return tuple(mistakes)
-
-
-def _ones(problem: Problem) -> dict[str, Array]:
-    return {"1": np.ones(1)}
 
 
 def judge_objective(book: Textbook, problem: Problem, last: Fit, deadline: float, findings: Findings) -> None:

@@ -65,7 +65,7 @@ def _total(a: Array, p: Problem) -> Array:
 
 
 TRANSPOSED = Convention("(K, n)", "responsibilities", _transposed, _transposed, free=True)
-EACH = Convention("one value for each sample", "log_likelihood", lambda a, p: a, lambda a, p: _total(a, p), free=True)
+EACH = Convention("one value for each sample", "log_likelihood", lambda a, p: a, _total, free=True)
 MEAN = Convention("mean over samples", "q", lambda a, p: a / p.n, lambda a, p: a * p.n)
 LOGS = Convention(
     "log responsibilities",

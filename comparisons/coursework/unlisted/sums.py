@@ -9,7 +9,7 @@ With known arrays u_j and a right estimate A / B, a function's estimate θ is fi
 Both are linear in the unknown numbers. Least squares finds these, and the fit counts if it is exact.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, permutations, product
 from typing import Any
 
@@ -161,19 +161,14 @@ def by_sums(quantity: str, pairs: Sequence[Pair], additions: Any, most: int) -> 
     }
     right = np.concatenate([right.ravel() for *_, right in pairs])
     y = np.concatenate([yours.ravel() for _, yours, _ in pairs])
-    for fixed, names in _subsets([name for name, a in columns.items() if np.isfinite(a).all()], most):
-        terms = [columns[name] for name in names] + ([] if fixed else [right])
-        factors = solve_exactly(np.stack(terms, axis=1), y - right if fixed else y)
-        if factors is not None and np.abs(factors[: len(names)]).min() > NONE:
-            return _mistake_of_sum(quantity, names, factors, fixed)
+    finite = [name for name, a in columns.items() if np.isfinite(a).all()]
+    for size, fixed in product(range(1, most + 1), (True, False)):  # added to the right one, then to a multiple of it
+        for names in combinations(finite, size):
+            terms = [columns[name] for name in names] + ([] if fixed else [right])
+            factors = solve_exactly(np.stack(terms, axis=1), y - right if fixed else y)
+            if factors is not None and np.abs(factors[: len(names)]).min() > NONE:
+                return _mistake_of_sum(quantity, names, factors, fixed)
     return None
-
-
-def _subsets(names: Sequence[str], most: int) -> Iterator[tuple[bool, tuple[str, ...]]]:
-    """Yield names of arrays to be added, each to the right estimate itself (True) and then to a multiple of it."""
-    for size in range(1, most + 1):
-        for fixed in (True, False):
-            yield from ((fixed, chosen) for chosen in combinations(names, size))
 
 
 def _mistake_of_sum(quantity: str, names: Sequence[str], factors: Array, fixed: bool) -> Mistake:
