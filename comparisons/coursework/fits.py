@@ -73,16 +73,14 @@ def check_of_fit(function: Callable[..., Any], family: str, time_limit: float, o
     caller.settle_start(book.iterate(problem))
     path = _path(caller)
     last = caller(None)
+    if path and last.overtime:
+        last = path[max(path)]
+        findings.notes.append("slow: judged after few iterations, for the whole fit does not end in the time limit")
     if last.error:
-        if path and last.overtime:
-            last = path[max(path)]
-            findings.notes.append("slow: judged after few iterations, for the whole fit does not end in the time limit")
-        else:
-            findings.verdicts.append(Verdict("parameters", False, located=last.error))
-            _name_by_edit(caller, deadline, findings)
-            if path:
-                _judge_path(caller, path, deadline, findings)
-            return _check(what, findings, section, start)
+        findings.verdicts.append(Verdict("parameters", False, located=last.error))
+        _name_by_edit(caller, deadline, findings)
+        _judge_path(caller, path, deadline, findings)
+        return _check(what, findings, section, start)
     _judge_mixture(book, problem, last, findings)
     if findings.verdicts[0].right and (mistake := other_form(book, problem, last.theta)):
         findings.verdicts[0] = Verdict("parameters", False, (mistake,), formula=LIMIT)

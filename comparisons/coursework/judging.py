@@ -101,7 +101,7 @@ def judge(
         mistakes = _mistakes_beyond_catalogue(book, quantity, answered, deadline, caller)
     elif alternatives:
         mistakes = _with_place(mistakes, caller, quantity, answered, deadline)
-    located = "" if mistakes else describe_difference(quantity, answered, rtol, _probe_trials(caller, quantity))
+    located = "" if mistakes else describe_difference(quantity, answered, rtol)
     return Verdict(quantity, False, mistakes, located, text, alternatives)
 
 
@@ -144,16 +144,6 @@ def _mistake_in_source(caller: Caller | None, quantity: str, inputs: Sequence[In
         return edit
     expression = expression_of_step(caller, quantity, inputs, until)  # faster than many edits, but less precise
     return edit_of_step(caller, quantity, inputs, until, FAR) or expression
-
-
-def _probe_trials(caller: Caller | None, quantity: str) -> list[Trial]:
-    """Return trials on inputs without something that may matter, such as inputs of equal weights."""
-    if caller is None or caller.flat:
-        return []
-    book = caller.book
-    probes = [p for p in book.probes(caller.step) if not (book.two_sets and "responsibilities" in p.name)]
-    trials = [trial_of(caller, problem) for problem in book.with_old_parameters(probes)]
-    return [trial for trial in trials if quantity in trial.answer.values]
 
 
 def _catalogue_mistakes(

@@ -70,10 +70,6 @@ class KMeans(Textbook):
         return [(name, n + more * (n > 1), K, D) for name, n, K, D in super().sizes(step)]
 
     @override
-    def probes(self, step: str) -> list[Problem]:
-        return []
-
-    @override
     def other_shapes(self, quantity: str, problem: Problem) -> Sequence[tuple[int, ...]]:
         return [(problem.n, problem.K)] if quantity == "labels" else []
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -82,12 +82,10 @@ class Answers:
             start_new_session=True,
         )
         self._waiter, self._end = ThreadPoolExecutor(1), monotonic() + limits.total_seconds
-        sizes = {"memory": limits.memory, "file_size": limits.file_size, "processes": limits.processes}
         readable = None if sandbox.can_isolate() else sandbox.readable()
-        times = {"seconds": limits.seconds, "cpu_seconds": round(limits.total_seconds)}
-        hidden = [str(path) for path in self._hidden]
+        settings = asdict(limits) | {"readable": readable, "hidden": [str(path) for path in self._hidden]}
         try:
-            self._wait_for(sizes | times | {"readable": readable, "hidden": hidden}, limits.total_seconds)
+            self._wait_for(settings, limits.total_seconds)
         except EndedError as error:
             self.__exit__()
             raise RuntimeError(f"the student's process does not start: {error}") from None

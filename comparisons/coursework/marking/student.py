@@ -50,8 +50,8 @@ def set_limits(limits: dict[str, Any]) -> None:
     """Limit memory, CPU time, sizes of files, open files and processes of this process, where the system can."""
     if resource is None:
         return
-    sizes = {"RLIMIT_AS": limits["memory"], "RLIMIT_CPU": limits["cpu_seconds"], "RLIMIT_FSIZE": limits["file_size"]}
-    sizes |= {"RLIMIT_NOFILE": 256, "RLIMIT_CORE": 0}
+    sizes = {"RLIMIT_AS": limits["memory"], "RLIMIT_FSIZE": limits["file_size"]}
+    sizes |= {"RLIMIT_CPU": round(limits["total_seconds"]), "RLIMIT_NOFILE": 256, "RLIMIT_CORE": 0}
     if limits["readable"] is None:  # else processes are refused, and the user's other ones would count
         sizes["RLIMIT_NPROC"] = limits["processes"]
     for name, size in sizes.items():

@@ -178,18 +178,6 @@ class Gaussian(Textbook):
         return density.diagonals(density.matrices(problem))
 
     @override
-    def probes(self, step: str) -> list[Problem]:
-        probes = super().probes(step)
-        plain = probes[0].changed(weights=self.draw_weights(np.random.RandomState(4), probes[0].K))
-        if step != "m":
-            same = np.broadcast_to(np.eye(plain.D), (plain.K, plain.D, plain.D))
-            probes.append(plain.changed(name="unit covariances", covariances=self._declared(same)))
-            if self.structure in ("full", "tied"):
-                kept = plain.theta["covariances"] * np.eye(plain.D)
-                probes.append(plain.changed(name="uncorrelated features", covariances=kept))
-        return probes
-
-    @override
     def far_problems(self) -> list[Problem]:
         K, D = self.shape()
         problem = self.draw(np.random.RandomState(5), 4, K or 3, D or 2)
