@@ -20,10 +20,9 @@ from comparisons.bmm.coursework.formulas import (
     VALUES,
 )
 from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook
-from comparisons.coursework.formulas.estimates import ratio
+from comparisons.coursework.formulas.estimates import ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
-from comparisons.coursework.formulas.weights import weights_formula
 
 
 class Bernoulli(CellTextbook):

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from comparisons.coursework.formulas.catalogue import Catalogue, wrong_inputs
-from comparisons.coursework.formulas.estimates import SHARE, after_of, quotient
+from comparisons.coursework.formulas.estimates import HINT, SHARE, after_of, quotient
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula, Slot
-from comparisons.coursework.formulas.weights import HINT
 from models.validation import Array
 
 LEVELS = 4

@@ -7,8 +7,8 @@ import numpy as np
 
 from comparisons.coursework.formulas.catalogue import Catalogue
 from comparisons.coursework.formulas.conventions import Convention
+from comparisons.coursework.formulas.objectives import WEIGHTS
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.responsibilities import WEIGHTS
 from comparisons.coursework.formulas.slots import Slot
 from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array

@@ -8,11 +8,10 @@ import numpy as np
 
 from comparisons.coursework.formulas.catalogue import Catalogue
 from comparisons.coursework.formulas.conventions import Convention
-from comparisons.coursework.formulas.estimates import after_of, ratio
+from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.textbook import Textbook
-from comparisons.coursework.formulas.weights import weights_formula
 from comparisons.coursework.unlisted.sums import scaled_by_counts
 from comparisons.gmm.coursework import density, priors
 from comparisons.gmm.coursework.covariances import ADDITIONS, covariances_formula

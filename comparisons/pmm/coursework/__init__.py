@@ -7,10 +7,9 @@ import numpy as np
 
 from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook
 from comparisons.coursework.formulas.conventions import Convention
-from comparisons.coursework.formulas.estimates import ratio
+from comparisons.coursework.formulas.estimates import ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
-from comparisons.coursework.formulas.weights import weights_formula
 from comparisons.pmm.coursework.formulas import (
     ABOVE,
     AFTER,
