@@ -1,6 +1,6 @@
 """The Bernoulli and binomial mixture for coursework; its terms are in :mod:`comparisons.bmm.coursework.formulas`."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, override
 
 import numpy as np
@@ -55,9 +55,9 @@ class Bernoulli(CellTextbook):
         return self.family.of_data["n_trials"] if self.trials is None else self.trials
 
     @override
-    def note_sizes(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
+    def note_sizes(self, roles: Collection[str], defaults: Mapping[str, Any]) -> None:
         if "n_trials" in roles and "n_trials" not in self.given:
-            held = default("n_trials")
+            held = defaults.get("n_trials")
             self.trials = held if isinstance(held, int | float) and held >= 1 else TRIALS
 
     @override

@@ -8,7 +8,7 @@ import numpy as np
 
 from comparisons.coursework.calling.bundle import Bundle
 from comparisons.coursework.calling.outputs import as_array, by_quantity, match_shape, matchings, named_parts, part
-from comparisons.coursework.calling.roles import DATA, default_of, plain_name, roles_of, signature_of
+from comparisons.coursework.calling.roles import DATA, plain_name, roles_of, signature_of
 from comparisons.coursework.calling.running import Outcome, answer_of
 from comparisons.coursework.calling.source import returned_names, transposes
 from comparisons.coursework.clock import used_seconds
@@ -80,10 +80,6 @@ class Caller:
         roles = self.signature.roles
         self.inputs = [c for c in conventions if c.name in takes or c.is_declared_by(roles.get(c.quantity, ""))]
         self.outputs = [c for c in conventions if c.name in returns or any(map(c.is_declared_by, self.returned))]
-
-    def default(self, role: str) -> Any:
-        """Return the default of the argument that has a role."""
-        return default_of(self.function, self.signature.roles[role])
 
     @property
     def seconds_left(self) -> float:
@@ -180,7 +176,7 @@ class Caller:
     def _given(self, role: str) -> bool:
         """Whether an argument is passed; a size with a default is not, unless it is an option of the check."""
         optional = role in self.book.size_names and role not in self.book.given
-        return not optional or default_of(self.function, self.signature.roles[role]) is None
+        return not optional or self.signature.defaults.get(role) is None
 
     def _set_attributes(self, value_of: Callable[[str], Any]) -> None:
         """Set the parameters that a method reads from its object."""

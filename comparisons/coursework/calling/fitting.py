@@ -18,7 +18,7 @@ from comparisons.coursework.calling.outputs import (
     named_parts,
     part,
 )
-from comparisons.coursework.calling.roles import Signature, default_of, is_required, plain_name, signature_of
+from comparisons.coursework.calling.roles import Signature, plain_name, signature_of
 from comparisons.coursework.calling.running import answer_of
 from comparisons.coursework.calling.source import leaves_loops, restarts, returned_names
 from comparisons.coursework.clock import used_seconds
@@ -105,15 +105,14 @@ class FitCaller:
     @property
     def defaults(self) -> dict[str, Any]:
         """Defaults of the number of iterations and of the tolerance, by the names of the arguments."""
-        roles = self.signature.roles
-        names = [roles[role] for role in ("max_iter", "tol") if role in roles]
-        return {name: default_of(self.function, name) for name in names if default_of(self.function, name) is not None}
+        defaults = {role: self.signature.defaults.get(role) for role in ("max_iter", "tol")}
+        return {self.signature.roles[role]: value for role, value in defaults.items() if value is not None}
 
     def settle_start(self, other_start: Mapping[str, Array]) -> None:
         """Leave out an optional start from now on if a call with it fails, or if another start changes nothing."""
-        name = self.signature.roles.get("parameters", "")
-        if not name or is_required(self.function, name):
+        if "parameters" not in self.signature.defaults:
             return
+        name = self.signature.roles["parameters"]
         fits = [self._call(1, TOL, {name: self._start(theta)}) for theta in (self.problem.theta, other_start)]
         if any(fit.error for fit in fits) or same(fits[0].theta, fits[1].theta):
             self.optional.remove("parameters")

@@ -93,7 +93,7 @@ class Textbook(Inputs):
         """Return the first quantity that a step returns."""
         return self.quantities[0] if step == "m" else self.answers[step][0]
 
-    def note_sizes(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
+    def note_sizes(self, roles: Collection[str], defaults: Mapping[str, Any]) -> None:
         """Adapt the inputs to a function that takes sizes of cells as arguments, with or without defaults."""
 
     # Formulas ---------------------------------------------------------------------------------------------------------

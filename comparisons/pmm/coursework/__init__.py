@@ -1,6 +1,6 @@
 """The Poisson mixture for coursework; its terms are in :mod:`comparisons.pmm.coursework.formulas`."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, override
 
 import numpy as np
@@ -49,8 +49,8 @@ class Poisson(CellTextbook):
     )
 
     @override
-    def note_sizes(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
-        self.varied = "exposure" in roles and "exposure" not in self.given and default("exposure") is None
+    def note_sizes(self, roles: Collection[str], defaults: Mapping[str, Any]) -> None:
+        self.varied = "exposure" in roles and "exposure" not in self.given and defaults.get("exposure") is None
 
     @override
     def other_problems(self, step: str) -> list[tuple[bool, str, list[Problem]]]:
