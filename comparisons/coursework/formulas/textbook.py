@@ -127,14 +127,10 @@ class Textbook(Inputs):
         theta = steps.m_step(problem.X, problem.r, problem.prior, **self.sizes_of(problem), **self.family.of_mixture)
         return dict(theta.arrays())
 
-    @property
-    def terms(self) -> tuple[Slot, ...]:
-        """The terms of the log joint density."""
-        return (objectives.WEIGHTS, *self.density_slots)
-
-    def table(self, problem: Problem, slot: Slot) -> Array:
-        """Return a term of the log joint density, shape (n, K)."""
-        return np.array(np.broadcast_to(slot.value(problem, ""), (problem.n, problem.K)), dtype=np.float64)
+    def terms(self, problem: Problem) -> dict[str, Array]:
+        """Return the terms of the log density by name, shape (n, K)."""
+        shape = problem.n, problem.K
+        return {slot.name: np.broadcast_to(slot.value(problem, ""), shape) for slot in self.density_slots}
 
     def cells(self, problem: Problem) -> Array | None:
         """Return log densities of single features (n, K, D), or None if features depend on each other."""
