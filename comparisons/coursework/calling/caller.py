@@ -241,15 +241,16 @@ class Caller:
             array = array.reshape(shapes[0])
         array, declared = match_shape(array, shapes), {convention.name for convention in self.outputs}
         for convention in self.book.all_conventions(self.step):
-            if convention.quantity != name:
+            is_declared = convention.name in declared or convention.is_declared_by(key)
+            if convention.quantity != name or not (is_declared or (convention.free and array.shape != shapes[0])):
                 continue
-            flipped = convention.free and array.shape != shapes[0] and convention.fits(array, problem, shapes[0])
-            if convention.name in declared or convention.is_declared_by(key) or flipped:
+            try:
                 with np.errstate(all="ignore"):
-                    try:
-                        array = np.asarray(convention.decode(array, problem), dtype=np.float64)
-                    except (ValueError, np.linalg.LinAlgError, IndexError):
-                        continue
+                    decoded = np.asarray(convention.decode(array, problem), dtype=np.float64)
+            except (ValueError, np.linalg.LinAlgError, IndexError):
+                continue
+            if is_declared or decoded.shape == shapes[0]:
+                array = decoded
                 note = f"returns {name} as {convention.name}"
                 if note not in self.notes and convention.name not in declared:
                     self.notes.append(note)
