@@ -184,6 +184,27 @@ def variance_outside_of_the_logarithm(X, r, weights, means, variances):
     return (N * np.log(weights)).sum() - volumes.sum() / 2 - (r * squares / variances).sum() / 2
 
 
+def rates_not_averaged(X, r, w, rates):
+    return (r * (np.log(w) + X @ np.log(rates).T - gammaln(X + 1).sum(axis=1)[:, None])).sum() - len(X) * rates.sum()
+
+
+def a_mean_and_a_sum(X, r, w, p):
+    logs = X @ np.log(p).T + (1 - X) @ np.log(1 - p).T
+    return (r @ np.log(w)).sum() + (r * logs).sum(axis=1).mean()
+
+
+def volumes_not_averaged(X, r, w, m, S):
+    volumes = np.linalg.slogdet(2 * np.pi * S)[1]
+    d = X[:, None] - m
+    logs = np.log(w) - np.einsum("nkd,kde,nke->nk", d, np.linalg.inv(S), d) / 2
+    return (r * logs).sum() - len(X) * volumes.sum() / 2
+
+
+def squared_in_one_term(X, r, w, m, S):
+    logs = np.stack([multivariate_normal(*one).logpdf(X) for one in zip(m, S, strict=True)], axis=1)
+    return (r**2 * logs).sum() + (r * np.log(w)).sum()
+
+
 BERNOULLI, GAUSSIAN = {"family": "bmm"}, {"family": "gmm"}
 EDITED = [
     ("`p ** (1 - X[:, None])` in place of `p * (1 - X[:, None])`", check_e_step, BERNOULLI, power_of_a_wrong_number),
@@ -223,4 +244,8 @@ EDITED = [
     ),
     ("change `before = 0.0` to `before = -np.inf`", check_fit, GAUSSIAN, zero_before_the_first),
     ("`d - 1` in place of `k`", check_fit, BERNOULLI, index_out_of_range),
+    ("`len(X) * rates.sum()` in line ", check_q, {"family": "pmm"}, rates_not_averaged),
+    ("`(r * logs).sum(axis=1).mean()` in place of ", check_q, BERNOULLI, a_mean_and_a_sum),
+    ("`len(X) * volumes.sum()` in line ", check_q, GAUSSIAN, volumes_not_averaged),
+    ("`r ** 2` in place of `r`", check_q, GAUSSIAN, squared_in_one_term),
 ]

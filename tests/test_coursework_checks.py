@@ -30,10 +30,9 @@ from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.formulas.slots import close
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import ALSO, textbook_of
-from comparisons.coursework.judging import Trial
+from comparisons.coursework.judging import Trial, unlisted_mistakes
 from comparisons.coursework.unlisted import repair
 from comparisons.coursework.unlisted.narrowing import describe_difference
-from comparisons.coursework.unlisted.search import unlisted_mistakes
 from comparisons.families import family_names, family_of
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
@@ -347,7 +346,7 @@ def test_the_search_takes_answers_of_any_value_and_shape(step):
             lambda a: [a, a],
         ):
             pairs = [(problem, np.asarray(change(a)), a) for problem, a in right]
-            assert len(unlisted_mistakes(book, quantity, pairs, list)) <= 1
+            assert len(unlisted_mistakes(book, quantity, pairs)) <= 1
 
 
 def test_an_unknown_inertia_is_located():

@@ -64,14 +64,6 @@ def arguments_exchanged(X, weights, rates):
     return softmax(np.log(weights) + np.log(X + 1) @ rates.T - rates.sum(axis=1), axis=1)
 
 
-def heavy_tailed_fit(X, K, n_iter=50):
-    theta = start(X, K, 0)
-    for _ in range(n_iter):
-        joint = [w * multivariate_t(m, S, df=4).pdf(X) for w, m, S in zip(*theta, strict=True)]
-        theta = m_step(X, np.transpose(joint / np.sum(joint, axis=0)))
-    return theta
-
-
 SUBSTITUTED = [
     ("`((r * dist).sum(0) / N) ** 2`", "Σ_i r_ik ‖x_i - μ_k‖² / N_k", check_m_step, SPHERICAL, mean_distance_squared),
     ("`len(X)`", "N_k = Σ_i r_ik", check_m_step, {}, step_from_the_old_means),
@@ -86,7 +78,6 @@ SUBSTITUTED = [
         log_of_the_average_rate,
     ),
     ("`np.log(X + 1) @ rates.T`", "the term x log(e λ)", check_e_step, {"family": "pmm"}, arguments_exchanged),
-    ("`multivariate_t(m, S, df=4).pdf(X)`", "p(x_i|k)", check_fit, {}, heavy_tailed_fit),
 ]
 
 

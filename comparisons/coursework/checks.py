@@ -272,9 +272,9 @@ def check_of_step(
     start, deadline = perf_counter(), used_seconds() + SHARE_OF_SEARCH * time_limit
     book = textbook_of(family, prior, **options)
     caller = Caller(f, book, step, _as_list(takes), _as_list(returns), SHARE_OF_CALLS * time_limit)
-    book.note_sizes(caller.signature.roles, caller.default)
+    book.note_sizes(caller.signature.roles, caller.signature.defaults)
     book.two_sets = any(role.startswith("old ") for role in caller.signature.roles)
-    what = f"{book.step_title(step)} of {book.title}"
+    what = f"{book.titles[step]} of {book.title}"
     if caller.signature.problem:
         verdict = Verdict(book.first_quantity(step), False, located=caller.signature.problem)
         return Check(what, (verdict,), section=book.section(step), seconds=perf_counter() - start)

@@ -26,7 +26,6 @@ from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.judging import Trial, judge
 from comparisons.coursework.result import Verdict
 from comparisons.coursework.unlisted.sums import by_constants
-from models.validation import Array
 
 ENOUGH, COARSE = 0.1, 1e-3  # nats that may be left to gain at the end; from here on they are noted
 EARLY, A_FEW = 1.0, 10  # nats that may be left with a function's own tolerance, or with fewer iterations than these
@@ -44,21 +43,22 @@ class Findings:
     verdicts: list[Verdict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def all_right(self) -> bool:
+        """Whether no verdict so far is wrong."""
+        return all(verdict.right for verdict in self.verdicts)
+
 
 def judge_limit(
     book: Textbook, problem: Problem, last: Fit, path: Mapping[int, Fit], deadline: float, findings: Findings
 ) -> None:
     """Judge whether the fit ended at a maximum."""
-    at = problem.changed(**last.theta)
-    reached = book.objective_at(at)
-    limit, best = book.limit_from(at), book.limit_from(problem)
-    gain = book.objective_at(problem.changed(**limit)) - reached
-    wrong_before = any(v.quantity == "iteration" and not v.right for v in findings.verdicts)
-    mistakes = () if wrong_before else mistakes_of_limit(book, at, deadline)
+    at, wrong_before = problem.changed(**last.theta), not findings.all_right
     if problem.K > 1 and not wrong_before and all_the_same(book, last.theta):
-        mistakes = (LIMIT_MISTAKES["components all the same"],)
-        findings.verdicts.append(Verdict("limit", False, mistakes, formula=LIMIT))
+        findings.verdicts.append(_wrong_end("components all the same"))
         return
+    gain = _left_to_gain(book, at)
+    mistakes = () if wrong_before else mistakes_of_limit(book, at, deadline)
     if gain < ENOUGH and not mistakes:
         findings.verdicts.append(Verdict("limit", True, formula=LIMIT))
         if wrong_before:
@@ -67,57 +67,64 @@ def judge_limit(
             findings.notes.append(
                 f"{gain:.2g} nats are still to gain: its tolerance is coarse, or averaged over samples"
             )
-        below = book.objective_at(problem.changed(**best)) - reached
+        below = book.objective_at(problem.changed(**book.limit_from(problem))) - book.objective_at(at)
         if below > 1:
             findings.notes.append(f"a local maximum, {below:.3g} nats below the best known: start more than once")
         return
-    early = path and all(same(fit.theta, last.theta) for t, fit in path.items() if t == 1)
+    early = path and same(path.get(1, last).theta, last.theta)
     if wrong_before:
         mistakes = (LIMIT_MISTAKES["wrong iterations"],)
-    if not mistakes:
+    elif not mistakes and (early or _is_on_path(book, at, gain)):
         mistakes = (LIMIT_MISTAKES["never iterates" if early else "stops early"],)
-        if not early and not _is_on_path(book, at, gain):
-            mistakes = ()
     located = "" if mistakes else f"{gain:.3g} nats below where EM goes on to from there"
     findings.verdicts.append(Verdict("limit", False, mistakes, located, LIMIT))
+
+
+def _left_to_gain(book: Textbook, at: Problem) -> float:
+    """Return by how many nats EM climbs from the current parameters to its limit."""
+    return book.objective_at(at.changed(**book.limit_from(at))) - book.objective_at(at)
+
+
+def _wrong_end(name: str) -> Verdict:
+    """Return the verdict on an end with a listed mistake."""
+    return Verdict("limit", False, (LIMIT_MISTAKES[name],), formula=LIMIT)
 
 
 def judge_defaults(caller: FitCaller, findings: Findings) -> None:
     """Judge where a right fit ends with its default number of iterations, its default tolerance and other seeds."""
     book, problem, seed = caller.book, caller.problem, caller.signature.roles.get("random_state")
     for name, value in [*caller.defaults.items(), *((seed, other) for other in SEEDS[1:] if seed)]:
-        if any(not verdict.right for verdict in findings.verdicts):
-            return
         fit = caller.fit(**{name: value})
-        if fit.error or fit.theta.keys() != problem.theta.keys() or book.misfit(problem, fit.theta):
+        if not caller.is_mixture(fit):
             continue
-        at = problem.changed(**fit.theta)
-        gain = book.objective_at(problem.changed(**book.limit_from(at))) - book.objective_at(at)
-        if gain > EARLY and value < A_FEW:
-            findings.verdicts[-1] = Verdict("limit", False, (LIMIT_MISTAKES["stops early"],), formula=LIMIT)
-            caller.seed = value if name == seed else caller.seed
+        gain = _left_to_gain(book, problem.changed(**fit.theta))
         if gain > ENOUGH:
             findings.notes.append(f"with {name}={value:g} it ends {gain:.2g} below where EM goes on to from there")
+        if gain > EARLY and value < A_FEW:
+            findings.verdicts[-1] = _wrong_end("stops early")
+            caller.seed = value if name == seed else caller.seed
+            return
 
 
 def judge_units(caller: FitCaller, findings: Findings) -> None:
     """Judge whether a right fit keeps variances above a fixed number, by fitting the same data in a larger unit."""
     book, problem = caller.book, caller.problem
-    if book.variances(problem) is None or any(not verdict.right for verdict in findings.verdicts):
+    if book.variances(problem) is None:
         return
     unit = np.full(problem.D, UNIT)
     small = problem.changed(X=problem.X / unit, **book.in_units(problem.theta, 0 * unit, unit))
-    fit = caller.for_problem(small).fit()
-    if fit.error or fit.theta.keys() != problem.theta.keys() or book.misfit(small, fit.theta):
+    of_small = caller.for_problem(small)
+    fit = of_small.fit()
+    if not of_small.is_mixture(fit):
         return
     at = small.changed(**fit.theta)
     yours, right = (np.asarray(book.variances(p)) for p in (at, small.changed(**book.iterate(at))))
     least = float(yours.min())
     at_floor = (yours < least * (1 + LOOSE)) & (right < least * (1 - MUCH))
     if at_floor.sum() > 1 and close(np.maximum(right, least), yours, LOOSE):
-        mistake = LIMIT_MISTAKES["variances kept above a number"]
-        mistake = replace(mistake, name=f"variances kept above {least:.6g}")
-        findings.verdicts[-1] = Verdict("limit", False, (mistake,), formula=LIMIT)
+        verdict = _wrong_end("variances kept above a number")
+        mistake = replace(verdict.mistakes[0], name=f"variances kept above {least:.6g}")
+        findings.verdicts[-1] = replace(verdict, mistakes=(mistake,))
 
 
 def judge_restarts(caller: FitCaller, findings: Findings) -> None:
@@ -126,21 +133,21 @@ def judge_restarts(caller: FitCaller, findings: Findings) -> None:
     The data are fitted with twice the components, so that restarts end in different maxima.
     """
     book, problem, roles = caller.book, caller.problem, caller.signature.roles
-    if "n_init" not in roles or any(not verdict.right for verdict in findings.verdicts):
+    if "n_init" not in roles:
         return
     repeated = [quantity for quantity in book.quantities if quantity not in ("weights", *book.shared)]
     theta = {quantity: np.concatenate([problem.theta[quantity]] * 2) for quantity in repeated}
     theta |= {"weights": np.full(2 * problem.K, 0.5 / problem.K)} if "weights" in problem.theta else {}
-    crowded = problem.changed(r=np.tile(problem.r, 2) / 2, **theta)
+    crowded = caller.for_problem(problem.changed(r=np.tile(problem.r, 2) / 2, **theta))
     for seed in SEEDS if "random_state" in roles else SEEDS[:1]:
         given = {roles["random_state"]: seed} if "random_state" in roles else {}
-        fits = [caller.for_problem(crowded).fit(FEW, **given, **{roles["n_init"]: n}) for n in (1, *RESTARTS)]
-        complete = [fit for fit in fits if fit.theta.keys() == theta.keys() and not book.misfit(crowded, fit.theta)]
+        fits = [crowded.fit(FEW, **given, **{roles["n_init"]: n}) for n in (1, *RESTARTS)]
+        complete = [fit for fit in fits if crowded.is_mixture(fit)]
         if len(complete) < 2 or not same(fits[0].theta, fits[1].theta):
             return
-        ends = [book.objective_at(crowded.changed(**fit.theta)) for fit in complete]
+        ends = [book.objective_at(crowded.problem.changed(**fit.theta)) for fit in complete]
         if np.diff(ends).min() < -EARLY:
-            findings.verdicts[-1] = Verdict("limit", False, (LIMIT_MISTAKES["best restart not kept"],), formula=LIMIT)
+            findings.verdicts[-1] = _wrong_end("best restart not kept")
             return
 
 
@@ -179,15 +186,12 @@ def _mistakes_of_smoothing(book: Textbook, at: Problem) -> tuple[Mistake, ...]:
             continue
         pair, divisor = (soft, at.theta[name], right), book.formulas[name].divisor
         allowed = lambda y: LOOSE * max(1.0, float(np.abs(y).max()))  # noqa: E731
-        mistake = None if divisor is None else by_constants(name, [pair], divisor, _ones, allowed)
+        ones = lambda _: {"1": np.ones(1)}  # noqa: E731
+        mistake = None if divisor is None else by_constants(name, [pair], divisor, ones, allowed)
         if mistake is None:
             return ()
         mistakes.append(mistake)
     return tuple(mistakes)
-
-
-def _ones(problem: Problem) -> dict[str, Array]:
-    return {"1": np.ones(1)}
 
 
 def judge_objective(book: Textbook, problem: Problem, last: Fit, deadline: float, findings: Findings) -> None:

@@ -18,28 +18,19 @@ def example_of(caller: Caller, wrong: Sequence[str], trials: Sequence[Trial]) ->
 
     Answers that look alike show little, so that a larger input is taken if they differ there by more than ``SEEN``.
     """
-    book, rtol, fallback = caller.book, tolerance(trials), ""
+    book, rtol, tried = caller.book, tolerance(trials), list[Trial]()
     problems = book.flat_problems(caller.step)[::-1] if caller.flat else book.small_problems(caller.step)
     for problem in book.with_old_parameters(problems):
         trial = trial_of(caller, problem)
         if trial.answer.outcome.overtime:
             break
-        shown = [name for name in wrong if not trial.is_right(name, rtol)]
-        if shown and _is_visible(trial, shown):
-            return _text(caller, trial, shown)
-        fallback = fallback or (_text(caller, trial, shown) if shown else "")
-    if fallback:
-        return fallback
-    differing = [(trial, [name for name in wrong if not trial.is_right(name, rtol)]) for trial in trials]
-    for trial, shown in sorted(differing, key=lambda pair: pair[0].problem.X.size):
-        if shown:
+        if trial.answer.error or any(not trial.is_right(name, SEEN) for name in wrong):
+            return _text(caller, trial, [name for name in wrong if not trial.is_right(name, rtol)])
+        tried.append(trial)
+    for trial in [*tried, *sorted(trials, key=lambda trial: trial.problem.X.size)]:
+        if shown := [name for name in wrong if not trial.is_right(name, rtol)]:
             return _text(caller, trial, shown)
     return ""
-
-
-def _is_visible(trial: Trial, shown: Sequence[str]) -> bool:
-    """Whether an answer raises an error or is wrong in its first digits."""
-    return bool(trial.answer.error) or any(not trial.is_right(name, SEEN) for name in shown)
 
 
 def _text(caller: Caller, trial: Trial, shown: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.calling.fitting import Fit, FitCaller
 from comparisons.coursework.calling.running import can_limit
+from comparisons.coursework.calling.source import reads
 from comparisons.coursework.checks import SHARE_OF_CALLS, SHARE_OF_SEARCH
 from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.end_of_fit import (
@@ -46,7 +47,7 @@ from comparisons.coursework.judging import Trial, judge
 from comparisons.coursework.notes import NO_LIMIT
 from comparisons.coursework.other_forms import other_form
 from comparisons.coursework.result import Check, Verdict
-from comparisons.coursework.unlisted.fits import STEPS_TRIED, edit_of_fit, place_in_fit
+from comparisons.coursework.unlisted.fits import STEPS_TRIED, edit_of_fit
 from models.validation import Array
 
 ITERATION = "θ_(t+1) = M(E(θ_t)): responsibilities from the current parameters, then new parameters from those alone"
@@ -72,16 +73,14 @@ def check_of_fit(function: Callable[..., Any], family: str, time_limit: float, o
     caller.settle_start(book.iterate(problem))
     path = _path(caller)
     last = caller(None)
+    if path and last.overtime:
+        last = path[max(path)]
+        findings.notes.append("slow: judged after few iterations, for the whole fit does not end in the time limit")
     if last.error:
-        if path and last.overtime:
-            last = path[max(path)]
-            findings.notes.append("slow: judged after few iterations, for the whole fit does not end in the time limit")
-        else:
-            findings.verdicts.append(Verdict("parameters", False, located=last.error))
-            _name_by_edit(caller, deadline, findings)
-            if path:
-                _judge_path(caller, path, deadline, findings)
-            return _check(what, findings, section, start)
+        findings.verdicts.append(Verdict("parameters", False, located=last.error))
+        _name_by_edit(caller, deadline, findings)
+        _judge_path(caller, path, deadline, findings)
+        return _check(what, findings, section, start)
     _judge_mixture(book, problem, last, findings)
     if findings.verdicts[0].right and (mistake := other_form(book, problem, last.theta)):
         findings.verdicts[0] = Verdict("parameters", False, (mistake,), formula=LIMIT)
@@ -91,7 +90,8 @@ def check_of_fit(function: Callable[..., Any], family: str, time_limit: float, o
         judge_limit(book, problem, last, path, deadline, findings)
         _excuse_other_iterations(book, problem.changed(**last.theta), findings)
         for judge_further in (judge_defaults, judge_restarts, judge_units):
-            judge_further(caller, findings)
+            if findings.all_right:
+                judge_further(caller, findings)
         judge_objective(book, problem, last, deadline, findings)
     _name_by_edit(caller, deadline, findings)
     if not can_limit():
@@ -111,7 +111,7 @@ def _path(caller: FitCaller) -> dict[int, Fit]:
     """
     if not caller.takes_iterations or caller.restarts:
         return {}
-    path = {0: Fit(dict(caller.start))} if caller.takes_start else {}
+    path = {0: Fit(dict(caller.problem.theta))} if caller.takes_start else {}
     for t in STEPS_TRIED:
         fit = caller(t)
         if fit.error:
@@ -152,7 +152,7 @@ def _judge_path(caller: FitCaller, path: Mapping[int, Fit], deadline: float, fin
         findings.notes.append(f"its loop ends by itself after {times[len(moving)]} iterations")
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
-    if mistake and mistake.name in STILL and (place := place_in_fit(caller, deadline)):
+    if mistake and mistake.name in STILL and (place := edit_of_fit(caller, deadline)):
         if mistake.name == STILL[0] and "in the loop" not in place.why:
             mistake = LOOP_MISTAKES[STILL[1]]
         mistake = replace(mistake, why=f"{mistake.why} {place.why}")
@@ -178,7 +178,7 @@ def _name_by_edit(caller: FitCaller, deadline: float, findings: Findings) -> Non
     for i, verdict in enumerate(findings.verdicts):
         vague = not verdict.mistakes or verdict.mistakes[0].name in EARLY
         if not verdict.right and vague and verdict.quantity in ("parameters", "limit"):
-            edit = edit_of_fit(caller, deadline, by_end=True) if by_end else place_in_fit(caller, deadline)
+            edit = edit_of_fit(caller, deadline, by_end=by_end)
             if edit is not None:
                 early = [replace(one, why=f"{one.why} {edit.why}") for one in verdict.mistakes if by_end]
                 findings.verdicts[i] = replace(verdict, mistakes=tuple(early) or (edit,))
@@ -196,7 +196,7 @@ def _excuse_other_iterations(book: Textbook, end: Problem, findings: Findings) -
 
 def _mistake_of_standstill(caller: FitCaller, end: Theta) -> Mistake:
     """Return the mistake of a fit whose parameters change only once, from its source and a call with 0 iterations."""
-    if not caller.uses_iterations:
+    if not reads(caller.function, caller.signature.roles["max_iter"]):
         return LOOP_MISTAKES["number of iterations not used"]
     if not caller.takes_start:
         start = caller(0)
@@ -250,7 +250,7 @@ def _mistakes_of_steps(
             break
         if all(same(iterate(at), after) for at, after in steps):
             return (mistake,), ""
-    if edit := place_in_fit(caller, deadline):
+    if edit := edit_of_fit(caller, deadline):
         return (edit,), ""
     soft = [(at.changed(r=book.responsibilities(at)), after) for at, after in steps]
     trials = [Trial(at, Answer(dict(after)), book.truth("m", at)) for at, after in soft]

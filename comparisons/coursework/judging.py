@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -10,26 +11,18 @@ from comparisons.coursework.calling.caller import Answer, Caller
 from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.catalogue import INDEX_TEXTS
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import (
-    GUARD,
-    RTOL,
-    SINGLE,
-    Formula,
-    Mistake,
-    close,
-    explanations,
-    with_following,
-)
+from comparisons.coursework.formulas.slots import GUARD, RTOL, SINGLE, Formula, Mistake, close, explanations
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.result import Verdict
 from comparisons.coursework.unlisted.edits import FAR, NEAR
 from comparisons.coursework.unlisted.narrowing import describe_difference
 from comparisons.coursework.unlisted.repair import Input, edit_of_step
-from comparisons.coursework.unlisted.search import more_answers, unlisted_mistakes
 from comparisons.coursework.unlisted.substitutes import expression_of_step
+from comparisons.coursework.unlisted.sums import Pair, by_constants, by_factor, by_numbers
 from models.validation import Array
 
 ORDINARY = ("",)
+OBJECTIVES = "log_likelihood", "q"
 MOST_ALTERNATIVES = 2
 QUICK = 0.6  # seconds to look for the place in the source, if the mistake is already named
 PRIOR = Mistake(
@@ -110,7 +103,7 @@ def judge(
         mistakes = _mistakes_beyond_catalogue(book, quantity, answered, deadline, caller)
     elif alternatives:
         mistakes = _with_place(mistakes, caller, quantity, answered, deadline)
-    located = "" if mistakes else describe_difference(quantity, answered, rtol, _probe_trials(caller, quantity))
+    located = "" if mistakes else describe_difference(quantity, answered, rtol)
     return Verdict(quantity, False, mistakes, located, text, alternatives)
 
 
@@ -122,8 +115,44 @@ def _mistakes_beyond_catalogue(
     mistakes: tuple[Mistake, ...] = ()
     if not all(close(yours, right, GUARD) for _, yours, right in pairs):
         with suppress(np.linalg.LinAlgError):  # answers may be of any size
-            mistakes = unlisted_mistakes(book, quantity, pairs, lambda: more_answers(caller, quantity))
+            mistakes = unlisted_mistakes(book, quantity, pairs, caller)
     return _with_place(mistakes, caller, quantity, trials, deadline)
+
+
+@np.errstate(all="ignore")
+def unlisted_mistakes(
+    book: Textbook, quantity: str, pairs: Sequence[Pair], caller: Caller | None = None
+) -> tuple[Mistake, ...]:
+    """Search for a wrong factor or wrong sums that give the answers; () if none are found.
+
+    ``pairs`` are problems with a function's answers and the right ones. The function is called on more problems if each
+    answer is one number.
+    """
+    if quantity == "labels" or any(yours.shape != right.shape for _, yours, right in pairs):
+        return ()
+    pairs = [*pairs, *_more_answers(caller, quantity)] if quantity in OBJECTIVES else pairs
+    divisor = book.formulas[quantity].divisor if quantity in book.formulas else None
+    additions = partial(book.additions, quantity)
+    if quantity == "responsibilities":
+        mistake = by_constants(quantity, pairs, divisor, additions)
+    else:
+        mistake = by_factor(quantity, pairs) or by_numbers(quantity, pairs, additions, divisor)
+    return () if mistake is None else (mistake,)
+
+
+def _more_answers(caller: Caller | None, quantity: str) -> list[Pair]:
+    """Call a log-likelihood or Q on more random inputs, since each answer is one number; return problem, answer, right.
+
+    There are none without a caller, and for functions that return the log-likelihood beside something else.
+    """
+    if caller is None or caller.step != quantity or caller.flat:
+        return []
+    book, rng = caller.book, np.random.RandomState(24)
+    K, D = book.shape()
+    sizes = [(n, K or k, D or d) for n, k, d in ((5, 2, 2), (6, 3, 1), (9, 4, 2), (7, 2, 3), (11, 3, 3), (8, 5, 2))]
+    problems = book.with_old_parameters([book.draw(rng, *size) for size in sizes])
+    answers = [(p, caller(p).values.get(quantity), book.truth(quantity, p)[quantity]) for p in problems]
+    return [(p, yours, right) for p, yours, right in answers if yours is not None and yours.shape == right.shape]
 
 
 def _with_place(
@@ -155,16 +184,6 @@ def _mistake_in_source(caller: Caller | None, quantity: str, inputs: Sequence[In
     return edit_of_step(caller, quantity, inputs, until, FAR) or expression
 
 
-def _probe_trials(caller: Caller | None, quantity: str) -> list[Trial]:
-    """Return trials on inputs without something that may matter, such as inputs of equal weights."""
-    if caller is None or caller.flat:
-        return []
-    book = caller.book
-    probes = [p for p in book.probes(caller.step) if not (book.two_sets and "responsibilities" in p.name)]
-    trials = [trial_of(caller, problem) for problem in book.with_old_parameters(probes)]
-    return [trial for trial in trials if quantity in trial.answer.values]
-
-
 def _catalogue_mistakes(
     formula: Formula | None, quantity: str, trials: Sequence[Trial], deadline: float, rtol: float
 ) -> tuple[tuple[Mistake, ...], tuple[str, ...]]:
@@ -185,10 +204,7 @@ def _catalogue_mistakes(
         outputs = [trial.answer.values[quantity] for trial in chosen]
         if any(not np.isfinite(output).any() for output in outputs):
             continue
-        candidates = explanations(formula, problems, outputs, rtol)
-        if not candidates:
-            candidates = with_following(formula, problems, outputs, deadline, rtol)
-        if candidates:
+        if candidates := explanations(formula, problems, outputs, deadline, rtol):
             best = _causes(candidates)
             others = [" and ".join(mistake.name for mistake in mistakes) for mistakes in candidates if mistakes != best]
             return best, tuple(others[:MOST_ALTERNATIVES])

@@ -66,10 +66,6 @@ class Assignment:
             name for cell in self.cells if cell.kind in ("answer", "read") and cell.is_code for name in names_in(cell)
         )
 
-    def points(self, kind: str) -> float:
-        """Return all points of the cells of a kind."""
-        return sum(cell.points for cell in self.cells if cell.kind == kind)
-
 
 def names_in(cell: Cell) -> set[str]:
     """Return the names of the functions, classes and variables that a cell defines, without imports."""

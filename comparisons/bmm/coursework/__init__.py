@@ -1,6 +1,6 @@
 """The Bernoulli and binomial mixture for coursework; its terms are in :mod:`comparisons.bmm.coursework.formulas`."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, override
 
 import numpy as np
@@ -20,10 +20,9 @@ from comparisons.bmm.coursework.formulas import (
     VALUES,
 )
 from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook
-from comparisons.coursework.formulas.estimates import ratio
+from comparisons.coursework.formulas.estimates import ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
-from comparisons.coursework.formulas.weights import weights_formula
 
 
 class Bernoulli(CellTextbook):
@@ -56,9 +55,9 @@ class Bernoulli(CellTextbook):
         return self.family.of_data["n_trials"] if self.trials is None else self.trials
 
     @override
-    def note_sizes(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
+    def note_sizes(self, roles: Collection[str], defaults: Mapping[str, Any]) -> None:
         if "n_trials" in roles and "n_trials" not in self.given:
-            held = default("n_trials")
+            held = defaults.get("n_trials")
             self.trials = held if isinstance(held, int | float) and held >= 1 else TRIALS
 
     @override
@@ -116,7 +115,7 @@ class Bernoulli(CellTextbook):
         text = "p_kd = Σ_i r_ik x_id / N_k" if self.title.startswith("the Ber") else "p_kd = Σ_i r_ik x_id / Σ_i r_ik m"
         if self.prior is not None:
             text = "p_kd = (Σ_i r_ik x_id + b - 1) / (Σ_i r_ik m + b + c - 2)"
-        pseudo = None if self.prior is None else (ABOVE, BELOW)
+        pseudo = () if self.prior is None else (ABOVE, BELOW)
         probs = ratio("probs", text, VALUES, lambda p: p.size("n_trials"), AFTER, pseudo)
         return weights_formula(self.prior is not None), probs
 

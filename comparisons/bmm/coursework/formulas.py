@@ -10,9 +10,8 @@ from scipy.special import gammaln
 
 from comparisons.coursework.formulas.catalogue import Catalogue, wrong_inputs
 from comparisons.coursework.formulas.cells import FEATURES, by_component, by_sample, hyperparameter
-from comparisons.coursework.formulas.estimates import after_of
+from comparisons.coursework.formulas.estimates import HINT, after_of
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.weights import HINT
 from models.validation import Array
 
 TRIALS = 5  # where a function has an argument for them and none are given

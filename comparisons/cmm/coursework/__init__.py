@@ -18,9 +18,9 @@ from comparisons.cmm.coursework.formulas import (
 )
 from comparisons.coursework.formulas.cells import CellTextbook
 from comparisons.coursework.formulas.conventions import Convention
+from comparisons.coursework.formulas.estimates import weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
-from comparisons.coursework.formulas.weights import weights_formula
 from models.validation import Array
 
 

@@ -5,17 +5,16 @@
     log p(x_i|k) = Σ_d log p_kd,x_id,    p_kdl = Σ_i r_ik [x_id = l] / N_k
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from comparisons.coursework.formulas.catalogue import Catalogue, wrong_inputs
-from comparisons.coursework.formulas.estimates import SHARE, after_of
+from comparisons.coursework.formulas.estimates import HINT, SHARE, after_of, quotient
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula, Slot
-from comparisons.coursework.formulas.weights import HINT
 from models.validation import Array
 
 LEVELS = 4
@@ -76,18 +75,12 @@ BELOW = CATALOGUE.term("Σb - L", HINT, lambda p: total(_b(p) - 1))
 def probs_formula(prior: bool = False) -> Formula:
     """Return p_kdl = (Σ_i r_ik [x_id = l] + b_l - 1) / (N_k + Σb - L)."""
 
-    def combine(p: Problem, v: Any) -> Array:
-        above, below = counts(v["share"], one_hot(p)), v["divisor of the probs"](v["share"], p)
-        if prior:
-            above, below = above + v[ABOVE.name], below + v[BELOW.name]
-        return np.asarray(v["after"](above / below, p))
-
-    def divisor(p: Problem) -> Array:
-        return _sizes(p) + np.asarray(BELOW.right(p))
+    def sums(p: Problem, v: Mapping[str, Any]) -> tuple[Array, Any]:
+        return counts(v["share"], one_hot(p)), v[DIVISOR.name](v["share"], p)
 
     text = "p_kdl = (Σ_i r_ik [x_id = l] + b_l - 1) / (N_k + Σb - L)" if prior else "p_kdl = Σ_i r_ik [x_id = l] / N_k"
     pseudo = (ABOVE, BELOW) if prior else ()
-    return Formula("probs", text, (SHARE, DIVISOR, AFTER), combine, divisor=divisor, pseudo=pseudo)
+    return quotient("probs", text, (SHARE, DIVISOR, AFTER), sums, _sizes, AFTER, pseudo)
 
 
 def as_cells(a: Array, p: Problem) -> Array:

@@ -8,8 +8,8 @@ import numpy as np
 
 from comparisons.coursework.calling.bundle import Bundle
 from comparisons.coursework.calling.outputs import as_array, by_quantity, match_shape, matchings, named_parts, part
-from comparisons.coursework.calling.roles import DATA, default_of, plain_name, roles_of, signature_of, without_numbers
-from comparisons.coursework.calling.running import Outcome, run
+from comparisons.coursework.calling.roles import DATA, plain_name, roles_of, signature_of
+from comparisons.coursework.calling.running import Outcome, answer_of
 from comparisons.coursework.calling.source import returned_names, transposes
 from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.conventions import Convention
@@ -60,8 +60,9 @@ class Caller:
         seconds: float,
     ) -> None:
         self.function, self.book, self.step = function, book, step
-        optional = without_numbers(function, book.optional(step), book.quantities, book.all_spellings)
-        self.signature = signature_of(function, book.needed(step), optional, book.all_spellings)
+        self.signature = signature_of(
+            function, book.needed(step), book.optional(step), book.quantities, book.all_spellings
+        )
         self.returned = returned_names(function)
         self.until = used_seconds() + seconds
         self.notes: list[str] = []
@@ -79,10 +80,6 @@ class Caller:
         roles = self.signature.roles
         self.inputs = [c for c in conventions if c.name in takes or c.is_declared_by(roles.get(c.quantity, ""))]
         self.outputs = [c for c in conventions if c.name in returns or any(map(c.is_declared_by, self.returned))]
-
-    def default(self, role: str) -> Any:
-        """Return the default of the argument that has a role."""
-        return default_of(self.function, self.signature.roles[role])
 
     @property
     def seconds_left(self) -> float:
@@ -179,7 +176,7 @@ class Caller:
     def _given(self, role: str) -> bool:
         """Whether an argument is passed; a size with a default is not, unless it is an option of the check."""
         optional = role in self.book.size_names and role not in self.book.given
-        return not optional or default_of(self.function, self.signature.roles[role]) is None
+        return not optional or self.signature.defaults.get(role) is None
 
     def _set_attributes(self, value_of: Callable[[str], Any]) -> None:
         """Set the parameters that a method reads from its object."""
@@ -194,21 +191,15 @@ class Caller:
 
     def __call__(self, problem: Problem) -> Answer:
         """Call the function on a problem."""
-        if self.seconds_left <= 0:
-            return Answer(outcome=Outcome(error="no answer within the time limit", overtime=True))
         try:
             with np.errstate(all="ignore"):
                 args, kwargs = self.arguments(problem)
         except (TypeError, IndexError, ValueError, np.linalg.LinAlgError) as error:
             return Answer(outcome=Outcome(error=f"cannot be written so: {error}"))
-        outcome = run(self.function, args, kwargs, self.seconds_left)
+        outcome = answer_of(self.function, args, kwargs, self.seconds_left)
         if outcome.error:
             return Answer(outcome=outcome)
         value = by_quantity(outcome.value)
-        if value is None:
-            value = getattr(self.function, "__self__", None)
-        if value is None:
-            return Answer(outcome=Outcome(error="returned None: is a return missing?", seconds=outcome.seconds))
         if self.matching is None:
             self.matching = self._best_matching(value, problem)
         return self._read(value, problem, outcome)
@@ -250,15 +241,16 @@ class Caller:
             array = array.reshape(shapes[0])
         array, declared = match_shape(array, shapes), {convention.name for convention in self.outputs}
         for convention in self.book.all_conventions(self.step):
-            if convention.quantity != name:
+            is_declared = convention.name in declared or convention.is_declared_by(key)
+            if convention.quantity != name or not (is_declared or (convention.free and array.shape != shapes[0])):
                 continue
-            flipped = convention.free and array.shape != shapes[0] and convention.fits(array, problem, shapes[0])
-            if convention.name in declared or convention.is_declared_by(key) or flipped:
+            try:
                 with np.errstate(all="ignore"):
-                    try:
-                        array = np.asarray(convention.decode(array, problem), dtype=np.float64)
-                    except (ValueError, np.linalg.LinAlgError, IndexError):
-                        continue
+                    decoded = np.asarray(convention.decode(array, problem), dtype=np.float64)
+            except (ValueError, np.linalg.LinAlgError, IndexError):
+                continue
+            if is_declared or decoded.shape == shapes[0]:
+                array = decoded
                 note = f"returns {name} as {convention.name}"
                 if note not in self.notes and convention.name not in declared:
                     self.notes.append(note)

@@ -18,9 +18,9 @@ from comparisons.coursework.calling.outputs import (
     named_parts,
     part,
 )
-from comparisons.coursework.calling.roles import default_of, is_required, plain_name, signature_of, without_numbers
-from comparisons.coursework.calling.running import run
-from comparisons.coursework.calling.source import leaves_loops, reads, restarts, returned_names
+from comparisons.coursework.calling.roles import Signature, plain_name, signature_of
+from comparisons.coursework.calling.running import answer_of
+from comparisons.coursework.calling.source import leaves_loops, restarts, returned_names
 from comparisons.coursework.clock import used_seconds
 from comparisons.coursework.formulas.loops import same
 from comparisons.coursework.formulas.problem import Problem
@@ -63,24 +63,22 @@ class FitCaller:
     def __init__(self, function: Callable[..., Any], book: Textbook, problem: Problem, seconds: float) -> None:
         self.function, self.book, self.problem = function, book, problem
         self.needed: tuple[str, ...] = ("X", "K")
-        arrays = without_numbers(function, book.quantities, book.quantities, book.all_spellings)
-        self.roles = ("max_iter", "tol", "random_state", "n_init", *arrays, "parameters", *book.size_names)
-        self.signature = signature_of(function, self.needed, self.roles, book.all_spellings)
+        self.optional = ["max_iter", "tol", "random_state", "n_init", *book.quantities, "parameters", *book.size_names]
+        self.signature = self._signature()
         if self.signature.problem.startswith("no argument for K"):
-            self.needed, self.roles = ("X",), (*self.roles, "K")
-            self.signature = signature_of(function, self.needed, self.roles, book.all_spellings)
+            self.needed, self.optional = ("X",), [*self.optional, "K"]
+            self.signature = self._signature()
         self.until, self.seed = used_seconds() + seconds, SEED
         self.returned = returned_names(function)
+
+    def _signature(self) -> Signature:
+        book = self.book
+        return signature_of(self.function, self.needed, self.optional, book.quantities, book.all_spellings)
 
     @property
     def seconds_left(self) -> float:
         """Seconds that are left for calls."""
         return self.until - used_seconds()
-
-    @property
-    def start(self) -> Mapping[str, Array]:
-        """The parameters that it starts from, if it takes them."""
-        return self.problem.theta
 
     @property
     def takes_start(self) -> bool:
@@ -92,11 +90,6 @@ class FitCaller:
     def takes_iterations(self) -> bool:
         """Whether it takes a number of iterations."""
         return "max_iter" in self.signature.roles
-
-    @property
-    def uses_iterations(self) -> bool:
-        """Whether the number of iterations that it takes is read."""
-        return reads(self.function, self.signature.roles.get("max_iter", ""))
 
     @property
     def restarts(self) -> bool:
@@ -112,19 +105,18 @@ class FitCaller:
     @property
     def defaults(self) -> dict[str, Any]:
         """Defaults of the number of iterations and of the tolerance, by the names of the arguments."""
-        roles = self.signature.roles
-        names = [roles[role] for role in ("max_iter", "tol") if role in roles]
-        return {name: default_of(self.function, name) for name in names if default_of(self.function, name) is not None}
+        defaults = {role: self.signature.defaults.get(role) for role in ("max_iter", "tol")}
+        return {self.signature.roles[role]: value for role, value in defaults.items() if value is not None}
 
     def settle_start(self, other_start: Mapping[str, Array]) -> None:
         """Leave out an optional start from now on if a call with it fails, or if another start changes nothing."""
-        name = self.signature.roles.get("parameters", "")
-        if not name or is_required(self.function, name):
+        if "parameters" not in self.signature.defaults:
             return
-        fits = [self._call(1, TOL, {name: self._start(theta)}) for theta in (self.start, other_start)]
+        name = self.signature.roles["parameters"]
+        fits = [self._call(1, TOL, {name: self._start(theta)}) for theta in (self.problem.theta, other_start)]
         if any(fit.error for fit in fits) or same(fits[0].theta, fits[1].theta):
-            roles = [role for role in self.roles if role != "parameters"]
-            self.signature = signature_of(self.function, self.needed, roles, self.book.all_spellings)
+            self.optional.remove("parameters")
+            self.signature = self._signature()
 
     def _start(self, theta: Mapping[str, Array]) -> Any:
         """Return the parameters as one argument; those of a single quantity are an array."""
@@ -147,11 +139,13 @@ class FitCaller:
         other.problem = problem
         return other
 
+    def is_mixture(self, fit: Fit) -> bool:
+        """Whether a fit returned legal parameters, all of them."""
+        shapes, right = ({name: a.shape for name, a in theta.items()} for theta in (fit.theta, self.problem.theta))
+        return not fit.error and shapes == right and not self.book.misfit(self.problem, fit.theta)
+
     def _call(self, n_iter: int | None, tol: float, given: Mapping[str, Any] | None = None) -> Fit:
         """Call the fit with a number of iterations, a tolerance and given arguments, and read its result."""
-        left = self.seconds_left
-        if left <= 0:
-            return Fit(error="no answer within the time limit", overtime=True)
         values: dict[str, Any] = {
             "X": self.problem.X,
             "K": self.problem.K,
@@ -166,13 +160,8 @@ class FitCaller:
         values |= {role: given[name] for role, name in self.signature.roles.items() if given and name in given}
         args = [values[role] for role, _ in self.signature.positional]
         kwargs = {name: values[role] for name, role in self.signature.keyword.items()}
-        outcome = run(self.function, args, kwargs, left)
-        if outcome.error:
-            return Fit(error=outcome.error, overtime=outcome.overtime)
-        value = getattr(self.function, "__self__", None) if outcome.value is None else outcome.value
-        if value is None:
-            return Fit(error="returned None: is a return missing?")
-        return self._read(value)
+        outcome = answer_of(self.function, args, kwargs, self.seconds_left)
+        return Fit(error=outcome.error, overtime=outcome.overtime) if outcome.error else self._read(outcome.value)
 
     def _read(self, value: Any) -> Fit:
         """Read parameters and log-likelihood from the value that a fit returned."""

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from models.shown import listed
@@ -47,6 +48,8 @@ class Signature:
         The object whose method it is, if the method reads parameters from its attributes.
     problem : str
         Why it cannot be called; "" if it can.
+    defaults : mapping
+        Defaults by role, of the arguments that have one.
     """
 
     positional: tuple[tuple[str, str], ...]
@@ -54,6 +57,7 @@ class Signature:
     bundled: bool = False
     object_of: Any = None
     problem: str = ""
+    defaults: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def roles(self) -> dict[str, str]:
@@ -87,7 +91,11 @@ def spellings_of(extra: Mapping[str, str]) -> dict[str, frozenset[str]]:
 
 
 def signature_of(
-    function: Callable[..., Any], needed: Sequence[str], optional: Sequence[str], spellings: Mapping[str, Iterable[str]]
+    function: Callable[..., Any],
+    needed: Sequence[str],
+    optional: Sequence[str],
+    arrays: Sequence[str],
+    spellings: Mapping[str, Iterable[str]],
 ) -> Signature:
     """Return which argument of a function has which role.
 
@@ -99,6 +107,8 @@ def signature_of(
         Roles that it should have, in the textbook's order.
     optional : sequence of str
         Roles that it may have, if an argument has such a name.
+    arrays : sequence of str
+        Roles that no optional argument has whose default is a number.
     spellings : mapping
         Usual names by role.
     """
@@ -106,6 +116,8 @@ def signature_of(
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return Signature(tuple((role, role) for role in needed), {})
+    scalars = [roles_of(p.name, spellings, arrays) for p in parameters if isinstance(p.default, int | float)]
+    optional = [role for role in optional if [role] not in scalars]
     kinds = inspect.Parameter
     arguments = [p for p in parameters if p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)]
     if not arguments and parameters:
@@ -125,7 +137,8 @@ def signature_of(
     elif missing and owner is None:
         problem = f"no argument for {', '.join(missing)}: this step takes {', '.join(needed)}"
     bundled = "parameters" in role_of.values()
-    return Signature(positional, by_name, bundled, owner if missing else None, problem)
+    defaults = {role_of[p.name]: p.default for p in arguments if p.name in role_of and p.default is not p.empty}
+    return Signature(positional, by_name, bundled, owner if missing else None, problem, defaults)
 
 
 def _old_names(names: Sequence[str]) -> dict[str, str]:
@@ -199,26 +212,3 @@ def _roles_by_name(
             if name not in role_of and free and (len(free) == 1 or not only_one):
                 role_of[name] = free[0]
     return role_of, [p for p in arguments if p.name not in role_of]
-
-
-def default_of(function: Callable[..., Any], name: str) -> Any:
-    """Return the default of an argument, or None where it has none."""
-    default = inspect.signature(function).parameters[name].default
-    return None if default is inspect.Parameter.empty else default
-
-
-def is_required(function: Callable[..., Any], name: str) -> bool:
-    """Whether an argument has no default."""
-    return inspect.signature(function).parameters[name].default is inspect.Parameter.empty
-
-
-def without_numbers(
-    function: Callable[..., Any], roles: Sequence[str], arrays: Sequence[str], spellings: Mapping[str, Iterable[str]]
-) -> tuple[str, ...]:
-    """Return the roles without arrays whose argument has a number as its default, and so is no array."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return tuple(roles)
-    scalars = [roles_of(p.name, spellings, arrays) for p in parameters if isinstance(p.default, int | float)]
-    return tuple(role for role in roles if [role] not in scalars)

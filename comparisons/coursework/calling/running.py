@@ -125,10 +125,21 @@ def _call_student(function: Callable[..., Any], args: Sequence[Any], kwargs: Map
     return function(*args, **kwargs)
 
 
+def answer_of(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], seconds: float) -> Outcome:
+    """Call a function by `run`, if time is left; a method that returns None answers by its object."""
+    if seconds <= 0:
+        return Outcome(error="no answer within the time limit", overtime=True)
+    outcome = run(function, args, kwargs, seconds)
+    if outcome.error or outcome.value is not None:
+        return outcome
+    owner = getattr(function, "__self__", None)
+    missing = "" if owner is not None else "returned None: is a return missing?"
+    return Outcome(owner, missing, outcome.seconds, () if missing else outcome.changed)
+
+
 def run(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], seconds: float) -> Outcome:
     """Call a function on copies of its arguments."""
-    args, kwargs = [_copy(value) for value in args], {name: _copy(value) for name, value in kwargs.items()}
-    before = [_copy(value) for value in args], {name: _copy(value) for name, value in kwargs.items()}
+    own_args, own_kwargs = [_copy(value) for value in args], {name: _copy(value) for name, value in kwargs.items()}
     start = used_seconds()
     value: Any = None
     error, overtime = "", False
@@ -140,7 +151,7 @@ def run(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, 
             redirect_stdout(_Sink()),
             redirect_stderr(_Sink()),
         ):
-            value = _call_student(function, args, kwargs)
+            value = _call_student(function, own_args, own_kwargs)
     except Overtime:
         error, overtime = f"no answer within {seconds:.2g} s", True
     except KeyboardInterrupt:
@@ -148,9 +159,9 @@ def run(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, 
     except BaseException as raised:  # a student's code may raise anything, SystemExit too
         error = _describe(raised)
     taken = used_seconds() - start
-    places: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
-    old = [*before[0], *before[1].values()]
-    changed = tuple(place for (place, now), then in zip(places, old, strict=True) if not _same(now, then))
+    places: list[tuple[int | str, Any]] = [*enumerate(own_args), *own_kwargs.items()]
+    given = [*args, *kwargs.values()]
+    changed = tuple(place for (place, now), then in zip(places, given, strict=True) if not _same(now, then))
     return Outcome(value, error, taken, changed, overtime)
 
 

@@ -204,22 +204,32 @@ def wrong_inputs(slot: Slot, **axes: tuple[str, str]) -> Slot:
     **axes : tuple of two str
         Names of the first two axes of each array, by the array's name.
     """
-    wrong = {}
+    wrong: dict[str, Wrong] = {}
     for name, words in axes.items():
-        of_numbers = [] if name == "X" else [(0, POWERS), *([(0, KEPT)] if name == "probs" else [])]
-        for axis, table in [(0, INDEX | PLACES), (1, INDEX | PLACES), (0, LAYOUT), *of_numbers]:
-            for text, change in table.items():
-                title = text.format(name, words[axis])
-                hint, belongs = RANGE_TEXTS if (0, table) in of_numbers else INDEX_TEXTS
-                why = f"{title[:1].upper()}{title[1:]}: {belongs}."
-                wrong[title] = Wrong(partial(_read_by, name, change, axis), hint, why)
-    for form, of_data in DATA.items() if "X" in axes else ():
-        why = f"X {form}: {RANGE_TEXTS[1]}."
-        wrong[f"X {form}"] = Wrong(lambda p, change_data=of_data: p.changed(X=change_data(p)), RANGE_TEXTS[0], why)
+        of_axes = [(0, INDEX | PLACES, INDEX_TEXTS), (1, INDEX | PLACES, INDEX_TEXTS), (0, LAYOUT, INDEX_TEXTS)]
+        if name != "X":
+            of_axes.append((0, POWERS | (KEPT if name == "probs" else {}), RANGE_TEXTS))
+        for axis, table, texts in of_axes:
+            wrong |= _wrong_by(table, name, words[axis], texts, partial(_read_by, name, axis))
+    if "X" in axes:
+        forms = {f"X {form}": of_data for form, of_data in DATA.items()}
+        wrong |= _wrong_by(forms, "X", "", RANGE_TEXTS, lambda change, p: p.changed(X=change(p)))
     return slot.extended(wrong)
 
 
-def _read_by(name: str, change: Expression, axis: int, p: Problem) -> Problem:
+def _wrong_by(
+    table: Mapping[str, Expression], name: str, word: str, texts: tuple[str, str], changed: Callable[..., Any]
+) -> dict[str, Wrong]:
+    """Return the mistakes of a table of changes of an array; ``changed`` takes a change, then the slot's arguments."""
+    hint, belongs = texts
+    titles = {text.format(name, word): change for text, change in table.items()}
+    return {
+        title: Wrong(partial(changed, change), hint, f"{title[:1].upper()}{title[1:]}: {belongs}.")
+        for title, change in titles.items()
+    }
+
+
+def _read_by(name: str, axis: int, change: Expression, p: Problem) -> Problem:
     a = p.X if name == "X" else p.theta[name] if name in p.theta else p.size(name)
     return p.changed(**{name: change(a, axis, p)})
 
@@ -240,9 +250,8 @@ def wrong_indices(slot: Slot, axis: int, word: str, table: Mapping[str, Expressi
     name : str
         Name of the array in a sentence; by default that of the slot.
     """
-    wrong_values = {}
-    for text, change in table.items():
-        title = text.format(name or slot.name, word)
-        wrong: Any = lambda *given, change=change: change(np.atleast_1d(slot.right(*given)), axis, given[-1])  # noqa: E731
-        wrong_values[title] = Wrong(wrong, INDEX_TEXTS[0], f"{title[:1].upper()}{title[1:]}: {INDEX_TEXTS[1]}.")
-    return slot.extended(wrong_values)
+
+    def changed(change: Expression, *given: Any) -> Any:
+        return change(np.atleast_1d(slot.right(*given)), axis, given[-1])
+
+    return slot.extended(_wrong_by(table, name or slot.name, word, INDEX_TEXTS, changed))

@@ -8,7 +8,6 @@ import numpy as np
 from comparisons.coursework.formulas.catalogue import Catalogue
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.responsibilities import WEIGHTS
 from comparisons.coursework.formulas.slots import Slot
 from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
@@ -68,14 +67,7 @@ class CellTextbook(Textbook):
     def cells(self, problem: Problem) -> Array:
         return self._sum(problem, {slot.name: slot.value(problem, "") for slot in self.cell_slots})
 
-    @property
     @override
-    def terms(self) -> tuple[Slot, ...]:
-        return (WEIGHTS, *self.cell_slots)
-
-    @override
-    def table(self, problem: Problem, slot: Slot) -> Array:
-        if slot is WEIGHTS:
-            return super().table(problem, slot)
+    def terms(self, problem: Problem) -> dict[str, Array]:
         shape = problem.n, problem.K, problem.D
-        return np.asarray(np.broadcast_to(slot.value(problem, ""), shape).sum(axis=2))
+        return {s.name: np.broadcast_to(s.value(problem, ""), shape).sum(axis=2) for s in self.cell_slots}

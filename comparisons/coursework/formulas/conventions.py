@@ -45,13 +45,6 @@ class Convention:
         """Whether the name of a variable declares it."""
         return any(word in plain_name(name) for word in self.words)
 
-    def fits(self, array: Array, problem: Problem, shape: tuple[int, ...]) -> bool:
-        """Whether an array in this convention has the textbook's shape once it is decoded."""
-        try:
-            return np.shape(self.decode(array, problem)) == shape
-        except (ValueError, IndexError, np.linalg.LinAlgError):
-            return False
-
 
 def _transposed(a: Array, p: Problem) -> Array:
     return np.ascontiguousarray(np.asarray(a).T)
@@ -65,7 +58,7 @@ def _total(a: Array, p: Problem) -> Array:
 
 
 TRANSPOSED = Convention("(K, n)", "responsibilities", _transposed, _transposed, free=True)
-EACH = Convention("one value for each sample", "log_likelihood", lambda a, p: a, lambda a, p: _total(a, p), free=True)
+EACH = Convention("one value for each sample", "log_likelihood", lambda a, p: a, _total, free=True)
 MEAN = Convention("mean over samples", "q", lambda a, p: a / p.n, lambda a, p: a * p.n)
 LOGS = Convention(
     "log responsibilities",

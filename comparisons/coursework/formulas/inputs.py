@@ -169,17 +169,6 @@ class Inputs:
 
     far_out = "densities underflow there; add their logarithms instead, and subtract the largest before exp"
 
-    def probes(self, step: str) -> list[Problem]:
-        """Return inputs without something that may matter, such as unequal weights; the name of each says what."""
-        rng = np.random.RandomState(22)
-        K, D = self.shape()
-        plain = self.draw(rng, self.n_samples[0], K or 3, D or 2)
-        probes = [plain.changed(name="equal weights", weights=np.full(plain.K, 1 / plain.K))]
-        if step in ("m", "q"):
-            probes.append(plain.changed(name="equal responsibilities", r=np.full(plain.r.shape, 1 / plain.K)))
-            probes.append(plain.changed(name="hard responsibilities", r=np.eye(plain.K)[np.arange(plain.n) % plain.K]))
-        return probes
-
     def without_feature_axis(self, problem: Problem) -> dict[str, Any]:
         """Return samples and parameters of a single feature as arrays without the axis of features."""
         arrays = {"X": problem.X, **problem.theta, **{name: problem.given[name] for name in self.size_names}}

@@ -159,15 +159,10 @@ def same(a: Theta, b: Theta, rtol: float = SAME) -> bool:
 
 def distance(a: Theta, b: Theta) -> float:
     """Return the largest difference, in units of the largest number of each quantity."""
-    if a.keys() != b.keys():
+    if a.keys() != b.keys() or any(np.shape(a[name]) != np.shape(b[name]) for name in b):
         return np.inf
     with np.errstate(all="ignore"):
-        gaps = [
-            np.abs(a[name] - b[name]).max() / np.abs(b[name]).max()
-            if np.shape(a[name]) == np.shape(b[name])
-            else np.inf
-            for name in b
-        ]
+        gaps = [np.abs(a[name] - b[name]).max() / np.abs(b[name]).max() for name in b]
     return float(max(gaps)) if np.isfinite(gaps).all() else np.inf
 
 

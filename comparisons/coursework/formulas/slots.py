@@ -7,7 +7,7 @@ A `Formula` computes a quantity from the values of its slots. Known mistakes are
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations, product
+from itertools import combinations, takewhile
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,7 @@ class Change:
     swaps: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Formula:
     """How a quantity is computed from the values of slots.
 
@@ -124,7 +124,6 @@ class Formula:
     swaps: Slot | None = None
     divisor: Callable[[Problem], Any] | None = None
     pseudo: tuple[Slot, ...] = ()
-    key: object = field(default_factory=object, compare=False)
 
     def value(self, problem: Problem, choice: Mapping[str, str] | None = None) -> Array:
         """Return the quantity with the wrong value of this name in each slot named, and the right one elsewhere."""
@@ -135,7 +134,7 @@ class Formula:
         return np.asarray(self.combine(problem, values), dtype=np.float64)
 
     def _memoised(self, problem: Problem, slot: Slot, name: str) -> Any:
-        key = self.key, slot.name, name
+        key = self, slot.name, name
         if key not in problem.memo:
             problem.memo[key] = slot.value(problem, name)
         return problem.memo[key]
@@ -178,37 +177,23 @@ def close(a: Array, b: Array, rtol: float = RTOL) -> bool:
 
 @np.errstate(all="ignore")
 def explanations(
-    formula: Formula, problems: Sequence[Problem], outputs: Sequence[Array], rtol: float = RTOL
-) -> list[tuple[Mistake, ...]]:
-    """Return the mistakes that give a function's outputs on all problems: single ones, else pairs in prior terms."""
-    singles = list(formula.singles())
-    of_prior = [one for one in singles if one.slot in {slot.name for slot in formula.pseudo}]
-    pairs = (pair for pair in combinations(of_prior, 2) if pair[0].slot != pair[1].slot)
-    for sets in (((one,) for one in singles), pairs):
-        if matching := [changes for changes in sets if _gives(formula, changes, problems, outputs, rtol)]:
-            return [tuple(change.mistake for change in changes) for changes in matching]
-    return []
-
-
-@np.errstate(all="ignore")
-def with_following(
     formula: Formula, problems: Sequence[Problem], outputs: Sequence[Array], deadline: float, rtol: float = RTOL
 ) -> list[tuple[Mistake, ...]]:
-    """Return the mistakes that give a function's outputs together with one or two mistakes that follow from them.
+    """Return the mistakes that give a function's outputs on all problems, of the first kind of which some do.
 
-    Each is in a slot of its own. The search ends at ``deadline``, a time of `used_seconds`.
+    Single ones are tried first, then pairs in prior terms, then each beside one or two that follow from it. Each is in
+    a slot of its own. What follows is tried until ``deadline``, a time of `used_seconds`.
     """
     singles = list(formula.singles())
-    following = [change for change in singles if change.mistake.follows]
-    sets: list[tuple[Mistake, ...]] = []
-    for one, n_following in product(singles, (1, 2)):
-        for others in combinations(following, n_following):
-            if used_seconds() > deadline:
-                return sets
-            apart = len({change.slot for change in (one, *others)}) == 1 + n_following
-            if apart and _gives(formula, (one, *others), problems, outputs, rtol):
-                sets.append(tuple(change.mistake for change in (one, *others)))
-    return sets
+    of_prior = [one for one in singles if one.slot in {slot.name for slot in formula.pseudo}]
+    following = [one for one in singles if one.mistake.follows]
+    beside = ((one, *others) for one in singles for size in (1, 2) for others in combinations(following, size))
+    in_time = takewhile(lambda _: used_seconds() <= deadline, beside)
+    for sets in (((one,) for one in singles), combinations(of_prior, 2), in_time):
+        apart = (changes for changes in sets if len({change.slot for change in changes}) == len(changes))
+        if matching := [changes for changes in apart if _gives(formula, changes, problems, outputs, rtol)]:
+            return [tuple(change.mistake for change in changes) for changes in matching]
+    return []
 
 
 def _gives(

@@ -15,15 +15,13 @@ import numpy as np
 
 from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.calling.roles import OLD_SET, spellings_of
+from comparisons.coursework.formulas import objectives
 from comparisons.coursework.formulas.catalogue import INDEX, wrong_indices
 from comparisons.coursework.formulas.conventions import EACH, LOGS, MEAN, TRANSPOSED, Convention
+from comparisons.coursework.formulas.estimates import weights_formula
 from comparisons.coursework.formulas.inputs import Inputs
-from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, DENSITIES, ELL, Q, sums_of
-from comparisons.coursework.formulas.objectives import CATALOGUE as OF_OBJECTIVES
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R, log_sum
 from comparisons.coursework.formulas.slots import Formula, Slot, Wrong
-from comparisons.coursework.formulas.weights import weights_formula
 from comparisons.coursework.unlisted.sums import scaled_by_counts
 from comparisons.family import Family
 from models.validation import Array
@@ -54,7 +52,7 @@ class Textbook(Inputs):
     formulas_know_priors: ClassVar[bool] = True
     density_slots: tuple[Slot, ...] = ()
     component_axis: ClassVar[int] = -1
-    densities: Slot = DENSITIES
+    densities: Slot = objectives.DENSITIES
     swaps: Slot | None = None
     intermediates: ClassVar[Mapping[str, Callable[[Problem], Any]]] = {}
     sums: ClassVar[Mapping[str, Callable[[Problem], Any]]] = {}
@@ -91,15 +89,11 @@ class Textbook(Inputs):
         heading = self.sections.get(step, STEPS.get(step, step))
         return f'notebooks/{self.notebook}, "{heading}"'
 
-    def step_title(self, step: str) -> str:
-        """Return what a step is called."""
-        return self.titles[step]
-
     def first_quantity(self, step: str) -> str:
         """Return the first quantity that a step returns."""
         return self.quantities[0] if step == "m" else self.answers[step][0]
 
-    def note_sizes(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
+    def note_sizes(self, roles: Collection[str], defaults: Mapping[str, Any]) -> None:
         """Adapt the inputs to a function that takes sizes of cells as arguments, with or without defaults."""
 
     # Formulas ---------------------------------------------------------------------------------------------------------
@@ -133,14 +127,10 @@ class Textbook(Inputs):
         theta = steps.m_step(problem.X, problem.r, problem.prior, **self.sizes_of(problem), **self.family.of_mixture)
         return dict(theta.arrays())
 
-    @property
-    def terms(self) -> tuple[Slot, ...]:
-        """The terms of the log joint density."""
-        return (WEIGHTS, *self.density_slots)
-
-    def table(self, problem: Problem, slot: Slot) -> Array:
-        """Return a term of the log joint density, shape (n, K)."""
-        return np.array(np.broadcast_to(slot.value(problem, ""), (problem.n, problem.K)), dtype=np.float64)
+    def terms(self, problem: Problem) -> dict[str, Array]:
+        """Return the terms of the log density by name, shape (n, K)."""
+        shape = problem.n, problem.K
+        return {slot.name: np.broadcast_to(slot.value(problem, ""), shape) for slot in self.density_slots}
 
     def cells(self, problem: Problem) -> Array | None:
         """Return log densities of single features (n, K, D), or None if features depend on each other."""
@@ -156,7 +146,7 @@ class Textbook(Inputs):
                 "the number of parameters": free,
                 "the number of parameters times log n": free * np.log(problem.n),
             }
-            numbers |= sums_of(self.log_density_of(problem), problem) if "weights" in problem.theta else {}
+            numbers |= objectives.sums_of(self.log_density_of(problem), problem) if "weights" in problem.theta else {}
             return {name: np.array(float(number)) for name, number in numbers.items()}
         N, old = problem.r.sum(axis=0), problem.theta[quantity]
         if quantity in self.shared or len(old) != problem.K:
@@ -179,15 +169,12 @@ class Textbook(Inputs):
         swaps = self.swaps
         if quantity == "q" and swaps is not None:
             of_two = dict(self._mistakes_of_two_sets()) if self.two_sets else {}
-            swaps = replace(swaps, wrong={**of_two, **dict(self._mistakes_of_new_parameters()), **swaps.wrong})
+            ((title, texts),) = objectives.CATALOGUE.tables["new parameters"].items()
+            of_new = dict(self._wrong_parameters(self.m_step, title, *texts))
+            swaps = replace(swaps, wrong={**of_two, **of_new, **swaps.wrong})
         axis = self.component_axis
         terms = (wrong_indices(slot, axis, "component", INDEX) if slot.apply else slot for slot in self.density_slots)
-        return Formula(quantity, text, (*terms, self.densities, WEIGHTS, last), combine, swaps)
-
-    def _mistakes_of_new_parameters(self) -> Iterator[tuple[str, Wrong]]:
-        """Yield mistakes of a Q at the parameters that the M-step will return, in place of the current ones."""
-        ((name, texts),) = OF_OBJECTIVES.tables["new parameters"].items()
-        return self._wrong_parameters(self.m_step, name, *texts)
+        return Formula(quantity, text, (*terms, self.densities, objectives.WEIGHTS, last), combine, swaps)
 
     def _wrong_parameters(
         self, other: Callable[[Problem], Mapping[str, Array]], title: str, hint: str, why: str
@@ -200,18 +187,17 @@ class Textbook(Inputs):
 
     def _mistakes_of_two_sets(self) -> Iterator[tuple[str, Wrong]]:
         """Yield mistakes of a Q of two sets of parameters: the wrong set, or a mistake in the E-step inside."""
+        texts = objectives.CATALOGUE.tables["two sets"]
         title = "old parameters in the log density"
-        yield from self._wrong_parameters(
-            lambda p: self.at_old(p).theta, title, *OF_OBJECTIVES.tables["two sets"][title]
-        )
+        yield from self._wrong_parameters(lambda p: self.at_old(p).theta, title, *texts[title])
         exchanged = lambda p: self.at_old(p).changed(r=self.responsibilities(p))  # noqa: E731
         title = "old and new parameters exchanged"
-        yield title, Wrong(exchanged, *OF_OBJECTIVES.tables["two sets"][title])
+        yield title, Wrong(exchanged, *texts[title])
         title = "new weights in the responsibilities"
         for name in self.quantities:
             newer = lambda p, name=name: self.at_old(p).changed(**{name: p.theta[name]})  # noqa: E731
             mixed = lambda p, newer=newer: p.changed(r=self.responsibilities(newer(p)))  # noqa: E731
-            yield title.replace("weights", name), Wrong(mixed, *OF_OBJECTIVES.tables["two sets"][title])
+            yield title.replace("weights", name), Wrong(mixed, *texts[title])
         formula = self.formula_of_responsibilities
         for change in formula.singles():
             step = lambda p, change=change: p.changed(r=formula.value_with(self.at_old(p), [change]))  # noqa: E731
@@ -222,19 +208,19 @@ class Textbook(Inputs):
         """The E-step's formula."""
 
         def divisor(p: Problem) -> Array:
-            return np.exp(log_sum(self.log_density_of(p) + np.log(p.theta["weights"]), 1, True))
+            return np.exp(objectives.log_sum(self.log_density_of(p) + np.log(p.theta["weights"]), 1, True))
 
-        return replace(self.objective("responsibilities", R, NORMALISE), divisor=divisor)
+        return replace(self.objective("responsibilities", objectives.R, objectives.NORMALISE), divisor=divisor)
 
     @cached_property
     def formulas(self) -> dict[str, Formula]:
         """The formulas by quantity."""
-        objectives = (
+        of_densities = (
             self.formula_of_responsibilities,
-            self.objective("log_likelihood", ELL, AGGREGATE),
-            self.objective("q", Q, AVERAGE),
+            self.objective("log_likelihood", objectives.ELL, objectives.AGGREGATE),
+            self.objective("q", objectives.Q, objectives.AVERAGE),
         )
-        return {formula.quantity: formula for formula in (*objectives, *self.estimates())}
+        return {formula.quantity: formula for formula in (*of_densities, *self.estimates())}
 
     def estimates(self) -> tuple[Formula, ...]:
         """Return the formulas of the M-step that have slots."""

@@ -13,9 +13,6 @@ from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.kmeans.formulas import AFTER, AVERAGE, DISTANCE, INPUTS, INTERMEDIATES, PICK, SUM
 from models.validation import Array
 
-TITLES = {"e": "assignment", "m": "update", "log_likelihood": "inertia"}
-ANSWERS = {"e": ("labels",), "log_likelihood": ("log_likelihood",)}
-
 
 class KMeans(Textbook):
     """Assignment and update."""
@@ -46,7 +43,8 @@ class KMeans(Textbook):
     size_names = ()
     quantities = ("centers",)
     title = "K-means"
-    titles, answers = TITLES, ANSWERS
+    titles: ClassVar[Mapping[str, str]] = {"e": "assignment", "m": "update", "log_likelihood": "inertia"}
+    answers: ClassVar[Mapping[str, tuple[str, ...]]] = {"e": ("labels",), "log_likelihood": ("log_likelihood",)}
     intermediates = INTERMEDIATES
 
     def __init__(self, **options: Any) -> None:
@@ -70,10 +68,6 @@ class KMeans(Textbook):
     def sizes(self, step: str) -> list[tuple[str, int, int, int]]:
         more = 50 if step == "e" else 0  # labels say little each
         return [(name, n + more * (n > 1), K, D) for name, n, K, D in super().sizes(step)]
-
-    @override
-    def probes(self, step: str) -> list[Problem]:
-        return []
 
     @override
     def other_shapes(self, quantity: str, problem: Problem) -> Sequence[tuple[int, ...]]:

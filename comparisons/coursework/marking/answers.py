@@ -10,21 +10,13 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from comparisons.coursework.marking import sandbox
 from comparisons.coursework.marking.plain import decode, encode
-
-KINDS = (
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    inspect.Parameter.VAR_POSITIONAL,
-    inspect.Parameter.KEYWORD_ONLY,
-    inspect.Parameter.VAR_KEYWORD,
-)
 
 
 @dataclass(frozen=True)
@@ -90,12 +82,10 @@ class Answers:
             start_new_session=True,
         )
         self._waiter, self._end = ThreadPoolExecutor(1), monotonic() + limits.total_seconds
-        sizes = {"memory": limits.memory, "file_size": limits.file_size, "processes": limits.processes}
         readable = None if sandbox.can_isolate() else sandbox.readable()
-        times = {"seconds": limits.seconds, "cpu_seconds": round(limits.total_seconds)}
-        hidden = [str(path) for path in self._hidden]
+        settings = asdict(limits) | {"readable": readable, "hidden": [str(path) for path in self._hidden]}
         try:
-            self._wait_for(sizes | times | {"readable": readable, "hidden": hidden}, limits.total_seconds)
+            self._wait_for(settings, limits.total_seconds)
         except EndedError as error:
             self.__exit__()
             raise RuntimeError(f"the student's process does not start: {error}") from None
@@ -153,7 +143,9 @@ class Answers:
     def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
         """Write a request and read one line as the reply, or raise an EndedError."""
         try:
-            self._write(request)
+            with suppress(BrokenPipeError):
+                self._process.stdin.write(json.dumps(request).encode() + b"\n")  # type: ignore[union-attr]
+                self._process.stdin.flush()  # type: ignore[union-attr]
             line = self._process.stdout.readline(self._limits.reply_size)  # type: ignore[union-attr]
         except OSError:
             line = b""
@@ -169,18 +161,13 @@ class Answers:
             raise EndedError("the process was tampered with: its reply is no JSON object")
         return reply
 
-    def _write(self, request: dict[str, Any]) -> None:
-        with suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")  # type: ignore[union-attr]
-            self._process.stdin.flush()  # type: ignore[union-attr]
-
 
 class Function:
     """A student's function: a call of it runs in the student's process."""
 
     def __init__(self, answers: Answers, key: str, parameters: list[Any]):
         self._answers, self.key, self.__name__ = answers, key, key.partition("#")[0]
-        with suppress(ValueError, TypeError, IndexError):  # what the student's process says may be anything
+        with suppress(ValueError, TypeError):  # what the student's process says may be anything
             self.__signature__ = inspect.Signature([_parameter(*described) for described in parameters])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -190,7 +177,7 @@ class Function:
 
 def _parameter(name: Any, kind: Any, has_default: Any) -> inspect.Parameter:
     default = None if has_default else inspect.Parameter.empty
-    return inspect.Parameter(name, KINDS[kind], default=default)
+    return inspect.Parameter(name, kind, default=default)
 
 
 def _key_of(function: Any) -> str:

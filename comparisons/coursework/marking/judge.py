@@ -219,16 +219,13 @@ class Run:
         except AssertionError as error:
             return str(error).strip() or f"not so: {_line(error)}"
         except NameError as error:
-            if self._lacks_number and (error.name == NUMBER or error.name not in self._theirs):
+            lacks_number = NUMBER in self._theirs and NUMBER not in self._ours
+            if lacks_number and (error.name == NUMBER or error.name not in self._theirs):
                 return NO_NUMBER
             return "; ".join([f"{error}", *self._lost.values()])
         except Exception as error:  # a value of another kind or shape than the test expects
             return f"{type(error).__name__}: {error} (at: {_line(error)})"
         return None
-
-    @property
-    def _lacks_number(self) -> bool:
-        return NUMBER in self._theirs and NUMBER not in self._ours
 
     def _give(self, source: str, name: str) -> None:
         """Run one of our cells here, with the student's variables and functions as they are now."""

@@ -50,8 +50,8 @@ def set_limits(limits: dict[str, Any]) -> None:
     """Limit memory, CPU time, sizes of files, open files and processes of this process, where the system can."""
     if resource is None:
         return
-    sizes = {"RLIMIT_AS": limits["memory"], "RLIMIT_CPU": limits["cpu_seconds"], "RLIMIT_FSIZE": limits["file_size"]}
-    sizes |= {"RLIMIT_NOFILE": 256, "RLIMIT_CORE": 0}
+    sizes = {"RLIMIT_AS": limits["memory"], "RLIMIT_FSIZE": limits["file_size"]}
+    sizes |= {"RLIMIT_CPU": round(limits["total_seconds"]), "RLIMIT_NOFILE": 256, "RLIMIT_CORE": 0}
     if limits["readable"] is None:  # else processes are refused, and the user's other ones would count
         sizes["RLIMIT_NPROC"] = limits["processes"]
     for name, size in sizes.items():
@@ -65,27 +65,19 @@ def refuse_outside(readable: list[str], hidden: list[str]) -> None:
         r"socket\.(connect|bind|getaddrinfo|gethostby\w+|sendto)|subprocess\.Popen|os\.(fork|forkpty|exec|spawn|posix_spawn|"
         r"system|kill|killpg|startfile)|signal\.pthread_kill|pty\.spawn"
     )
-    changing = {
-        "os.remove",
-        "os.rmdir",
-        "os.rename",
-        "os.link",
-        "os.symlink",
-        "os.chmod",
-        "os.chown",
-        "os.truncate",
-        "os.mkdir",
-    }
-    changing |= {"shutil.rmtree", "shutil.move", "os.utime", "os.mkfifo", "os.mknod"}
+    changing = re.compile(
+        r"os\.(remove|rmdir|rename|link|symlink|chmod|chown|truncate|mkdir|utime|mkfifo|mknod)|shutil\.(rmtree|move)"
+    )
     cwd = os.path.realpath(os.getcwd())
     inside, never = (tuple(os.path.realpath(path) + os.sep for path in paths) for paths in ((*readable, cwd), hidden))
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if refused.fullmatch(event):
             raise PermissionError(f"{event} is refused while marking")
-        if event not in changing and event not in ("open", "os.listdir", "os.scandir"):
+        changes = changing.fullmatch(event) is not None
+        if not changes and event not in ("open", "os.listdir", "os.scandir"):
             return
-        writes = event in changing or (event == "open" and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+        writes = changes or (event == "open" and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
         for path in arguments[:2] if event in ("os.rename", "os.link", "shutil.move") else arguments[:1]:
             if isinstance(path, str | bytes | os.PathLike):
                 real = os.path.realpath(os.fsdecode(path)) + os.sep

@@ -35,7 +35,7 @@ def intermediates(book: Textbook, step: str, problem: Problem) -> dict[str, Arra
     if "weights" in problem.theta and step != "m":
         lp, lw = book.log_density_of(problem), np.log(problem.theta["weights"])
         results |= _values({**OF_DENSITIES, **(OF_Q if step == "q" else {})}, lp, lw, problem)
-        results |= {f"the term {slot.name}": book.table(problem, slot) for slot in book.terms}
+        results |= {f"the term {name}": value for name, value in book.terms(problem).items()}
         cells = book.cells(problem)
         if cells is not None and cells.shape[2] == problem.D > 1:
             results |= {"log p(x_id|k)": cells, "p(x_id|k)": np.exp(cells)}

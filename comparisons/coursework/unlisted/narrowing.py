@@ -10,7 +10,7 @@ from models.validation import Array
 SAME = 1e-6
 
 
-def describe_difference(quantity: str, trials: Sequence[Any], rtol: float, probes: Sequence[Any] = ()) -> str:
+def describe_difference(quantity: str, trials: Sequence[Any], rtol: float) -> str:
     """Describe on which inputs, and in which entries, a quantity is wrong.
 
     Parameters
@@ -21,17 +21,13 @@ def describe_difference(quantity: str, trials: Sequence[Any], rtol: float, probe
         Problems with the function's answers and the right ones.
     rtol : float
         Relative tolerance.
-    probes : sequence of Trial
-        Trials on special inputs, such as equal weights; the names of the problems say what is special.
     """
-    sentences = [_describe_shape(quantity, trials)]
+    if shape := _describe_shape(quantity, trials):
+        return shape
     wrong = [trial for trial in trials if not trial.is_right(quantity, rtol)]
-    if not sentences[0]:
-        sentences.append(_describe_inputs(quantity, [*trials, *probes], rtol))
-        fitting = [t for t in wrong if not t.problem.name] or wrong
-        trial = fitting[0]
-        sentences.append(_describe_entries(trial.answer.values[quantity], trial.right[quantity], trial.problem.K, rtol))
-    return "; ".join(sentence for sentence in sentences if sentence)
+    trial = next((t for t in wrong if not t.problem.name), wrong[0])
+    entries = _describe_entries(trial.answer.values[quantity], trial.right[quantity], trial.problem.K, rtol)
+    return "; ".join(filter(None, [_describe_inputs(quantity, trials, rtol), entries]))
 
 
 def _describe_shape(quantity: str, trials: Sequence[Any]) -> str:
@@ -86,9 +82,10 @@ def _wrong_places(off: np.ndarray, K: int) -> str:
     for axis, word in enumerate(_axes(off, K)):
         others = tuple(a for a in range(off.ndim) if a != axis)
         hit = off.any(axis=others)
-        if 0 < hit.sum() < len(hit) and (hit.sum() == 1 or len(hit) - hit.sum() == 1):
-            index = int(np.flatnonzero(hit)[0] if hit.sum() == 1 else np.flatnonzero(~hit)[0])
-            return f"only for {word} {index}" if hit.sum() == 1 else f"for every {word} but {index}"
+        if hit.sum() == 1 < len(hit):
+            return f"only for {word} {hit.argmax()}"
+        if hit.sum() == len(hit) - 1 > 0:
+            return f"for every {word} but {hit.argmin()}"
     return "only in some entries"
 
 

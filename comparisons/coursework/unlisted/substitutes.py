@@ -6,8 +6,7 @@ in the order of computing, with which the function is right on every input is th
 it is right, or does not matter.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -22,93 +21,76 @@ from models.validation import Array
 
 SHARE_OF_TIME = 0.5  # of what is left until the deadline
 WIDEST = 50  # characters of an expression that are shown
-Arrays = Mapping[str, Array]
 
 
 def expression_of_step(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: float) -> Mistake | None:
-    """Return the mistake of an expression in a step that should have been a right intermediate result, or None.
+    """Return the mistake of an expression after whose replacement by an array a step is right, or None.
 
-    ``inputs`` are pairs of a problem and its right answers; no expression is replaced by a right answer of the step.
+    ``inputs`` are pairs of a problem and its right answers; no expression is replaced by a right answer of the step. At
+    ``deadline``, a time of `used_seconds`, the check ends; `SHARE_OF_TIME` of what is left is for all calls.
     """
-    if not editable(caller.function):
+    functions, recorder = editable(caller.function), Recorder()
+    if not functions:
         return None
     inputs = sorted(inputs, key=lambda pair: (pair[0].name != "", pair[0].X.size))
     original, calls = calls_of(caller, inputs, deadline)
-    yours = original.values.get(quantity)
-    if yours is None:
+    if quantity not in original.values:
+        return None
+    results = [intermediates(caller.book, caller.step, problem) for problem, _ in inputs]
+    begin, most = used_seconds(), SLOWER * original.outcome.seconds + 0.02
+    until = begin + SHARE_OF_TIME * (deadline - begin)
+    places, sources = instrument(functions)
+    recording = compile_sources(caller.function, sources, most, {RECORDER: recorder})
+    if recording is None:
         return None
 
-    def answers(function: Callable[..., Any], seconds: float) -> Iterator[tuple[Array | None, Array]]:
-        for values, (_, right) in zip(calls(function, seconds), inputs, strict=True):
+    def answers() -> Iterator[tuple[Array | None, Array]]:
+        for values, (_, right) in zip(calls(recording, most), inputs, strict=True):
             yield values.get(quantity), right[quantity]
 
-    results = [intermediates(caller.book, caller.step, problem) for problem, _ in inputs]
-    outputs = list(inputs[0][1].values())
-    return expression_of(caller.function, answers, yours, results, outputs, original.outcome.seconds, deadline)
-
-
-def expression_of(
-    function: Callable[..., Any],
-    answers: Callable[[Callable[..., Any], float], Iterator[tuple[Array | None, Array]]],
-    original: Array,
-    results: Sequence[Arrays],
-    outputs: Sequence[Array],
-    taken: float,
-    deadline: float,
-) -> Mistake | None:
-    """Return the mistake of an expression after whose replacement by an array a function is right, or None.
-
-    Parameters
-    ----------
-    function : callable
-        The student's function.
-    answers : callable
-        Takes a function and the seconds for each call; yields the function's answer and the right one on each input.
-    original : ndarray
-        The student's answer on the first input.
-    results : sequence of mapping
-        Right intermediate results on each input, by name.
-    outputs : sequence of ndarray
-        Right answers on the first input, which replace no expression.
-    taken : float
-        Seconds that a call of the function takes.
-    deadline : float
-        Time of `used_seconds` at which the check ends; `SHARE_OF_TIME` of what is left is for all calls.
-    """
-    functions, recorder, most = editable(function), Recorder(), SLOWER * taken + 0.02
-    begin = used_seconds()
-    until = begin + SHARE_OF_TIME * (deadline - begin)
-    places, sources = instrument(functions) if functions else ([], {})
-    recording = compile_sources(function, sources, most, {RECORDER: recorder}) if functions else None
-    records = [] if recording is None else _record_answers(recorder, answers(recording, most), original)
-    if recording is None or len(records) < len(results):
+    records = _record_answers(recorder, answers(), original.values[quantity])
+    if len(records) < len(results):
         return None
 
     def is_right(place: int, name: str, layout: Layout) -> bool:
-        pairs = answers(recording, most)
+        pairs = answers()
         for arrays, record in zip(results, records, strict=True):
             parts = layout.parts(arrays[name], len(record.get(place) or ())) if name in arrays else []
+            if not parts:
+                return False
             recorder.replace(place, parts)
-            yours, right = next(pairs) if parts else (None, original)
+            yours, right = next(pairs)
             if yours is None or not close(yours, right, GUARD):
                 return False
         return True
 
-    usable = {name for name, a in results[0].items() if not any(close(a, b, GUARD) for b in outputs)}
-    for place, values in records[0].items():
+    for place, name, layout in _candidates(records[0], results[0], inputs[0][1].values()):
+        if used_seconds() > until:
+            return None
+        if is_right(place, name, layout):
+            return _mistake_of_expression(*places[place], name)
+    return None
+
+
+def _candidates(
+    record: Mapping[int, list[Array] | None], results: Mapping[str, Array], outputs: Iterable[Array]
+) -> Iterator[tuple[int, str, Layout]]:
+    """Yield the place of a wrong expression, and an intermediate result, in a layout, that may replace its values.
+
+    All are of the first input. What replaces an expression is not an output.
+    """
+    usable = {name for name, a in results.items() if not any(close(a, b, GUARD) for b in outputs)}
+    for place, values in record.items():
         if not values or len({value.shape for value in values}) > 1:
             continue
-        fitting = [(name, *one) for name, a in results[0].items() for one in layouts(a, values)]
+        fitting = [(name, *one) for name, a in results.items() for one in layouts(a, values)]
         tried = {_digest(values)}
         if any(_digest(parts) in tried for *_, parts in fitting):
             continue  # it is right
         for name, layout, parts in fitting:
-            if used_seconds() > until:
-                return None
-            if (digest := _digest(parts)) not in tried and name in usable and is_right(place, name, layout):
-                return _mistake_of_expression(*places[place], name)
+            if (digest := _digest(parts)) not in tried and name in usable:
+                yield place, name, layout
             tried.add(digest)
-    return None
 
 
 def _record_answers(

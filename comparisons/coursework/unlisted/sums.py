@@ -9,7 +9,7 @@ With known arrays u_j and a right estimate A / B, a function's estimate θ is fi
 Both are linear in the unknown numbers. Least squares finds these, and the fit counts if it is exact.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, permutations, product
 from typing import Any
 
@@ -54,19 +54,8 @@ def by_factor(quantity: str, pairs: Sequence[Pair]) -> Mistake | None:
     is_one_number = sum(a.size for _, a in ratios) == 1
     if not rule or rule == "1" or (is_one_number and not is_usual(first)):
         return None
-    factor = _power_of_sizes(first, pairs[0][0].given) or rule
     hint = f"All of the {quantity} is too large or too small by the same factor. What do you divide by?"
-    return Mistake(f"factor {factor}", hint, f"Your function returns {factor} times the right {quantity}.")
-
-
-def _power_of_sizes(factor: float, given: Mapping[str, Any]) -> str:
-    """Return a factor as a power of the size m of the cells, or as m/(m + 1) or m/(m - 1); "" if it is none."""
-    for name, size in given.items():
-        if isinstance(size, int | float) and size != 1:
-            forms = {name: size, f"1 / {name}": 1 / size, f"{name}^2": size**2, f"{name}^-2": size**-2}
-            forms |= {f"{name} / ({name} + 1)": size / (size + 1), f"{name} / ({name} - 1)": size / (size - 1)}
-            return next((text for text, value in forms.items() if abs(factor / value - 1) < NONE), "")
-    return ""
+    return Mistake(f"factor {rule}", hint, f"Your function returns {rule} times the right {quantity}.")
 
 
 def by_numbers(
@@ -172,19 +161,14 @@ def by_sums(quantity: str, pairs: Sequence[Pair], additions: Any, most: int) -> 
     }
     right = np.concatenate([right.ravel() for *_, right in pairs])
     y = np.concatenate([yours.ravel() for _, yours, _ in pairs])
-    for fixed, names in _subsets([name for name, a in columns.items() if np.isfinite(a).all()], most):
-        terms = [columns[name] for name in names] + ([] if fixed else [right])
-        factors = solve_exactly(np.stack(terms, axis=1), y - right if fixed else y)
-        if factors is not None and np.abs(factors[: len(names)]).min() > NONE:
-            return _mistake_of_sum(quantity, names, factors, fixed)
+    finite = [name for name, a in columns.items() if np.isfinite(a).all()]
+    for size, fixed in product(range(1, most + 1), (True, False)):  # added to the right one, then to a multiple of it
+        for names in combinations(finite, size):
+            terms = [columns[name] for name in names] + ([] if fixed else [right])
+            factors = solve_exactly(np.stack(terms, axis=1), y - right if fixed else y)
+            if factors is not None and np.abs(factors[: len(names)]).min() > NONE:
+                return _mistake_of_sum(quantity, names, factors, fixed)
     return None
-
-
-def _subsets(names: Sequence[str], most: int) -> Iterator[tuple[bool, tuple[str, ...]]]:
-    """Yield names of arrays to be added, each to the right estimate itself (True) and then to a multiple of it."""
-    for size in range(1, most + 1):
-        for fixed in (True, False):
-            yield from ((fixed, chosen) for chosen in combinations(names, size))
 
 
 def _mistake_of_sum(quantity: str, names: Sequence[str], factors: Array, fixed: bool) -> Mistake:

@@ -8,11 +8,10 @@ import numpy as np
 
 from comparisons.coursework.formulas.catalogue import Catalogue
 from comparisons.coursework.formulas.conventions import Convention
-from comparisons.coursework.formulas.estimates import after_of, ratio
+from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.textbook import Textbook
-from comparisons.coursework.formulas.weights import weights_formula
 from comparisons.coursework.unlisted.sums import scaled_by_counts
 from comparisons.gmm.coursework import density, priors
 from comparisons.gmm.coursework.covariances import ADDITIONS, covariances_formula
@@ -178,18 +177,6 @@ class Gaussian(Textbook):
         return density.diagonals(density.matrices(problem))
 
     @override
-    def probes(self, step: str) -> list[Problem]:
-        probes = super().probes(step)
-        plain = probes[0].changed(weights=self.draw_weights(np.random.RandomState(4), probes[0].K))
-        if step != "m":
-            same = np.broadcast_to(np.eye(plain.D), (plain.K, plain.D, plain.D))
-            probes.append(plain.changed(name="unit covariances", covariances=self._declared(same)))
-            if self.structure in ("full", "tied"):
-                kept = plain.theta["covariances"] * np.eye(plain.D)
-                probes.append(plain.changed(name="uncorrelated features", covariances=kept))
-        return probes
-
-    @override
     def far_problems(self) -> list[Problem]:
         K, D = self.shape()
         problem = self.draw(np.random.RandomState(5), 4, K or 3, D or 2)
@@ -238,7 +225,7 @@ class Gaussian(Textbook):
     def estimates(self) -> tuple[Formula, ...]:
         conjugate = self.formulas_know_priors
         means_text, text = priors.TEXTS_OF_MAP[self.structure] if conjugate else ("μ_k = Σ_i r_ik x_i / N_k", "")
-        pseudo = (priors.SHRUNK, priors.COUNTED) if conjugate else None
+        pseudo = (priors.SHRUNK, priors.COUNTED) if conjugate else ()
         means = ratio("means", means_text, VALUES, lambda p: np.ones((p.n, 1)), AFTER_MEANS, pseudo)
         slots = priors.slots_of(self.structure) if conjugate else ()
         covariances = covariances_formula(self.structure, text or TEXTS_OF_COVARIANCES[self.structure], slots)

@@ -15,8 +15,8 @@ import numpy as np
 
 from comparisons.coursework.formulas.catalogue import Catalogue
 from comparisons.coursework.formulas.estimates import DIVISOR, SHARE
+from comparisons.coursework.formulas.objectives import hard
 from comparisons.coursework.formulas.problem import Problem, per_component
-from comparisons.coursework.formulas.responsibilities import hard
 from comparisons.coursework.formulas.slots import Formula, Slot
 from comparisons.gmm.coursework.density import diagonals, kept_diagonal, matrices
 from comparisons.gmm.coursework.priors import averages, modes

@@ -1,16 +1,15 @@
 """The Poisson mixture for coursework; its terms are in :mod:`comparisons.pmm.coursework.formulas`."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, override
 
 import numpy as np
 
 from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook
 from comparisons.coursework.formulas.conventions import Convention
-from comparisons.coursework.formulas.estimates import ratio
+from comparisons.coursework.formulas.estimates import ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
-from comparisons.coursework.formulas.weights import weights_formula
 from comparisons.pmm.coursework.formulas import (
     ABOVE,
     AFTER,
@@ -50,8 +49,8 @@ class Poisson(CellTextbook):
     )
 
     @override
-    def note_sizes(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
-        self.varied = "exposure" in roles and "exposure" not in self.given and default("exposure") is None
+    def note_sizes(self, roles: Collection[str], defaults: Mapping[str, Any]) -> None:
+        self.varied = "exposure" in roles and "exposure" not in self.given and defaults.get("exposure") is None
 
     @override
     def other_problems(self, step: str) -> list[tuple[bool, str, list[Problem]]]:
@@ -109,7 +108,7 @@ class Poisson(CellTextbook):
             if self.prior is None
             else "λ_kd = (Σ_i r_ik x_id + b - 1) / (Σ_i r_ik e_id + c)"
         )
-        pseudo = None if self.prior is None else (ABOVE, BELOW)
+        pseudo = () if self.prior is None else (ABOVE, BELOW)
         rates = ratio("rates", text, VALUES, lambda p: p.size("exposure"), AFTER, pseudo)
         return weights_formula(self.prior is not None), rates
 

@@ -11,9 +11,8 @@ from scipy.special import gammaln
 
 from comparisons.coursework.formulas.catalogue import Catalogue, wrong_inputs
 from comparisons.coursework.formulas.cells import FEATURES, by_component, by_sample, hyperparameter
-from comparisons.coursework.formulas.estimates import after_of
+from comparisons.coursework.formulas.estimates import HINT, after_of
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.weights import HINT
 from models.validation import Array
 
 
