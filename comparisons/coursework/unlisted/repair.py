@@ -29,6 +29,7 @@ from em.process.process_wide import without_warnings
 from models.validation import Array
 
 SHARE_OF_TIME = 0.8  # of what is left until the deadline, for all edits
+PAUSE = 0.03  # seconds for which other processes may stop a call on a busy machine
 DEEPEST = 80  # levels of a source; those of usual functions are 20
 SLOWER = 20  # times the function's own time, which an edited call may take
 MODULES = "os sys io shutil subprocess pathlib Path tempfile pickle joblib socket requests urllib sqlite3 pyplot plt"
@@ -108,7 +109,7 @@ def edit_of(
     kinds : sequence of str
         Kinds of edits, in the order in which they are tried.
     """
-    functions, most = editable(function), SLOWER * taken + 0.01
+    functions, most = editable(function), SLOWER * taken + PAUSE
     begin = used_seconds()
     until = begin + SHARE_OF_TIME * (deadline - begin)
     unedited = compile_sources(function, functions, most) if functions else None

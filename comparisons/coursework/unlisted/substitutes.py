@@ -16,7 +16,7 @@ from comparisons.coursework.formulas.slots import GUARD, Mistake, close
 from comparisons.coursework.unlisted.intermediates import intermediates
 from comparisons.coursework.unlisted.layouts import Layout, layouts
 from comparisons.coursework.unlisted.recorder import RECORDER, Recorder, instrument
-from comparisons.coursework.unlisted.repair import HINT, SLOWER, Input, calls_of, compile_sources, editable
+from comparisons.coursework.unlisted.repair import HINT, PAUSE, SLOWER, Input, calls_of, compile_sources, editable
 from models.validation import Array
 
 SHARE_OF_TIME = 0.5  # of what is left until the deadline
@@ -37,7 +37,7 @@ def expression_of_step(caller: Caller, quantity: str, inputs: Sequence[Input], d
     if quantity not in original.values:
         return None
     results = [intermediates(caller.book, caller.step, problem) for problem, _ in inputs]
-    begin, most = used_seconds(), SLOWER * original.outcome.seconds + 0.02
+    begin, most = used_seconds(), SLOWER * original.outcome.seconds + PAUSE
     until = begin + SHARE_OF_TIME * (deadline - begin)
     places, sources = instrument(functions)
     recording = compile_sources(caller.function, sources, most, {RECORDER: recorder})
