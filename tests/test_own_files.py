@@ -685,6 +685,10 @@ def test_labels_of_rows_are_kept_and_repeated(written):
     dataset = read(written("who,x,count\nAnn,1.5,2\nBob,2.5,1\n"), "gmm", index="who")
     assert dataset.row_labels == ("Ann", "Ann", "Bob")
     assert read(written("id,x\n7,1.5\n3,2\n9,2\n"), "gmm").row_labels == ("7", "3", "9")
+    catalogue = "release_id,source_id,x\n" + "".join(f"{4 * 10**18},{3 * 10**18 + i},{i * i % 7}\n" for i in (1, 5, 3))
+    assert (
+        read(written(catalogue), "gmm").row_labels[0] == "3000000000000000001"
+    )  # not that of the release, in all rows
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,13 @@ REFUSED = {
     "marks behind some numbers": (
         "gmm", "a,b\n1.5*,2 b\n3,4\n2,5\n", {}, ["line 2: expected a number in column 'a'", "write numbers alone"],
     ),
+    "times of races, some of a minute and more": (
+        "gmm", "a,b\n58.1,1\n1:06.3,2\n1:13.6,5\n1:02.9,7\n", {}, ["'a' holds dates or times ('1:06.3' in line 3)"],
+    ),
+    "yes and no as 1 and 2 beside weights of a survey": (
+        "bmm", "a,b,w_x\n1,2,0.7\n2,1,1.5\n9,1,0.9\n2,2,1.2\n", {},
+        ["got 2", "comparisons.cmm takes whole", "; no cell is 0: write 0 for no: correct it, or --drop b"],
+    ),
     "merged cells": (
         "gmm", "a,b\nnorth,1\n,2.5\n,3\nsouth,4\n,5\n", {}, ["'a' holds each value once", "write it into every row"],
     ),

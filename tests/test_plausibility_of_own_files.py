@@ -311,9 +311,13 @@ IMPLAUSIBLE = {
         "pmm", lines_of([0, 3, 9, 4] * 5, [8, 12, 30, 9] * 5, names=["gols", "jogos"]),
         "column 'jogos' may hold exposures: --drop jogos, and give it from Python, exposure=",
     ),
+    "minutes over which birds are counted": (
+        "pmm", lines_of([0, 3, 9, 4] * 5, [20, 45, 60, 33] * 5, [9, 31, 12, 7] * 5, names=["b", "TOTAL MINUTES", "MP"]),
+        "each of TOTAL MINUTES, MP may hold exposures: --drop 'TOTAL MINUTES,MP', and give them from Python",
+    ),
     "the key of a test": (
         "cmm", lines_of(["KEY", *range(11, 30)], list("ABCDB") * 4, list("CDAB") * 5, names=["ID", "Q1", "Q2"]),
-        "no number in 'ID' in line 2: delete what holds a key, sums, means or the like",
+        "no number in 'ID' in line 2: delete what holds a key, sums, means, an empty form or the like",
     ),
     "a total beside as many columns as rows": (
         "pmm", lines_of([68, 119, 26, 7], [20, 84, 17, 94], [1, 4, 0, 9], [89, 207, 43, 110], names=[*"abc", "sum"]),
@@ -606,7 +610,7 @@ def test_a_key_of_a_test_is_asked_about_if_it_alone_has_no_points(written):
         f"{'KEY' if i == 0 else 'ABCDEFGHIJKLMNOPQRST'[i]},{'ABCD'[i % 4]},{'CDB'[i % 3]},{i or ''}" for i in range(20)
     ]
     notes = read(written("\n".join(["who,Q1,Q2,points", *rows]) + "\n"), "cmm", drop="who,points").notes
-    assert "no 'points' in line 2: delete what holds a key, sums, means or the like" in notes, notes
+    assert "no 'points' in line 2: delete what holds a key, sums, means, an empty form or the like" in notes, notes
 
 
 @pytest.mark.parametrize("name", ["record_id", "X", ""])
@@ -646,7 +650,19 @@ def test_a_largest_number_that_is_called_as_a_mark_is_not_asked_about_beside_an_
 def test_sums_below_each_block_are_asked_about_if_a_column_of_names_leaves_them_empty(written, option):
     block = "Ann,1.5,2\nBob,4,7.5\nCyd,2,3\nDan,5,7\n,12.5,19.5\n,,\n"
     notes = read(written("who,a,b\n" + 2 * block), "gmm", **{option: "who"}).notes
-    assert "no 'who' in line 6, line 12: delete what holds a key, sums, means or the like" in notes, notes
+    assert "no 'who' in line 6, line 12: delete what holds a key, sums, means, an empty form or the like" in notes, (
+        notes
+    )
+
+
+@pytest.mark.parametrize("option", ["drop", "index"])
+def test_boxes_that_nobody_ticked_in_the_empty_rows_of_a_form_are_asked_about(written, option):
+    rows = [f"{'ABCDEFGHIJKL'[i]}x,{i % 2 > 0},{i % 3 > 0}" for i in range(12)] + [",False,False"] * 18
+    path = written("\n".join(["who,a,b", *rows]) + "\n")
+    with pytest.raises(ValueError, match="'who' holds free text"):  # not merged cells, to be written into every row
+        read(path, "bmm")
+    notes = read(path, "bmm", **{option: "who"}).notes
+    assert any("no 'who' in line 14, line 15," in note and "an empty form" in note for note in notes), notes
 
 
 def test_a_long_table_of_which_a_key_is_left_out_is_asked_about_beside_frequencies(written):

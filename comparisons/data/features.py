@@ -19,7 +19,7 @@ from models.validation import Array
 
 BOTH = {frozenset(pair.split()): pair.split() for pair in WORDS["pair"]}
 MONTH = rf"({'|'.join(WORDS['begin_of_month'])})[a-zéû]*\.?"
-TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([ap]m)?"
+TIME = r"\d{1,2}:\d{2}(:\d{2})?([.,]\d+)?\s*([ap]m)?"
 DAY = r"(1[5-9]|20)\d\d[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}-?q[1-4]"
 WRITTEN = rf"\d{{1,2}}[-. ]*{MONTH}[-. ]*(\d{{2,4}})?|{MONTH}[-. ]*(\d{{1,2}},?)?[-. ]*\d{{2,4}}|{MONTH}[-. ]*\d{{1,2}}"
 DATE = re.compile(rf"({DAY}|{WRITTEN})([t ,:]+{TIME}.*)?|{TIME}", re.IGNORECASE)
@@ -281,13 +281,14 @@ def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) 
     if misfits.any():
         row, d = np.argwhere(misfits)[0]
         advice = cells.advice(x, sizes, [one.name for one in features])
-        if size == 1 and x[row, d] > 0 and (x % 1 == 0).all():
-            advice += f"; {commands_of()} takes whole numbers as levels"
+        no_zero = not takes_units(pair) and {1, 2} <= {*x[:, d]} and bool(x[~missing[:, d], d].all())  # 2 is no mark
+        if size == 1 and x[row, d] > 0 and (x[:, d] % 1 == 0).all():
+            advice += f"; {commands_of()} takes whole numbers as levels{'; no cell is 0: write 0 for no' * no_zero}"
         measured = bool((x[:, d] % 1 != 0).sum() > (~missing[:, d]).sum() / 2)
         advice += f"; {commands_of(-0.5)} takes measurements" * measured
         of_sizes = f"; {cells.size_name}s are given from Python, {cells.size_name}=... in the shape of X"
         advice += of_sizes * (measured and is_called(features[d].name, cells.size_name))
-        words: list[Any] | None = [] if measured or len(np.unique(x[misfits[:, d], d])) > MOST_MARKS else None
+        words: list[Any] | None = [] if measured or no_zero or len({*x[misfits[:, d], d]}) > MOST_MARKS else None
         table.refuse(features[d], int(features[d].codes[row]), cells.wanted(sizes), advice, words)
 
 

@@ -99,7 +99,8 @@ def _find_roles(table: Table, roles: Roles) -> None:
     labels = {column.name: why for column in others if (why := _label(table, column))}
     if len(labels) == len(others) and (counts or roles.weights):  # values of a frequency table are no labels
         labels = {} if roles.weights else _of_frequency_table(table, others, counts[0], labels)
-    roles.labels = roles.labels or next((column for column in others if column.name in labels), None)
+    known = [column for column in others if column.name in labels]
+    roles.labels = roles.labels or min(known, key=lambda column: not column.is_distinct, default=None)
     if counts and len(labels) < len(others):
         (roles.weights,) = counts
     else:

@@ -29,6 +29,7 @@ from comparisons.data.decimals import looks_like_number
 from comparisons.data.options import flag, is_mark
 from comparisons.data.table import Column, Table
 from comparisons.data.words import pattern_of
+from models.labels import some_of
 from models.shown import counted
 from models.validation import Array
 
@@ -162,9 +163,10 @@ def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) ->
         texts = table.raw[name]
         number = "number in " * (not d and sum(text[-1:].isdigit() for text in texts) > 0.9 * n)
         bare = [row for row, text in enumerate(texts) if not (any(map(str.isdigit, text)) if number else text)]
-        if (0 < len(bare) < n / 4 and not d) or (n > FEWEST and bare in ([0], [n - 1])):
-            where = f"{number}{name!r} in {', '.join(map(table.row_name, bare[:LOWEST]))}"
-            lines.append(f"no {where}: delete what holds a key, sums, means or the like")
+        few = n - 1 if bare[:1] == [n - len(bare)] else n / 4  # all of the last rows may be of an empty form
+        if (0 < len(bare) < few and not d) or (n > FEWEST and bare in ([0], [n - 1])):
+            where = f"{number}{name!r} in {some_of([*map(table.row_name, bare)])}"
+            lines.append(f"no {where}: delete what holds a key, sums, means, an empty form or the like")
     poor = [table.row_name(row) for row in (0, n - 1) if n > FEWEST and 0 < filled[row] < filled[1:-1].min()]
     lines += [f"{row} has fewer cells than all inner rows: delete it if it is no sample" for row in poor]
     if len(gaps) >= FEWEST and (gaps[:-HIGHEST] == 1).all() and (gaps > 1).sum() == 1:

@@ -95,7 +95,8 @@ class Column:
     @property
     def is_merged(self) -> bool:
         """Whether each value stands once, above empty cells, as in merged cells."""
-        return bool(1 < len(self.values) == self.observed.sum() < len(self.codes) / 2 and self.codes[0] == 0)
+        n = self.observed.sum()
+        return bool(1 < len(self.values) == n < len(self.codes) / 2 and self.observed[0] and self.observed[n:].any())
 
     @property
     def array(self) -> Array:
