@@ -315,6 +315,10 @@ IMPLAUSIBLE = {
         "pmm", lines_of([0, 3, 9, 4] * 5, [20, 45, 60, 33] * 5, [9, 31, 12, 7] * 5, names=["b", "TOTAL MINUTES", "MP"]),
         "each of TOTAL MINUTES, MP may hold exposures: --drop 'TOTAL MINUTES,MP', and give them from Python",
     ),
+    "days over which purchases are counted": (
+        "pmm", lines_of([0, 3, 9, 4] * 5, [20, 45, 60, 33] * 5, names=["purchases", "days_active"]),
+        "column 'days_active' may hold exposures: --drop days_active, and give it from Python, exposure=",
+    ),
     "the key of a test": (
         "cmm", lines_of(["KEY", *range(11, 30)], list("ABCDB") * 4, list("CDAB") * 5, names=["ID", "Q1", "Q2"]),
         "no number in 'ID' in line 2: delete what holds a key, sums, means, an empty form or the like",
