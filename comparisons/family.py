@@ -158,14 +158,14 @@ class Family(ABC):
         """Return an EM estimator with these settings."""
         return getattr(import_module("em"), self.estimator_name)(**self.of_data, **self.of_mixture, **settings)
 
-    def frame(self, X: Array, names: Sequence[str]) -> Any:
-        """Return samples as a frame with the names of features, and of levels."""
+    def frame(self, X: Array, names: Sequence[str] | None) -> Any:
+        """Return samples as a frame with the names of features, or as an array without; with the names of levels."""
         import pandas as pd
 
-        return pd.DataFrame(X, columns=list(names))
+        return X if names is None else pd.DataFrame(X, columns=list(names))
 
     def named_estimator(self, **settings: Any) -> Any:
-        """Return an EM estimator for the frame of `frame`."""
+        """Return an EM estimator for the samples of `frame`."""
         return self.estimator(**settings)
 
     # Models and densities ---------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def test_a_prob_that_is_held_at_0_though_the_likelihood_rises_is_no_maximum():
     trapped = {"weights": theta.weights, "probs": np.array([[0.0, 0.2, 0.1, 0.3], [0.9, 0.7, 0.8, 0.6]])}
     audited = audit(trapped, Y, "bmm")["stationary"]
     assert audited.verdict == "wrong"
-    assert "Karush-Kuhn-Tucker fails" in audited.finding
+    assert "1 parameter on the boundary, of which EM moves 1 inside (Karush-Kuhn-Tucker fails)" in audited.finding
     empty = {"weights": [1.0, 0.0], "probs": [Y.mean(axis=0), [0.9, 0.7, 0.8, 0.6]]}
     assert "weight 0 of component 1, although the likelihood rises" in audit(empty, Y, "bmm")["stationary"].finding
 

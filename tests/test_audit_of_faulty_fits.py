@@ -241,3 +241,19 @@ def test_probabilities_of_another_shape_are_named():
     line = audit(quietly_fitted(OfTheLikeliest(2, **PRECISE), X), X)["scores"]
     assert line.verdict == "wrong"
     assert f"probabilities have the shape ({len(X)}, 1), and not ({len(X)}, 2)" in line.finding
+
+
+class WrongInTheFirstRow(GaussianMixture):
+    """Its labels and probabilities are those of the other component in the first row."""
+
+    def predict(self, X):
+        return np.r_[1 - super().predict(X)[:1], super().predict(X)[1:]]
+
+    def predict_proba(self, X):
+        return np.r_[super().predict_proba(X)[:1, ::-1], super().predict_proba(X)[1:]]
+
+
+def test_a_single_wrong_row_is_counted_in_the_singular():
+    finding = audit(quietly_fitted(WrongInTheFirstRow(2, **PRECISE), X), X)["scores"].finding
+    assert "probabilities of 1 row are wrong" in finding
+    assert "1 row mislabelled" in finding

@@ -167,7 +167,7 @@ def test_codes_of_missing_cells_are_left_out_of_all_rows_though_no_row_of_the_sa
     whole[coded := np.setdiff1d(np.arange(N), numbers)[::50], 0] = -999
     pd.DataFrame(whole, columns=["a", "b"]).astype(kind).to_parquet(large / "coded.parquet", row_group_size=900)
     dataset = read(large / "coded.parquet", "gmm", most_rows=ROWS, missing="-999,none")
-    assert "--missing: no cell of the sample holds -999, none" in dataset.notes
+    assert "--missing: no feature of the sample holds -999, none" in dataset.notes
     whole[coded, 0] = np.nan
     np.testing.assert_array_equal(dataset.all_rows.X.compute().to_numpy(), whole)
     problem = prepare(dataset.X, "gmm", 2, rows=ROWS, sampled=True, all_rows=dataset.all_rows)

@@ -186,6 +186,17 @@ def test_a_comparison_calls_entries_as_the_features_are_called(name, given):
     ]
 
 
+@pytest.mark.parametrize("name", family_names())
+def test_a_comparison_of_an_array_calls_entries_alike_and_takes_the_array_again(name, recwarn):
+    X = legal(np.array([[0, 1], [1, 1], [1, 0], [0, 0], [1, 1]] * 5), name)
+    problem = prepare(np.array(["no", "yes"])[X.astype(int)] if name == "cmm" else X, name, 1)
+    fit = problem.fit_by_em(n_init=1, random_state=0)
+    entries = list(entries_of(fit.parameters_, np.inf, labels=problem.labels).names)
+    assert entries == list(fit.uncertainty(problem.named_samples).names)
+    assert fit.predict(np.array(["no", "yes"])[X.astype(int)] if name == "cmm" else X).tolist() == [0] * len(X)
+    assert not [str(told.message) for told in recwarn if "feature names" in str(told.message)]
+
+
 def test_a_comparison_calls_levels_as_the_data_do():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.choice(["x", "y"], 60), "b": rng.choice([1, 3], 60)})

@@ -201,6 +201,17 @@ REFUSED = {
         "bmm", "a,b,w_x\n1,2,0.7\n2,1,1.5\n9,1,0.9\n2,2,1.2\n", {},
         ["got 2", "comparisons.cmm takes whole", "; no cell is 0: write 0 for no: correct it, or --drop b"],
     ),
+    "counts that are never 0": (
+        "bmm", "a,b\n" + "1,1\n2,1\n4,1\n5,0\n6,1\n8,1\n" * 2, {},
+        ["got 2; python -m comparisons.cmm takes whole numbers as levels: correct it, or --drop a to leave"],
+    ),
+    "answers 1 and 2 that are told to become 0 and 1": (
+        "bmm", "a,b\n1,2\n2,1\n2,2\n", {},
+        ["subtract 1 from X; python -m comparisons.cmm takes whole numbers as levels:"],
+    ),
+    "minutes beside measurements, which are no levels": (
+        "bmm", "a,b\n79,3.6\n54,1.8\n74,3.3\n62,2.2\n85,4.5\n", {}, ["got 79: correct it, or --drop a to leave the"],
+    ),
     "merged cells": (
         "gmm", "a,b\nnorth,1\n,2.5\n,3\nsouth,4\n,5\n", {}, ["'a' holds each value once", "write it into every row"],
     ),

@@ -626,6 +626,12 @@ def test_a_mark_of_missing_cells_is_not_meant_for_the_row_of_that_number(written
     assert np.isnan(dataset.X).sum() == 2
 
 
+def test_a_mark_of_missing_cells_is_meant_for_numbers_that_are_named_as_a_feature(written):
+    content = lines_of(range(1, 9), [0, 1, 2, 1] * 2, names=["record_id", "b"])
+    assert np.isnan(read(written(content), "gmm", columns="record_id,b", missing="2").X[1, 0])
+    assert "--missing: no feature holds 7" in read(written(content), "gmm", missing="7").notes
+
+
 def test_blanks_around_the_words_of_a_parquet_file_make_no_levels(tmp_path):
     pd.DataFrame({"a": ["u", "u ", " v"] * 4, "b": ["x", None, " "] * 4}).to_parquet(tmp_path / "mine.parquet")
     dataset = read(tmp_path / "mine.parquet", "cmm")

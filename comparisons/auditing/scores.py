@@ -8,6 +8,7 @@ import numpy as np
 from comparisons.auditing.audited import AuditedFit
 from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line, in_nats
 from em.process.process_wide import without_warnings
+from models.shown import counted
 
 WRONG_BY, ROUNDED_BY = 1e-3, 1e-6  # nats of a log density; plus 1e-9 and 1e-12 of its size
 SHARE = 1e-5  # largest error of a probability
@@ -90,7 +91,7 @@ def _log_densities(audited: AuditedFit, theirs: Any) -> tuple[str, str, float]:
     largest = float(np.max(off, initial=0.0))
     if wrong.any():
         total = in_nats(abs(float(audited.row_weights[observed] @ densities) - audited.log_likelihood))
-        of_rows = f"log densities of {int(wrong.sum())} rows are wrong"
+        of_rows = f"log densities of {counted(int(wrong.sum()), 'row')} are wrong"
         return WRONG, f"{of_rows}, by up to {in_nats(largest)}, {total} in all", largest
     verdict = WARNING if rounded.any() else RIGHT
     return verdict, f"log densities are right to {largest:.1g} nats", largest
@@ -104,7 +105,7 @@ def _probabilities(audited: AuditedFit, theirs: Any) -> tuple[str, str, float]:
     largest = float(np.max(off)) if not np.isnan(off).any() else np.inf
     if largest > max(SHARE, 1e3 * _precision(audited)):
         n_wrong = int((off.max(axis=1) > SHARE).sum())
-        return WRONG, f"probabilities of {n_wrong} rows are wrong, by up to {largest:.2g}", 0.0
+        return WRONG, f"probabilities of {counted(n_wrong, 'row')} are wrong, by up to {largest:.2g}", 0.0
     return RIGHT, f"probabilities to {largest:.1g}", 0.0
 
 
@@ -113,7 +114,7 @@ def _labels(audited: AuditedFit, theirs: Any) -> tuple[str, str, float]:
     clear = np.ones(len(ordered), dtype=bool) if ordered.shape[1] == 1 else ordered[:, -1] - ordered[:, -2] > SHARE
     differs = np.asarray(theirs) != audited.responsibilities.argmax(axis=1)
     n_other = int((differs & clear & (audited.row_weights > 0)).sum())
-    return (WRONG, f"{n_other} rows get another label", 0.0) if n_other else (RIGHT, "labels are right", 0.0)
+    return (WRONG, f"{counted(n_other, 'row')} mislabelled", 0.0) if n_other else (RIGHT, "labels are right", 0.0)
 
 
 def _own_scores(audited: AuditedFit, density: Any) -> Line:

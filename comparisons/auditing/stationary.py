@@ -16,7 +16,7 @@ import numpy as np
 from comparisons.auditing.audited import AuditedFit
 from comparisons.auditing.library_fit import BoundGain
 from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line, in_nats
-from models.shown import listed
+from models.shown import counted, listed
 from models.validation import Array
 
 NOTHING, LITTLE = 0.01, 0.1  # standard errors: largest distance that is right, and largest that is only a warning
@@ -196,8 +196,8 @@ def _boundary(audited: AuditedFit) -> list[str]:
     now, there = audited.entries(audited.parameters), audited.entries(audited.em_limit.parameters_)
     n_leaving = int((((now < 1e-8) & (there > 1e-6)) | ((now > 1 - 1e-8) & (there < 1 - 1e-6))).sum())
     slope = "where the slope points outwards (Karush-Kuhn-Tucker holds)"
-    leaving = f"of which {n_leaving} want to leave it (Karush-Kuhn-Tucker fails)"
-    return [f"{n_edge} parameters on the boundary, {leaving if n_leaving else slope}"]
+    leaving = f"of which EM moves {n_leaving} inside (Karush-Kuhn-Tucker fails)"
+    return [f"{counted(n_edge, 'parameter')} on the boundary, {leaving if n_leaving else slope}"]
 
 
 def _weights_that_should_rise(audited: AuditedFit) -> str:

@@ -55,13 +55,16 @@ class CMM(IndependentFamily):
         return pair, codes_of(X, labels, names)
 
     @override
-    def frame(self, X: Array, names: Sequence[str]) -> Any:
+    def frame(self, X: Array, names: Sequence[str] | None) -> Any:
         import pandas as pd
 
-        codes = np.where(np.isnan(X), -1, X).astype(int).T
         own = self.words or [tuple(range(L)) for L in self.levels]
+        if names is None and all(list(labels) == list(range(len(labels))) for labels in own):
+            return X
+        codes = np.where(np.isnan(X), -1, X).astype(int).T
         columns = (pd.Categorical.from_codes(x, list(labels)) for x, labels in zip(codes, own, strict=True))
-        return pd.DataFrame(dict(zip(names, columns, strict=True)))
+        frame = pd.DataFrame(dict(zip(names or range(len(own)), columns, strict=True)))
+        return frame.to_numpy() if names is None else frame
 
     @override
     def named_estimator(self, **settings: Any) -> Any:

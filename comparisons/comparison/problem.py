@@ -136,14 +136,18 @@ class Problem:
     notes: Sequence[str] = ()
 
     @property
+    def _names(self) -> tuple[str, ...] | None:
+        return None if self.feature_names == unnamed(self.X.shape[1]) else self.feature_names
+
+    @property
     def labels(self) -> Labels:
         """Labels of the entries of parameters in tables, by dim; features without names have numbers."""
-        return self.family.labels(None if self.feature_names == unnamed(self.X.shape[1]) else self.feature_names)
+        return self.family.labels(self._names)
 
     @property
     def named_samples(self) -> Any:
         """X as estimators take it: a frame if its features have names, else an array."""
-        return self.family.frame(self.X, self.feature_names) if self.labels else self.X
+        return self.family.frame(self.X, self._names)
 
     @property
     def n_missing(self) -> int:
@@ -162,8 +166,7 @@ class Problem:
 
     def fit_by_em(self, **settings: Any) -> Any:
         """Fit the family's estimator with K components and these settings to the data, by EM."""
-        make = self.family.named_estimator if self.labels else self.family.estimator
-        return make(n_components=self.n_components, **settings).fit(self.named_samples)
+        return self.family.named_estimator(n_components=self.n_components, **settings).fit(self.named_samples)
 
 
 def unnamed(n_features: int) -> tuple[str, ...]:

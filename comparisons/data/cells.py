@@ -92,7 +92,8 @@ def _missing(column: Column, reading: Reading, letters: bool) -> list[int]:
 
     "-" and "none" do so among numbers and beside yes and no. Among other words they stay levels, with a note.
     """
-    marks = () if reading.missing and column.is_distinct and _are_labels(column) else reading.missing
+    keeps = reading.missing and column.is_distinct and column.name not in reading.columns and _are_labels(column)
+    marks = () if keeps else reading.missing
     if column.is_typed:
         return np.flatnonzero(np.isin(column.values, as_numbers(marks))).tolist()
     texts = {at: value.strip() for at, value in enumerate(column.values) if isinstance(value, str)}

@@ -253,7 +253,7 @@ def _levels(column: Column) -> tuple[Any, str]:
     are_several = parts & {*levels} or 2 * sum(cut <= {*levels} for cut in cuts) > len(cuts)
     is_code = len(column.texts) > 2 and all(any(map(str.isdigit, text)) for text in column.texts)
     stems = {"", *(text.rstrip("0123456789") for text in column.texts)}  # one of many levels such as ind1, ind2, ...
-    is_label = is_code and (LABEL.fullmatch(column.name) or (len(stems) == 2 and len(column.texts) > FEW_ROWS))
+    is_code &= bool(LABEL.fullmatch(column.name)) or (len(stems) == 2 and len(column.texts) > FEW_ROWS)
     odd = f", ... ({len(levels)})" * (len(levels) > 8)
     odd += " (some differ in case only)" * (len({level.lower() for level in levels}) < len(levels))
     is_tick = len(levels) == len(column.texts) == 1 and bool(column.marks)
@@ -263,9 +263,8 @@ def _levels(column: Column) -> tuple[Any, str]:
     zero = "0" * all(any(map(str.isalpha, level)) or not level.strip("0/|") for level in levels)  # 0/0 beside A/G
     bare = [level for level in levels if not any(map(str.isalnum, level.strip(zero) or level))]
     odd += f" (marks? Then {flag('missing', bare)})" * ("level" not in column.notes and 0 < len(bare) < len(levels))
-    odd += f" (labels or clusters? Then {flag('drop', [column.name])})" * bool(
-        is_label or DESIGN.fullmatch(column.name)
-    )
+    is_label = is_code or bool(DESIGN.fullmatch(column.name))
+    odd += f" (labels or clusters? Then {flag('drop', [column.name])})" * is_label
     return cells, ", ".join(repr(one) if ", " in one else one for one in levels[:8]) + odd
 
 
@@ -281,14 +280,17 @@ def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) 
     if misfits.any():
         row, d = np.argwhere(misfits)[0]
         advice = cells.advice(x, sizes, [one.name for one in features])
-        no_zero = not takes_units(pair) and {1, 2} <= {*x[:, d]} and bool(x[~missing[:, d], d].all())  # 2 is no mark
-        if size == 1 and x[row, d] > 0 and (x[:, d] % 1 == 0).all():
-            advice += f"; {commands_of()} takes whole numbers as levels{'; no cell is 0: write 0 for no' * no_zero}"
+        kinds, n_misfits = {*X[~missing[:, d], d]}, len({*x[misfits[:, d], d]})
+        # Answers 1 and 2 beside marks; 2 is none.
+        no_zero = not takes_units(pair) and {1, 2} <= kinds and 0 not in kinds and n_misfits <= MOST_MARKS + 1
+        if size == 1 and x[row, d] > 0 and ((x[:, d] if no_zero else x) % 1 == 0).all():
+            write = "; no cell is 0: write 0 for no" * (no_zero and not advice)
+            advice += f"; {commands_of()} takes whole numbers as levels{write}"
         measured = bool((x[:, d] % 1 != 0).sum() > (~missing[:, d]).sum() / 2)
         advice += f"; {commands_of(-0.5)} takes measurements" * measured
         of_sizes = f"; {cells.size_name}s are given from Python, {cells.size_name}=... in the shape of X"
         advice += of_sizes * (measured and is_called(features[d].name, cells.size_name))
-        words: list[Any] | None = [] if measured or no_zero or len({*x[misfits[:, d], d]}) > MOST_MARKS else None
+        words = None if n_misfits <= MOST_MARKS and not (measured or no_zero) else list[Any]()
         table.refuse(features[d], int(features[d].codes[row]), cells.wanted(sizes), advice, words)
 
 

@@ -85,7 +85,7 @@ def _what_was_read(table: Table, roles: Roles, reading: Reading, repeats: np.nda
     of_cells = f"{marks.total()} of {n * D} cells ({kinds}), by column: {holes}"
     lines.append(f"missing: {of_cells if marks else 'none'}")
     if unseen := [mark for mark in reading.missing if not any(equals_a_mark(one, [mark]) for one in marks)]:
-        lines.append(f"--missing: no cell{' of the sample' * bool(sample)} holds {', '.join(unseen)}")
+        lines.append(f"--missing: no feature{' of the sample' * bool(sample)} holds {', '.join(unseen)}")
     return [*lines, *roles.notes]
 
 
