@@ -698,6 +698,13 @@ def test_a_file_is_called_by_its_name_without_endings(written, name, stem):
     assert read(written("a\tb\n1\t2.5\n3\t4\n", name), "gmm").name == stem
 
 
+def test_decimals_are_amounts_whatever_their_column_is_called(written):
+    file = written("tree,b\n" + "".join(f"{i}.25,{i * i}\n" for i in range(5, 30)) + "-999,3\n")
+    X = read(file, "gmm", missing="-999").X
+    assert X.shape == (26, 2)
+    assert np.isnan(X[-1, 0])
+
+
 @pytest.mark.parametrize("missing", ["", '""'])
 def test_empty_cells_of_a_single_column_are_said(written, missing):
     dataset = read(written(f"a\n1.5\n{missing}\n2.5\n7\n{missing}\n3.25\n\n"), "gmm")

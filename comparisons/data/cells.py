@@ -118,7 +118,8 @@ def _are_labels(column: Column) -> bool:
     """Whether different values label or number the rows: a mark such as 2 is not meant for the second row."""
     numbers = {int(label) for label in column.labels if label.isdecimal() and len(label) <= MOST_DIGITS}
     is_run = len(numbers) == len(column.codes) == max(numbers, default=0) - min(numbers, default=0) + 1
-    return is_run or bool(LABEL.fullmatch(column.name))
+    are_amounts = any(looks_like_number(label) and not label.lstrip("-").isdecimal() for label in column.labels)
+    return is_run or (bool(LABEL.fullmatch(column.name)) and not are_amounts)
 
 
 def _plain(column: Column) -> Column:

@@ -135,8 +135,8 @@ def _label(table: Table, column: Column) -> str:
         raise ValueError(f"{table.name}: {column.name} has no name in the header: {remedy}")
     if not FREQUENCY.fullmatch(column.name) and (run := _run(table, column)):
         return run
-    if LABEL.fullmatch(column.name):
-        if column.is_distinct and (column.is_whole or not column.is_numeric) and not is_date(column):
+    if LABEL.fullmatch(column.name) and (column.is_whole or not column.is_numeric):
+        if column.is_distinct and not is_date(column):
             return "labels, each once"
         refuse_unlabelled(table, column)
         if column.is_whole and not set(column.numbers.tolist()) <= {0.0, 1.0}:
