@@ -156,7 +156,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     def _check_cells(self, samples: Samples) -> None:
         """Raise a ValueError if a cell is not legal."""
-        self._steps.check(samples.X, self._size_of(samples), samples.names)
+        self._steps.check(samples.X, self._size_of(samples), samples.names, samples.numbers)
 
     def _check_parts(self) -> None:
         self._refuse_sizes_of_rows(self._size())

@@ -52,7 +52,13 @@ class Cells:
         """Return advice about illegal cells for the error message, or ""."""
         return ""
 
-    def dense(self, X: ArrayLike, size: ArrayLike = 1, names: Sequence[str] | None = None) -> tuple[Array, Array]:
+    def dense(
+        self,
+        X: ArrayLike,
+        size: ArrayLike = 1,
+        names: Sequence[str] | None = None,
+        numbers: np.ndarray | None = None,
+    ) -> tuple[Array, Array]:
         """Return X (n, D) as float64 and sizes of the same shape, read-only where no cell is missing.
 
         A missing cell (NaN) becomes a 0 of size 0, whose likelihood is 1 at any parameters.
@@ -65,6 +71,8 @@ class Cells:
             Size of each cell.
         names : sequence of str or None
             Names of the columns in error messages; ``None`` takes those of a frame.
+        numbers : ndarray of int, shape (n,), or None
+            Numbers of the rows in error messages, if X is a part of the user's matrix.
 
         Raises
         ------
@@ -81,11 +89,14 @@ class Cells:
             row, column = np.argwhere(self.misfits(X, sizes))[0]
             observed = X[sizes > 0]
             given = "values" if observed.size == X.size else "observed values"
-            misfit = f"{cell('X', (row, column), names)} = {X[row, column]:.15g}"
+            at = row if numbers is None else numbers[row]
+            misfit = f"{cell('X', (at, column), names)} = {X[row, column]:.15g}"
             self._refuse(observed, sizes, given, misfit, self.advice(X, sizes, names))
         return X, sizes
 
-    def sparse(self, X: Any, size: ArrayLike = 1) -> tuple["scipy.sparse.csr_array", Array]:
+    def sparse(
+        self, X: Any, size: ArrayLike = 1, numbers: np.ndarray | None = None
+    ) -> tuple["scipy.sparse.csr_array", Array]:
         """Return sparse X as float64 rows (CSR) and sizes of the same shape: one row, repeated without a copy.
 
         Parameters
@@ -94,6 +105,8 @@ class Cells:
             Samples.
         size : number or array_like, shape (D,)
             Size of each cell, the same in every row.
+        numbers : ndarray of int, shape (n,), or None
+            As for `dense`.
 
         Raises
         ------
@@ -112,7 +125,8 @@ class Cells:
             if len(misfits):
                 at = cells.start + misfits[0]
                 row = int(np.searchsorted(X.indptr, at, side="right")) - 1
-                misfit = f"{cell('X', (row, X.indices[at]))} = {X.data[at]:.15g}"
+                place = row if numbers is None else numbers[row], X.indices[at]
+                misfit = f"{cell('X', place)} = {X.data[at]:.15g}"
                 self._refuse(np.append(X.data, 0.0), sizes, "sparse values", misfit)
         return X, sizes
 

@@ -188,6 +188,11 @@ def test_the_prior_of_a_structure_is_changed_within_it():
         prepare(dataset.X, "gmm", 2, GMMPrior.weakly_informative(dataset.X, 2), covariance_type="diag")
 
 
+def test_a_family_with_one_default_prior_asks_for_none():
+    assert "--prior-family" in invoke("gmm", "--help").output
+    assert "--prior-family" not in invoke("pmm", "--help").output
+
+
 def test_the_prior_family_is_chosen_and_its_numbers_changed():
     dataset, case = load("faithful"), Case("faithful", 2, {"covariance_type": "diag"})
     found = prepare_case(dataset, case, prior="scale=2", prior_family="half-normal")

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 
-from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NoMaximumWarning, bmm, gmm
+from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NoMaximumWarning, PoissonMixtureEM, bmm, gmm
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 
@@ -234,6 +235,17 @@ def test_counts_that_do_not_fit_their_trials_are_refused(X, n_trials, message):
         bmm.e_step(X, BMMParameters([1.0], [[0.5, 0.5]]), n_trials)
     with pytest.raises(ValueError, match=message):
         bmm.m_step(X, [[1.0], [1.0]], None, n_trials)
+
+
+@pytest.mark.parametrize("form", [np.array, scipy.sparse.csr_array])
+def test_an_illegal_cell_is_named_by_its_row_in_x_behind_rows_that_do_not_take_part(form):
+    X, weights = form([[1.0], [2.0], [-1.0], [3.0]]), [1, 0, 1, 1]
+    with pytest.raises(ValueError, match=r"the first misfit is X\[2, 0\] = -1"):
+        PoissonMixtureEM(1).fit(X, sample_weight=weights)
+    if form is np.array:
+        X[1] = np.nan
+        with pytest.raises(ValueError, match=r"the first misfit is X\[2, 0\] = -1"):
+            PoissonMixtureEM(1).partial_fit(X)
 
 
 def test_a_fitted_mixture_refuses_other_features():

@@ -117,7 +117,7 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
         if not, 2 for bad input.
         """
         console = Console()
-        own = {name: rest[name] for name in (*FLAGS, "prior", "prior_family", "single_start")}
+        own = {name: rest[name] for name in (*FLAGS, "prior", "prior_family", "single_start") if name in rest}
         settings, options = split(rest, own)
         bars = Bars(Path(data).stem)
         bars.seconds |= {"start": start} if start else {}
@@ -171,6 +171,7 @@ def _remedy(argument: str) -> str:
 
 def _flags(family: type[Family]) -> list[Option]:
     first, kinds = family.cases[0].data if family.cases else "", family.prior_families
+    of_prior = [Option("prior_family", kinds[0], f"Default prior: {', '.join(kinds)}")]
     where = "Folder for the results; default results/<data>-<K>, of your own file <data>-<family>-<K>"
     return [
         Option("data", first, DATA),
@@ -178,7 +179,7 @@ def _flags(family: type[Family]) -> list[Option]:
         *OF_FILES,
         *family_flags(family),
         Option("prior", "", "Changes to the default prior's numbers, e.g. 'concentration=1'"),
-        Option("prior_family", kinds[0], f"Default prior: {', '.join(kinds)}"),
+        *(of_prior if len(kinds) > 1 else []),
         *(FLAGS | {"draws": DRAWS, "minutes": MINUTES}).values(),
         Option("single_start", False, "Start all chains at the MAP; default: each at the best of its own restarts"),
         Option("out", None, where, parse=Path),

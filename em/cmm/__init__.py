@@ -48,9 +48,11 @@ class CategoricalSteps(Steps[CMMParameters]):
         self.options, self.lengths = {"levels": self.levels}, {"cell": sum(self.levels)}
         self.quantities, self.items = quantities(self.levels), Simplex(self.levels)
 
-    def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
+    def check(
+        self, X: Any, size: Any, names: Sequence[str] | None = None, numbers: np.ndarray | None = None
+    ) -> tuple[Any, Array]:
         """Return the codes, and the sizes of the cells: 1, or 0 where an answer is missing."""
-        return Codes(self.levels).dense(X, size, names)
+        return Codes(self.levels).dense(X, size, names, numbers)
 
     def statistics(self, X: Any, size: Array) -> tuple[Any, ...]:
         """T_dl = [x_d = l]."""

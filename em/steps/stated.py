@@ -56,9 +56,14 @@ class Stated[P: Parameters](ABC):
         """Which data are legal, and the name of the sizes of cells, such as "n_trials"."""
         return self.parameters_type.cells
 
-    def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
-        """Return X and sizes, (n, D) each, with 0 in missing cells; raise a ValueError if they are not legal."""
-        return self.cells.sparse(X, size) if issparse(X) else self.cells.dense(X, size, names)
+    def check(
+        self, X: Any, size: Any, names: Sequence[str] | None = None, numbers: np.ndarray | None = None
+    ) -> tuple[Any, Array]:
+        """Return X and sizes, (n, D) each, with 0 in missing cells; raise a ValueError if they are not legal.
+
+        The error calls columns by ``names`` and rows by ``numbers``.
+        """
+        return self.cells.sparse(X, size, numbers) if issparse(X) else self.cells.dense(X, size, names, numbers)
 
     @abstractmethod
     def statistics(self, X: Any, size: Any) -> tuple[Any, ...]:
