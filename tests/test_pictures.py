@@ -302,7 +302,7 @@ def test_weights_count_in_a_histogram_and_missing_values_are_told_of(ax):
     weights = np.array([5.0, 1.0, 1.0, 1.0, 3.0])
     plot(PoissonMixtureEM(1).fit(x, sample_weight=weights), x, ax, sample_weight=weights)
     assert [bar.get_height() for bar in ax.patches] == pytest.approx([0.5, 0.2, 0.3])
-    assert texts(ax) == ["1 samples without a value are not drawn"]
+    assert texts(ax) == ["not drawn: samples without a value, 1"]
 
 
 def test_a_histogram_reaches_to_no_sample_of_weight_0(ax):

@@ -45,7 +45,7 @@ def test_samples_with_missing_cells_have_no_silhouette(ax):
     fit = GaussianMixtureEM(2, n_init=1, random_state=0).fit(X)
     plot_silhouettes(fit, X, ax)
     assert sum(map(len, knives(ax)[0])) == len(X) - 7
-    assert ax.texts[-1].get_text() == "7 samples with missing cells are left out"
+    assert ax.texts[-1].get_text() == "left out: samples with missing cells, 7"
 
 
 def test_sparse_samples_have_the_silhouettes_of_dense_ones(ax):

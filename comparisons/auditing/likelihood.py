@@ -23,7 +23,7 @@ def log_likelihood_line(audited: AuditedFit) -> Line:
         return Line("log-likelihood", WRONG, finding, value, "use float64 covariances, or a simpler structure")
     if digits is None:
         findings = [f"{value:.6f} nats (sum)"]
-        findings += [f"{n_checked} rows in 60 digits differ by at most {gap:.1g}"] if n_checked else []
+        findings += [f"{counted(n_checked, 'row')} in 60 digits: off by at most {gap:.1g}"] if n_checked else []
     else:
         findings = [f"{digits:.6f} nats (sum), in 60 digits; float64 is off by {abs(digits - value):.1g}"]
         value = digits

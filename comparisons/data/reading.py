@@ -73,7 +73,7 @@ def _what_was_read(table: Table, roles: Roles, reading: Reading, repeats: np.nda
     """Return notes on rows, features, weights, missing cells and columns left out."""
     features, sample = roles.features, table.sample
     n, D = len(features[0].codes), len(features)
-    rows = f"{n} rows," if sample is None else f"{drawn_rows(n, sample.n_rows, sample.seed)};"
+    rows = f"{counted(n, 'row')}," if sample is None else f"{drawn_rows(n, sample.n_rows, sample.seed)};"
     lines = [f"Read {table.path.name}: {rows} {counted(D, 'feature')}: {some_of([one.name for one in features])}"]
     if roles.weights is not None and repeats is not None:
         lines.append(f"weights: column {roles.weights.name!r} holds frequencies of {int(repeats.sum())} samples")

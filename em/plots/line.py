@@ -96,7 +96,7 @@ def line_picture(estimator: Any, ax: Any, x: Array, weights: Array, name: str, p
 
     draw_line(ax, x, weights, densities, counts=counts)
     n_missing = int(np.isnan(x[weights > 0]).sum())
-    missing = f"{n_missing:,} samples without a value are not drawn" if n_missing else ""
+    missing = f"not drawn: samples without a value, {n_missing:,}" if n_missing else ""
     finish(ax, [name, "share of samples" if counts else "density"], [part, missing], K)
 
 

@@ -76,7 +76,7 @@ def plot_silhouettes(labels: Any, X: ArrayLike, ax: Any = None) -> Any:
     ax = axes_or_new(ax)
     _draw_clusters(ax, values, z)
     drawn = f"{len(z):,} of {n:,} samples drawn, at random" if len(z) < n else ""
-    note(ax, [drawn, f"{n_missing:,} samples with missing cells are left out" if n_missing else ""])
+    note(ax, [drawn, f"left out: samples with missing cells, {n_missing:,}" if n_missing else ""])
     return ax
 
 
