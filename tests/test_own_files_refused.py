@@ -43,6 +43,18 @@ REFUSED = {
         "gmm", "what,x,y\nA,1.5,2\nB,2,4\nSubtotal,3.5,6\nC,7,3\nD,8,1\nSubtotal,15,4\n", {"drop": "what"},
         ["line 4", "'Subtotal' begins a row of sums", "and lines like it"],
     ),
+    "subtotals with the name of a quarter": (
+        "pmm", "week,x\nw1,85\nw2,90\nTotaal K1,175\nw3,77\n" + "w4,71\nw5,62\n" * 9, {"missing": "7"},
+        ["line 4", "'Totaal K1' begins a row of sums", "--index week"],
+    ),
+    "two columns that may hold frequencies": (
+        "gmm", "x,n,y,weight\n1.5,2,3,4\n4,7,2.5,3\n3,3,1,2\n", {},
+        ["'n' may hold frequencies or a feature", "--columns x,n,y for a feature"],
+    ),
+    "labels of two kinds beside what may be frequencies": (
+        "gmm", "patient,x,case_id,n\n5,2.5,8,4\n5,7,8,2\n9,3,4,6\n", {},
+        ["'patient' may hold labels", "--columns patient,x takes it"],
+    ),
     "a source of two cells below the table": (
         "gmm", "x,y\n1.5,2\n4,7\n3,3.5\nSource: Office,2023\n", {}, ["line 5", "delete the line if it is a note"],
     ),

@@ -266,11 +266,11 @@ IMPLAUSIBLE = {
     ),
     "clusters of a survey among answers": (
         "cmm", lines_of([i // 4 for i in range(20)], [1, 2] * 10, names=["psu", "sex"]),
-        "psu: 0, 1, 2, 3, 4 (labels or clusters? Then --drop psu)",
+        "psu: 0, 1, 2, 3, 4 (labels, clusters or amounts? Then --drop psu)",
     ),
     "cases that several rows have": (
         "cmm", lines_of([f"C{i // 4}" for i in range(20)], ["open", "shut"] * 10, names=["case_id", "b"]),
-        "case_id: C0, C1, C2, C3, C4 (labels or clusters? Then --drop case_id)",
+        "case_id: C0, C1, C2, C3, C4 (labels, clusters or amounts? Then --drop case_id)",
     ),
     "marks among the levels": (
         "cmm", lines_of(["./.", "0/0", "0/1", "1/1"] * 5, [*"uv"] * 10),
@@ -282,7 +282,7 @@ IMPLAUSIBLE = {
     ),
     "two rows for each animal, under a name that says nothing": (
         "cmm", lines_of([f"ind{i // 2}" for i in range(24)], [120, 122, 124] * 8),
-        "ind0, ind1, ind10, ind11, ind2, ind3, ind4, ind5, ... (12) (labels or clusters? Then --drop a)",
+        "ind0, ind1, ind10, ind11, ind2, ind3, ind4, ind5, ... (12) (labels, clusters or amounts? Then --drop a)",
     ),
     "voters over which votes are counted": (
         "pmm", lines_of([8100, 1200, 9900, 4400] * 5, [3, 0, 9, 4] * 5, names=["Registered", "b"]),
@@ -318,6 +318,42 @@ IMPLAUSIBLE = {
     "days over which purchases are counted": (
         "pmm", lines_of([0, 3, 9, 4] * 5, [20, 45, 60, 33] * 5, names=["purchases", "days_active"]),
         "column 'days_active' may hold exposures: --drop days_active, and give it from Python, exposure=",
+    ),
+    "minutes and observers in French": (
+        "pmm", lines_of([0, 3, 9, 4] * 5, [5, 10, 20, 5] * 5, [1, 2] * 10, names=["a", "Durée (min)", "Observateurs"]),
+        "each of Durée (min), Observateurs may hold exposures: --drop 'Durée (min),Observateurs'",
+    ),
+    "days insured, written in one word": (
+        "pmm", lines_of([0, 3, 9, 4] * 5, [20, 45, 60, 33] * 5, names=["claims", "DaysInsured"]),
+        "column 'DaysInsured' may hold exposures: --drop DaysInsured",
+    ),
+    "ages among counts": (
+        "pmm", lines_of([0, 3, 9, 4] * 5, [20, 45, 60, 33] * 5, [7, 2] * 10, names=["a", "DrivAge", "bonus_malus"]),
+        "each of DrivAge, bonus_malus may hold measurements and no counts of events: --drop DrivAge,bonus_malus if so",
+    ),
+    "two years among counts, and days of the month": (
+        "pmm", lines_of([0, 3, 9, 4] * 5, [2021, 2022] * 10, [3, 31, 17, 8, 28] * 4, names=["claims", "year", "day"]),
+        "read as amounts: year, day; --drop year,day if these numbers are names or ranks",
+    ),
+    "ages as levels": (
+        "cmm", lines_of([18 + 7 * i % 30 for i in range(60)], [1, 2] * 30, names=["age", "sex"]),
+        "25, ... (30) (labels, clusters or amounts? Then --drop age)",
+    ),
+    "points where a survey was made": (
+        "cmm", lines_of([i // 4 for i in range(20)], [1, 2] * 10, names=["sample_point", "sex"]),
+        "sample_point: 0, 1, 2, 3, 4 (labels, clusters or amounts? Then --drop sample_point)",
+    ),
+    "refused answers beside yes and no": (
+        "cmm", lines_of([1, 2, 1, 9] * 5, [1, 2] * 10),
+        "column 'a' holds 9: is it a mark of missing cells? Then --missing 9",
+    ),
+    "genotypes of two letters, of which none was called": (
+        "cmm", lines_of(["00", "AA", "AG", "GG"] * 5, [0, 1] * 10),
+        "a: 00, AA, AG, GG (marks? Then --missing 00); b: 0, 1",
+    ),
+    "subtotals that lack a cell": (
+        "pmm", "visits,orders,open\n850,60,7\n901,44,6\n777,71,7\n2528,175,\n640,152,7\n702,139,6\n1342,291,\n",
+        "line 5, line 8: sums of the rows next to them; delete what sums up others",
     ),
     "the key of a test": (
         "cmm", lines_of(["KEY", *range(11, 30)], list("ABCDB") * 4, list("CDAB") * 5, names=["ID", "Q1", "Q2"]),
@@ -687,3 +723,15 @@ def test_what_holds_for_several_columns_is_said_once(written):
     assert sum("from row to row" in note for note in notes) == sum("in every row" in note for note in notes) == 1
     assert "each of c, d is 0 in every row; --drop c,d leaves them out" in notes
     assert any(note.startswith("each of a, b rises or falls") and note.endswith("If not, --drop a,b") for note in notes)
+
+
+def test_a_mark_of_zeros_is_not_meant_for_the_number_zero(written):
+    content = lines_of(["00", "AA", "AG", "GG"] * 5, [0, 1] * 10)
+    assert read(written(content), "cmm", missing="00").X.isna().sum().tolist() == [5, 0]
+
+
+def test_exposures_are_asked_about_once(written):
+    content = lines_of([0, 3, 9, 4] * 5, [2100, 4500, 6000, 3300] * 5, names=["falls", "bed_days"])
+    notes = "\n".join(read(written(content), "pmm").notes)
+    assert "'bed_days' may hold exposures" in notes
+    assert "read as amounts" not in notes, notes

@@ -57,8 +57,8 @@ def columns_of(table: Table, names: Sequence[str], reading: Reading, letters: bo
 
 
 def as_numbers(marks: Sequence[str]) -> list[float]:
-    """Return the numbers among marks of missing cells."""
-    return [float(found) for mark in marks if (found := number(mark.strip(), ".")) is not None]
+    """Return the numbers among marks of missing cells; 00, as in genotypes, is text."""
+    return [float(found) for mark in marks if mark[:2] != "00" and (found := number(mark.strip(), ".")) is not None]
 
 
 def equals_a_mark(value: Any, marks: Sequence[str]) -> bool:

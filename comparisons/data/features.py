@@ -261,10 +261,10 @@ def _levels(column: Column) -> tuple[Any, str]:
     odd += "".join(f" (did a spreadsheet make a date of {day!r}?)" for day in [*filter(DATE.fullmatch, levels)][:1])
     odd += " (several answers in a cell? Then write a column of yes and no for each)" * bool(are_several)
     zero = "0" * all(any(map(str.isalpha, level)) or not level.strip("0/|") for level in levels)  # 0/0 beside A/G
-    bare = [level for level in levels if not any(map(str.isalnum, level.strip(zero) or level))]
+    bare = [level for level in levels if not any(map(str.isalnum, level.strip(zero) or level[: len(level) < 2]))]
     odd += f" (marks? Then {flag('missing', bare)})" * ("level" not in column.notes and 0 < len(bare) < len(levels))
-    is_label = is_code or bool(DESIGN.fullmatch(column.name))
-    odd += f" (labels or clusters? Then {flag('drop', [column.name])})" * is_label
+    is_label = is_code or DESIGN.fullmatch(column.name) or (column.is_numeric and len(levels) > MOST_LEVELS)
+    odd += f" (labels, clusters or amounts? Then {flag('drop', [column.name])})" * bool(is_label)
     return cells, ", ".join(repr(one) if ", " in one else one for one in levels[:8]) + odd
 
 

@@ -25,7 +25,7 @@ def marks_question(column: Column, features: Sequence[Column]) -> str:
     """
     values, inverse = np.unique(column.numbers, return_inverse=True)
     times = np.bincount(inverse[column.codes[column.observed]])
-    is_code = np.isin(values, [*CODES, *(8.0, 9.0) * (column.is_whole and len(values) > 3)])
+    is_code = np.isin(values, [*CODES, *(8.0, 9.0) * (column.is_whole and int((values >= 0).sum()) > 2)])
     digits = is_code * (np.log10(np.maximum(values, 1)) // 1)  # 77, 88 and 99 are used together
     wide = np.diff(values) > np.ptp(values) / 1.5  # a gap of more than twice the range of the other values
     is_lone = np.isin(values, values[[0, -1]]) & (np.append(wide, False) | np.append(False, wide)) & (times > 1)

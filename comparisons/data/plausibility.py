@@ -65,11 +65,13 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
         size = pair.parameters_type.cells.size_name
         sizes = [one.name for one in numeric if is_called(one.name, size)]
         how = f"may hold {size}s: {{drop}}, and give {{them}} from Python, {size}=... in the shape of X"
-        notes += _about((name, how) for name in sizes) if len(features) > 1 else []
+        asked = {size: how, "measurement" * counts: "may hold measurements and no counts of events: {drop} if so"}
+        named = [(one.name, how) for kind, how in asked.items() for one in numeric if is_called(one.name, kind)]
+        notes += _about(named) if len(features) > 1 else []
         seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
         order = {name: _order(x, len(features), pair.categorical) * (roles.weights is None) for name, x in seen}
         if not pair.categorical:
-            notes += [*_kinds(numeric, counts), *_shape(features)]
+            notes += [*_kinds([one for one in numeric if one.name not in sizes], counts), *_shape(features)]
             notes += [] if roles.weights and len(features) + 1 == len(table.raw) else _crossed(table.raw)
             order = {name: _minutes(x) or (not marks[name] and _units(x)) or order[name] for name, x in seen}
             notes += [*_without_variance(features, X), *_pasted_twice(X), *_subtotals(table, X)]
@@ -227,7 +229,8 @@ def _subtotals(table: Table, X: Array) -> list[str]:
     units = np.array([half_a_digit(x[:SAMPLE]).min() for x in X.T])
     for rows in (range(n), range(n)[::-1]):
         for row, *others in (rows[k::-1] for k in range(2, n * (n <= SAMPLE))):  # others: the nearest first
-            near = np.abs(np.cumsum(X[others], axis=0)[1:] - X[row]) <= np.outer(range(3, len(others) + 2), units)
+            # An empty cell of the row is no objection.
+            near = ~(np.abs(np.nancumsum(X[others], axis=0)[1:] - X[row]) > np.outer(range(3, len(others) + 2), units))
             found |= {row} if near.all(axis=1).any() and (np.abs(X[row]) >= LARGE * units).sum() > 1 else set()
     sums = ", ".join(map(table.row_name, sorted(found)))
     return [f"{sums}: sums of the rows next to them; delete what sums up others"] * (len(found) > (X.shape[1] < 3))

@@ -29,6 +29,7 @@ from models.validation import Array
 
 COUNT = "count"
 FREQUENCY, MASS, SIZE = (pattern_of(kind) for kind in ("frequency", "mass", "size"))
+DOUBTFUL = pattern_of("label", "frequency")  # --columns of a remedy names no second one
 FEWEST_NUMBERED, MANY_ROWS = 3, 10
 ROUNDED = 0.02  # relative error of rounded percentages
 FIRST_YEAR = 1800  # consecutive numbers above it, beside counts, are years
@@ -96,7 +97,7 @@ def _find_roles(table: Table, roles: Roles) -> None:
     """Move frequencies and labels out of the features."""
     counts = [column for column in roles.features if column.name.lower() == COUNT][: roles.weights is None]
     others = [column for column in roles.features if column not in counts]
-    labels = {column.name: why for column in others if (why := _label(table, column))}
+    labels = {column.name: why for column in others if (why := _label(table, column, others))}
     if len(labels) == len(others) and (counts or roles.weights):  # values of a frequency table are no labels
         labels = {} if roles.weights else _of_frequency_table(table, others, counts[0], labels)
     known = [column for column in others if column.name in labels]
@@ -114,17 +115,19 @@ def _find_roles(table: Table, roles: Roles) -> None:
         keep = f"{_short_flag([column.name, *(one.name for one in features)])} keeps it" if column.is_numeric else keep
         roles.notes.append(f"left out: {table.described(column)} ({labels[column.name]}); {keep}")
     sizes = any(SIZE.fullmatch(one.name) and (np.diff(one.array) <= 0).any() for one in features)  # not sorted classes
+    asked = dict[str, Column]()
     for column in features:
         lightest = 10 if column.is_whole else 1  # a smaller number may be a frequency, or a survey weight
         weighs = sizes and MASS.fullmatch(column.name) and min(column.numbers, default=0) >= lightest
         may_count = len(features) > 1 or (column.name.lower() != COUNT and any(one.is_numeric for one in left_out))
-        if FREQUENCY.fullmatch(column.name) and may_count and not weighs:
-            _ask_weights(table, roles, column, [one.name for one in features])
+        asked |= {column.name: column} if FREQUENCY.fullmatch(column.name) and may_count and not weighs else {}
+    for name, column in asked.items():
+        _ask_weights(table, roles, column, [one.name for one in features if one.name == name or one.name not in asked])
     roles.features = features
 
 
-def _label(table: Table, column: Column) -> str:
-    """Return why a column holds labels of the rows, or ""."""
+def _label(table: Table, column: Column, others: Sequence[Column]) -> str:
+    """Return why a column holds labels of the rows, or ""; others are the columns besides the frequencies."""
     raw = table.raw[column.name]
     if column.is_numeric and any(len(cell) > MOST_DIGITS and cell.isdecimal() for cell in map(str, raw[:SAMPLE])):
         return "labels of more digits than a number keeps"
@@ -140,8 +143,8 @@ def _label(table: Table, column: Column) -> str:
             return "labels, each once"
         refuse_unlabelled(table, column)
         if column.is_whole and not set(column.numbers.tolist()) <= {0.0, 1.0}:
-            names = [name for name in table.raw if name.lower() != COUNT]
-            remedy = f"{flag('drop', [column.name])} leaves it out, {_short_flag(names)} takes it"
+            clear = [one.name for one in others if one is column or not DOUBTFUL.fullmatch(one.name)]
+            remedy = f"{flag('drop', [column.name])} leaves it out, {_short_flag(clear)} takes it"
             given = f"column {column.name!r} may hold labels, some of them repeated"
             raise ValueError(f"{table.name}: {given}: write one row for each, if several are one sample; {remedy}")
     return ""

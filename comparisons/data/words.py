@@ -30,5 +30,5 @@ def pattern_of(*kinds: str) -> re.Pattern[str]:
 
 
 def is_called(name: str, kind: str) -> bool:
-    """Whether a column has a name of some kind; False if there are no words of this kind."""
-    return kind in WORDS and bool(pattern_of(kind).fullmatch(name))
+    """Whether a column has a name of some kind, also as DaysInsured; False if there are no words of this kind."""
+    return kind in WORDS and bool(pattern_of(kind).fullmatch(re.sub("(?<=[a-z])(?=[A-Z])", "_", name)))
