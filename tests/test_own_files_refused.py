@@ -47,6 +47,11 @@ REFUSED = {
         "pmm", "week,x\nw1,85\nw2,90\nTotaal K1,175\nw3,77\n" + "w4,71\nw5,62\n" * 9, {"missing": "7"},
         ["line 4", "'Totaal K1' begins a row of sums", "--index week"],
     ),
+    "means below levels": (
+        "cmm", "a,b,c\n" + "1,2,u\n2,2,v\n3,1,u\n" * 9 + "1.9,1.6,\n", {},
+        ["column 'a' holds numbers that cannot be levels", "(1.9 in line 29; delete the line if it holds means)"],
+    ),
+    "means in Swedish": ("cmm", "a,b\nu,2\nv,3\nu,1\nw,3\nMedel,2\n", {}, ["line 6", "'Medel' begins a row of sums"]),
     "two columns that may hold frequencies": (
         "gmm", "x,n,y,weight\n1.5,2,3,4\n4,7,2.5,3\n3,3,1,2\n", {},
         ["'n' may hold frequencies or a feature", "--columns x,n,y for a feature"],
@@ -239,7 +244,6 @@ REFUSED = {
     ),
     "grades": ("gmm", "a,b\n1-,1\n2-,2\n2,5\n3-,4\n", {}, ["'a' holds words of 4 kinds", "comparisons.cmm"]),
     "a grade among numbers": ("gmm", "a,b\n1,1\n2-,2\n2,5\n", {}, ["line 3", "got '2-'", "--missing 2-"]),
-    "a price without cents": ("gmm", "a;b\n12,-;1\n13,-;2\n12,50;5\n13,25;4\n", {}, ["line 2", "got '12,-'"]),
     "flats": ("gmm", "a,b\n12 D 4,1\n12 E 4,2\n12D4,5\n", {}, ["'a' holds words of 3 kinds"]),
     "codes of three letters": ("gmm", "a,b\nABC 12,1\nABC 14,2\nABC 15,5\n", {}, ["'a' holds words of 3 kinds"]),
     "crosses and empty cells": (
@@ -476,3 +480,13 @@ def test_a_command_refuses_with_the_line_and_the_column(written, tmp_path):
     result = invoke("gmm", "--data", str(written("a,b\n1.5,2\n3,x\n")), "--out", str(tmp_path / "out"))
     assert result.exit_code == 2
     assert "line 3: expected a number in column 'b', got 'x'" in " ".join(result.output.split())
+
+
+def test_questions_below_the_names_are_refused_alone_because_other_columns_may_be_right_without_them(written):
+    path = written("a,b,c\nAge,How?,Fever?\n31,no,no\n27,yes,no\n45,no,yes\n33,yes,yes\n")
+    with pytest.raises(ValueError, match=r"line 2.*'Age'") as refusal:
+        read(path, "gmm")
+    assert "Besides" in str(refusal.value)  # a single word may be wrong alone
+    path = written("a,b,c\nAge,Weight,Fever?\n31,70,no\n27,65,no\n45,81,yes\n33,77,yes\n")
+    with pytest.raises(ValueError, match=r"'Age', 'Weight' among numbers: .* delete the line$"):
+        read(path, "gmm")

@@ -327,9 +327,20 @@ IMPLAUSIBLE = {
         "pmm", lines_of([0, 3, 9, 4] * 5, [20, 45, 60, 33] * 5, names=["claims", "DaysInsured"]),
         "column 'DaysInsured' may hold exposures: --drop DaysInsured",
     ),
+    "agents, and readers in Czech": (
+        "pmm", lines_of([0, 3, 9, 4] * 5, [5, 9] * 10, [61, 92] * 10, names=["leden", "Agents on shift", "Čtenáři"]),
+        "each of Agents on shift, Čtenáři may hold exposures: --drop 'Agents on shift,Čtenáři'",
+    ),
+    "prices without cents": (
+        "gmm", "price;b\nCHF 1'153'000.–;2\nCHF 912'000.–;3\nCHF 1'020'500.–;7\n",
+        "000.–\" in column 'price' is 1153000",
+    ),
+    "parts that passed or not, in Italian": (
+        "bmm", "a,b\nOK,1\nKO,0\nOK,1\n", "turned into numbers: a: OK is 1, KO is 0",
+    ),
     "ages among counts": (
         "pmm", lines_of([0, 3, 9, 4] * 5, [20, 45, 60, 33] * 5, [7, 2] * 10, names=["a", "DrivAge", "bonus_malus"]),
-        "each of DrivAge, bonus_malus may hold measurements and no counts of events: --drop DrivAge,bonus_malus if so",
+        "each of DrivAge, bonus_malus may be measured, not counted: --drop DrivAge,bonus_malus if so",
     ),
     "two years among counts, and days of the month": (
         "pmm", lines_of([0, 3, 9, 4] * 5, [2021, 2022] * 10, [3, 31, 17, 8, 28] * 4, names=["claims", "year", "day"]),
@@ -735,3 +746,8 @@ def test_exposures_are_asked_about_once(written):
     notes = "\n".join(read(written(content), "pmm").notes)
     assert "'bed_days' may hold exposures" in notes
     assert "read as amounts" not in notes, notes
+
+
+@pytest.mark.parametrize(("cell", "value"), [("1.250,-", 1250), ("12,-", 12), ("1.250,50-", -1250.5), ("7,–", 7)])
+def test_a_dash_in_place_of_decimals_is_no_minus(written, cell, value):
+    assert read(written(f"a;b\n{cell};2\n2,5;3\n4;7,5\n"), "gmm").X[0, 0] == value

@@ -7,6 +7,7 @@
 12,34,567                 thousands as India groups them; the decimal mark is a point
 12 kg, EUR 12             a unit that all values of a column share is removed
 (12), 12,50-, $ -         -12, -12.5 and 0, as accounts write them; 2- is no number, it may be a grade
+12,-, 1'200.–             12 and 1200, as prices are written
 1.5 E+03, 1.5D+03         1500; 12 E 4 and 12D4 are no numbers, they may be codes
 ========================  ====================================================================
 """
@@ -54,10 +55,10 @@ def has_unit(text: str) -> bool:
 def _signed(text: str) -> str:
     """Return text with ASCII digits and marks, and with the minus in front; too long text is returned unchanged.
 
-    Accounts write a negative number in parentheses, or with the minus at its end.
+    Accounts write a negative number in parentheses, or with the minus at its end. A dash in place of decimals is 0.
     """
     text = text if text.isascii() or len(text) > LONGEST else text.translate(ASCII)
-    return text if len(text) > LONGEST else ACCOUNTED.sub(r"-\1\2", text)
+    return text if len(text) > LONGEST else ACCOUNTED.sub(r"-\1\2", re.sub(r"(?<=\d[.,])--?(?!\d)", "", text))
 
 
 def unit_of(texts: Iterable[str], letters: bool = True) -> str:

@@ -52,8 +52,8 @@ def check_features(table: Table, features: Sequence[Column], categorical: bool) 
     if misfits:
         try:
             _refuse_misfits(table, features, misfits)
-        except ValueError as error:
-            raise ValueError(f"{error}. Besides, {whys}" if refused else f"{error}") from None
+        except ValueError as why:
+            raise ValueError(f"{why}. Besides, {whys}" if refused and "titles" not in f"{why}" else f"{why}") from None
     if refused:
         raise ValueError(f"{table.name}: {whys}")
 
@@ -145,7 +145,8 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
     too_many = m > max(MOST_LEVELS, n / 2) or (not column.is_numeric and n >= FEW_ROWS and n_observed == m > 1)
     if categorical:
         if column.is_numeric and not column.is_whole:
-            return f"holds numbers that cannot be levels, because they are not whole ({at})"
+            alone = "; delete the line if it holds means" * ((column.array % 1 > 0).sum().item() == 1)
+            return f"holds numbers that cannot be levels, because they are not whole ({at}{alone})"
         kind = "too many levels" if column.is_numeric else "free text"
         return f"holds {kind} ({m} different values, {at})" * too_many
     if column.is_numeric or (two_values(column) and not too_many):

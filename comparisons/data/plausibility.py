@@ -62,12 +62,11 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
         marks = {one.name: marks_question(one, features) for one in numeric}
         notes = [*_about(marks.items())]
         notes += _names(list(table.raw), BY_NAMES[:1] if pair.categorical else BY_NAMES)
-        size = pair.parameters_type.cells.size_name
+        size = pair.parameters_type.cells.size_name * (len(features) > 1)
         sizes = [one.name for one in numeric if is_called(one.name, size)]
         how = f"may hold {size}s: {{drop}}, and give {{them}} from Python, {size}=... in the shape of X"
-        asked = {size: how, "measurement" * counts: "may hold measurements and no counts of events: {drop} if so"}
-        named = [(one.name, how) for kind, how in asked.items() for one in numeric if is_called(one.name, kind)]
-        notes += _about(named) if len(features) > 1 else []
+        asked = {size: how, "measurement" * bool(size and counts): "may be measured, not counted: {drop} if so"}
+        notes += _about((one.name, how) for kind, how in asked.items() for one in numeric if is_called(one.name, kind))
         seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
         order = {name: _order(x, len(features), pair.categorical) * (roles.weights is None) for name, x in seen}
         if not pair.categorical:
