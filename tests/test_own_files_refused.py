@@ -51,6 +51,10 @@ REFUSED = {
         "cmm", "a,b,c\n" + "1,2,u\n2,2,v\n3,1,u\n" * 9 + "1.9,1.6,\n", {},
         ["column 'a' holds numbers that cannot be levels", "(1.9 in line 29; delete the line if it holds means)"],
     ),
+    "a coefficient of variation below means, in Portuguese": (
+        "gmm", "bloco,x,y\n1,1.5,2\n2,4,7\n3,3,3.5\n1,3,7.5\nMédia,2.9,5\nCV (%),31,50\n", {"drop": "x"},
+        ["line 6", "'Média' begins a row of sums"],
+    ),
     "means in Swedish": ("cmm", "a,b\nu,2\nv,3\nu,1\nw,3\nMedel,2\n", {}, ["line 6", "'Medel' begins a row of sums"]),
     "two columns that may hold frequencies": (
         "gmm", "x,n,y,weight\n1.5,2,3,4\n4,7,2.5,3\n3,3,1,2\n", {},

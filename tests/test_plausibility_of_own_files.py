@@ -664,6 +664,13 @@ def test_a_key_of_a_test_is_asked_about_if_it_alone_has_no_points(written):
     assert "no 'points' in line 2: delete what holds a key, sums, means, an empty form or the like" in notes, notes
 
 
+def test_last_rows_that_lack_a_cell_of_a_column_that_is_left_out_are_asked_about(written):
+    rows = [f"{i // 4 if i % 4 == 0 else ''},T{i % 5},{SPREAD[i]},{OTHER[i]}" for i in range(20)]
+    content = "\n".join(["block,plot,a,b", *rows, "prosjek,,30.1,15.7", "greška,,4.2,6.4"]) + "\n"
+    notes = read(written(content), "gmm", drop="block,plot").notes
+    assert "no 'plot' in line 22, line 23: delete what holds a key, sums, means, an empty form or the like" in notes
+
+
 @pytest.mark.parametrize("name", ["record_id", "X", ""])
 def test_a_mark_of_missing_cells_is_not_meant_for_the_row_of_that_number(written, name):
     content = lines_of(range(1, 9), [0, 1, 2, 1] * 2, [1, 0, 0, 1] * 2, names=[name, "b", "c"])

@@ -12,7 +12,7 @@ one of the first or last, holds sums or means of others  refused
 the first or last, has fewer cells, or stands apart      a note asks about it
 one of few without a cell in a first column of labels    a note asks about it
 one of few without a number in a first column of labels  a note asks about it
-the first or last, alone lacks a cell that is left out   a note asks about it
+the first or last few alone lack a cell left out         a note asks about it
 has nothing but a first word that no other row has       a note asks about it
 =======================================================  ===================
 
@@ -164,7 +164,7 @@ def suspect_rows(table: Table, features: Sequence[Column], categorical: bool) ->
         number = "number in " * (not d and sum(text[-1:].isdigit() for text in texts) > 0.9 * n)
         bare = [row for row, text in enumerate(texts) if not (any(map(str.isdigit, text)) if number else text)]
         few = n - 1 if bare[:1] == [n - len(bare)] else n / 4  # all of the last rows may be of an empty form
-        if (0 < len(bare) < few and not d) or (n > FEWEST and bare in ([0], [n - 1])):
+        if 0 < len(bare) < few and (not d or bare in ([0], [*range(n)[-len(bare) :]][: min(HIGHEST, n // 4)])):
             where = f"{number}{name!r} in {some_of([*map(table.row_name, bare)])}"
             lines.append(f"no {where}: delete what holds a key, sums, means, an empty form or the like")
     poor = [table.row_name(row) for row in (0, n - 1) if n > FEWEST and 0 < filled[row] < filled[1:-1].min()]
