@@ -55,6 +55,10 @@ REFUSED = {
         "gmm", "bloco,x,y\n1,1.5,2\n2,4,7\n3,3,3.5\n1,3,7.5\nMédia,2.9,5\nCV (%),31,50\n", {"drop": "x"},
         ["line 6", "'Média' begins a row of sums"],
     ),
+    "shares below answers": (
+        "bmm", "a,b\n1,0\n0,0\n1,1\n1,1\n0.75,0.5\n", {},
+        ["line 6", "column 'a', got 0.75; delete the line if it holds sums or means: correct it, or --missing 0.75"],
+    ),
     "means in Swedish": ("cmm", "a,b\nu,2\nv,3\nu,1\nw,3\nMedel,2\n", {}, ["line 6", "'Medel' begins a row of sums"]),
     "two columns that may hold frequencies": (
         "gmm", "x,n,y,weight\n1.5,2,3,4\n4,7,2.5,3\n3,3,1,2\n", {},

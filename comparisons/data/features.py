@@ -291,6 +291,7 @@ def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) 
         advice += f"; {commands_of(-0.5)} takes measurements" * measured
         of_sizes = f"; {cells.size_name}s are given from Python, {cells.size_name}=... in the shape of X"
         advice += of_sizes * (measured and is_called(features[d].name, cells.size_name))
+        advice += "; delete the line if it holds sums or means" * bool(misfits.any(axis=1).sum() == 1 < misfits.sum())
         words = None if n_misfits <= MOST_MARKS and not (measured or no_zero) else list[Any]()
         table.refuse(features[d], int(features[d].codes[row]), cells.wanted(sizes), advice, words)
 

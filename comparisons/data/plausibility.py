@@ -63,14 +63,13 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
         notes = [*_about(marks.items())]
         notes += _names(list(table.raw), BY_NAMES[:1] if pair.categorical else BY_NAMES)
         size = pair.parameters_type.cells.size_name * (len(features) > 1)
-        sizes = [one.name for one in numeric if is_called(one.name, size)]
         how = f"may hold {size}s: {{drop}}, and give {{them}} from Python, {size}=... in the shape of X"
         asked = {size: how, "measurement" * bool(size and counts): "may be measured, not counted: {drop} if so"}
         notes += _about((one.name, how) for kind, how in asked.items() for one in numeric if is_called(one.name, kind))
         seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
         order = {name: _order(x, len(features), pair.categorical) * (roles.weights is None) for name, x in seen}
         if not pair.categorical:
-            notes += [*_kinds([one for one in numeric if one.name not in sizes], counts), *_shape(features)]
+            notes += [*_kinds([one for one in numeric if not is_called(one.name, size)], counts), *_shape(features)]
             notes += [] if roles.weights and len(features) + 1 == len(table.raw) else _crossed(table.raw)
             order = {name: _minutes(x) or (not marks[name] and _units(x)) or order[name] for name, x in seen}
             notes += [*_without_variance(features, X), *_pasted_twice(X), *_subtotals(table, X)]
