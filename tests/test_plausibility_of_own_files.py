@@ -338,6 +338,14 @@ IMPLAUSIBLE = {
     "parts that passed or not, in Italian": (
         "bmm", "a,b\nOK,1\nKO,0\nOK,1\n", "turned into numbers: a: OK is 1, KO is 0",
     ),
+    "open days in Japanese, and nights out": (
+        "pmm", lines_of([0, 3, 9, 4] * 5, [5, 9] * 10, [21, 26] * 10, names=["a", "Nights out", "営業日数"]),
+        "each of Nights out, 営業日数 may hold exposures",
+    ),
+    "a sum of levels": (
+        "cmm", lines_of([1, 2, 3, 4] * 5, [1, 2, 2, 1, 3] * 4, np.add([1, 2, 3, 4] * 5, [1, 2, 2, 1, 3] * 4)),
+        "column 'c' is a sum or other linear combination of the others; --drop c leaves it out",
+    ),
     "ages among counts": (
         "pmm", lines_of([0, 3, 9, 4] * 5, [20, 45, 60, 33] * 5, [7, 2] * 10, names=["a", "DrivAge", "bonus_malus"]),
         "each of DrivAge, bonus_malus may be measured, not counted: --drop DrivAge,bonus_malus if so",

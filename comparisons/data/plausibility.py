@@ -60,19 +60,20 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
     numeric = [one for one in features if one.is_numeric and len(one.values)]
     with np.errstate(over="ignore", invalid="ignore"):  # sums and differences of the largest floats
         marks = {one.name: marks_question(one, features) for one in numeric}
-        notes = [*_about(marks.items())]
-        notes += _names(list(table.raw), BY_NAMES[:1] if pair.categorical else BY_NAMES)
+        notes = [*_about(marks.items()), *_names(list(table.raw), BY_NAMES[:1] if pair.categorical else BY_NAMES)]
         size = pair.parameters_type.cells.size_name * (len(features) > 1)
         how = f"may hold {size}s: {{drop}}, and give {{them}} from Python, {size}=... in the shape of X"
         asked = {size: how, "measurement" * bool(size and counts): "may be measured, not counted: {drop} if so"}
         notes += _about((one.name, how) for kind, how in asked.items() for one in numeric if is_called(one.name, kind))
         seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
         order = {name: _order(x, len(features), pair.categorical) * (roles.weights is None) for name, x in seen}
+        stacked = np.array([one.array for one in numeric]).T if pair.categorical else X
+        notes += _without_variance(numeric if pair.categorical else features, stacked) if len(stacked) > 2 else []
         if not pair.categorical:
             notes += [*_kinds([one for one in numeric if not is_called(one.name, size)], counts), *_shape(features)]
             notes += [] if roles.weights and len(features) + 1 == len(table.raw) else _crossed(table.raw)
             order = {name: _minutes(x) or (not marks[name] and _units(x)) or order[name] for name, x in seen}
-            notes += [*_without_variance(features, X), *_pasted_twice(X), *_subtotals(table, X)]
+            notes += [*_pasted_twice(X), *_subtotals(table, X)]
             notes += [*_without_zeros(features, counts), *(_answers(X) if takes(type(pair), -0.5) else [])]
         notes += _about(order.items())
     rare = [one.name for one in features if not one.is_numeric and len(one.values) > 1 and one.observed.mean() < 0.5]
@@ -200,8 +201,6 @@ def _order(x: Array, n_features: int, of_levels: bool) -> str:
 
 def _without_variance(features: Sequence[Column], X: Array) -> Iterable[str]:
     """Return notes on columns that are constant, or linear combinations of those before them."""
-    if len(X) < 3:
-        return []
     holes = np.isnan(X)
     low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
     whole = X[~holes.any(axis=1)][:MOST_LOOKED_AT]
