@@ -7,6 +7,7 @@ from own_files import written
 from sklearn import datasets
 
 from comparisons.data import built_in, read
+from comparisons.data.words import is_called
 
 __all__ = ["written"]  # a fixture
 
@@ -699,6 +700,30 @@ def test_blanks_around_the_words_of_a_parquet_file_make_no_levels(tmp_path):
     dataset = read(tmp_path / "mine.parquet", "cmm")
     assert any(note.startswith("levels: a: u, v; b: x") for note in dataset.notes), dataset.notes
     assert dataset.X["b"].isna().sum() == 8
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "policy_years",
+        "n_traps",
+        "units_inspected",
+        "transect_length_km",
+        "effort_min",
+        "batch_size",
+        "ObsHours",
+        "pop2020",
+    ],
+)
+def test_names_of_exposures_are_known(name):
+    assert is_called(name, "exposure")
+
+
+@pytest.mark.parametrize(
+    "name", ["goals_home", "births", "sick_days", "days_absent", "leden", "red_cards", "ants", "age_s"]
+)
+def test_names_of_counts_are_no_exposures(name):
+    assert not is_called(name, "exposure")
 
 
 def test_words_below_a_name_of_exposures_are_none(written):
