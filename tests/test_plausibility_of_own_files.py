@@ -239,7 +239,7 @@ IMPLAUSIBLE = {
     "bar codes of a Turkish shop": ("gmm", "Barkod,b\n8690577,1.5\n8690429,7\n8690623,3", "left out: column 'Barkod'"),
     "depth of reading beside counts of genes": (
         "pmm", lines_of([0, 3, 1, 2] * 5, [812, 1930, 977, 1204] * 5, names=["LYZ", "n_counts"]),
-        "column 'n_counts' may hold exposures: --drop n_counts",
+        "column 'n_counts' may hold exposures: give its name to --exposure, or --drop n_counts",
     ),
     "a total before its parts": (
         "pmm", lines_of([40 + 7 * i % 31 for i in range(20)], [i % 7 for i in range(20)],
@@ -287,11 +287,11 @@ IMPLAUSIBLE = {
     ),
     "voters over which votes are counted": (
         "pmm", lines_of([8100, 1200, 9900, 4400] * 5, [3, 0, 9, 4] * 5, names=["Registered", "b"]),
-        "column 'Registered' may hold exposures: --drop Registered",
+        "column 'Registered' may hold exposures: give its name to --exposure, or --drop Registered",
     ),
     "lengths of genes beside their reads": (
         "pmm", lines_of([0, 3, 1, 2] * 5, [812, 1930, 977, 1204] * 5, names=["s1.bam", "Length"]),
-        "column 'Length' may hold exposures: --drop Length",
+        "column 'Length' may hold exposures: give its name to --exposure, or --drop Length",
     ),
     "numbers of students": (
         "gmm", lines_of([10419, 10234, 10567, 10309], [4.5, 7, 2, 3], [1.5, 4, 7, 7.5], names=["ID number", *"bc"]),
@@ -310,27 +310,27 @@ IMPLAUSIBLE = {
     ),
     "games over which goals are counted": (
         "pmm", lines_of([0, 3, 9, 4] * 5, [8, 12, 30, 9] * 5, names=["gols", "jogos"]),
-        "column 'jogos' may hold exposures: --drop jogos, and give it from Python, exposure=",
+        "column 'jogos' may hold exposures: give its name to --exposure, or --drop jogos",
     ),
     "minutes over which birds are counted": (
         "pmm", lines_of([0, 3, 9, 4] * 5, [20, 45, 60, 33] * 5, [9, 31, 12, 7] * 5, names=["b", "TOTAL MINUTES", "MP"]),
-        "each of TOTAL MINUTES, MP may hold exposures: --drop 'TOTAL MINUTES,MP', and give them from Python",
+        "each of TOTAL MINUTES, MP may hold exposures: give its name to --exposure, or --drop 'TOTAL MINUTES,MP'",
     ),
     "days over which purchases are counted": (
         "pmm", lines_of([0, 3, 9, 4] * 5, [20, 45, 60, 33] * 5, names=["purchases", "days_active"]),
-        "column 'days_active' may hold exposures: --drop days_active, and give it from Python, exposure=",
+        "column 'days_active' may hold exposures: give its name to --exposure, or --drop days_active",
     ),
     "minutes and observers in French": (
         "pmm", lines_of([0, 3, 9, 4] * 5, [5, 10, 20, 5] * 5, [1, 2] * 10, names=["a", "Durée (min)", "Observateurs"]),
-        "each of Durée (min), Observateurs may hold exposures: --drop 'Durée (min),Observateurs'",
+        "each of Durée (min), Observateurs may hold exposures: give its name to --exposure, or --drop 'Durée (min),Obs",
     ),
     "days insured, written in one word": (
         "pmm", lines_of([0, 3, 9, 4] * 5, [20, 45, 60, 33] * 5, names=["claims", "DaysInsured"]),
-        "column 'DaysInsured' may hold exposures: --drop DaysInsured",
+        "column 'DaysInsured' may hold exposures: give its name to --exposure, or --drop DaysInsured",
     ),
     "agents, and readers in Czech": (
         "pmm", lines_of([0, 3, 9, 4] * 5, [5, 9] * 10, [61, 92] * 10, names=["leden", "Agents on shift", "Čtenáři"]),
-        "each of Agents on shift, Čtenáři may hold exposures: --drop 'Agents on shift,Čtenáři'",
+        "each of Agents on shift, Čtenáři may hold exposures: give its name to --exposure, or --drop 'Agents on shift,",
     ),
     "prices without cents": (
         "gmm", "price;b\nCHF 1'153'000.–;2\nCHF 912'000.–;3\nCHF 1'020'500.–;7\n",
@@ -385,7 +385,7 @@ IMPLAUSIBLE = {
     ),
     "persons at risk": (
         "pmm", lines_of([3, 0, 9, 4] * 5, [8100, 1200, 9900, 4400] * 5, names=["cases", "Population"]),
-        "column 'Population' may hold exposures: --drop Population, and give it from Python, exposure=",
+        "column 'Population' may hold exposures: give its name to --exposure, or --drop Population",
     ),
     "headings among rows of words": (
         "cmm", "crop,a,b\nNorth,,\nrye,1,2\noats,2,2\nrye,1,3\nSouth,,\nrye,2,2\noats,1,3\n",
@@ -511,7 +511,7 @@ REFUSED = {
     ),
     "years of exposure beside claims": (
         "pmm", lines_of([0, 2, 1, 0] * 5, [0.5, 0.25, 1, 0.75] * 5, names=["claims", "Exposure"]),
-        "takes measurements; exposures are given from Python, exposure=... in the shape of X: correct it, or",
+        "takes measurements; --exposure Exposure takes them as sizes: correct it, or",
     ),
     "letters and a dash among others": ("bmm", "a,b\nx,1\n-,0\ny,0\nx,1\n", "holds words of 3 kinds ('x' in line 2)."),
     "a word and a mark that say neither yes nor no": (

@@ -168,7 +168,7 @@ class WorkBegins(Exception):  # noqa: N818
 
 @pytest.fixture
 def begin(monkeypatch, tmp_path):
-    """Return a function that asserts that a command reaches its work, in a folder with mine.csv and mine.parquet."""
+    """Return a function that asserts that a command reaches its work, in a folder with the files that pages name."""
 
     def work(*_, **__):
         raise WorkBegins
@@ -179,6 +179,8 @@ def begin(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text("")
     Path("mine.csv").write_text("a,b,count\n0,1,3\n1,1,4\n1,0,2\n0,0,2\n")
+    Path("flu.csv").write_text("population,flu\n50,1\n120,4\n80,0\n")
+    Path("shots.csv").write_text("shots,goals\n5,1\n12,4\n8,0\n")
     pd.DataFrame({"a": [0.5, 2.5, 4.0, 9.0], "b": [1.5, 0.0, 3.5, 2.0]}).to_parquet("mine.parquet")
 
     def run(module, arguments):

@@ -42,9 +42,19 @@ def family_flags(*families: type[Family]) -> list[Option]:
     for family in reversed(families):
         for option in family.options:
             kind, default = (None, "") if (value := option.default) is None else (type(value), f"; default: {value}")
-            help_text = f"{option.help}{default} ({family.name})"
-            flags[option.name] = replace(option, default=None, parse=option.parse or kind, help=help_text)
+            is_size = option.name == family.parameters_type.cells.size_name
+            help_text = f"{option.help}{', or a column with that of each row' * is_size}{default} ({family.name})"
+            parse = option.parse or (_number_or_column if is_size else kind)
+            flags[option.name] = replace(option, default=None, parse=parse, help=help_text)
     return list(flags.values())
+
+
+def _number_or_column(text: str) -> float | str:
+    """Return a number, or else the text, which names a column."""
+    try:
+        return int(text) if text.strip().isdecimal() else float(text)
+    except ValueError:
+        return text
 
 
 def flags_of_any_family(*settings: str) -> list[Option]:

@@ -109,7 +109,8 @@ def read(path: str | Path, family: str, *, most_rows: int | None = None, seed: i
     seed : int, default 0
         Seed of this random sample.
     **options
-        The family's options, and the following. Lists are sequences, or text such as ``"a,b"``:
+        The family's options, of which ``exposure`` and ``n_trials`` may name a column that has them for each row, and
+        the following. Lists are sequences, or text such as ``"a,b"``:
 
         - ``columns``, names of the features; every other column is left out;
         - ``drop``, names of columns to leave out;
@@ -142,11 +143,14 @@ def read(path: str | Path, family: str, *, most_rows: int | None = None, seed: i
     left out: column 'id' (it numbers the rows, 1 to 3); --columns id,height,smoker keeps it
     """
     reading, options = split_reading(options)
+    if isinstance(options.get(size := family_class(family).parameters_type.cells.size_name), str):
+        reading["sizes"] = size, options.pop(size)
     pair, asked = family_of(family, **options), Reading.of(reading)  # raise for illegal options before the file is read
     _check_exists(Path(path))
     from comparisons.data.reading import read_file  # imports pandas
 
-    return replace(read_file(Path(path), pair, asked, most_rows, seed), options=options)
+    dataset = read_file(Path(path), pair, asked, most_rows, seed)
+    return replace(dataset, options={**options, **dataset.options})
 
 
 read_csv = read

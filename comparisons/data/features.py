@@ -273,7 +273,7 @@ def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) 
     """Raise an error about the first cell that is illegal for the family, such as 0.5 among counts."""
     cells = pair.parameters_type.cells
     size = pair.of_data.get(cells.size_name, 1)
-    if pair.categorical or np.ndim(size) == 2:
+    if pair.categorical or np.shape(size) not in ((), X.shape[1:], X.shape):
         return
     missing = np.isnan(X)
     x, sizes = np.where(missing, 0.0, X), np.where(missing, 0.0, cells.sizes(size, X.shape))
@@ -284,16 +284,17 @@ def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) 
         kinds, n_misfits = {*X[~missing[:, d], d]}, len({*x[misfits[:, d], d]})
         # Answers 1 and 2 beside marks; 2 is none.
         no_zero = not takes_units(pair) and {1, 2} <= kinds and 0 not in kinds and n_misfits <= MOST_MARKS + 1
-        if size == 1 and x[row, d] > 0 and ((x[:, d] if no_zero else x) % 1 == 0).all():
+        if np.ndim(size) == 0 and size == 1 and x[row, d] > 0 and ((x[:, d] if no_zero else x) % 1 == 0).all():
             write = "; no cell is 0: write 0 for no" * (no_zero and not advice)
             advice += f"; {commands_of()} takes whole numbers as levels{write}"
         measured = bool((x[:, d] % 1 != 0).sum() > (~missing[:, d]).sum() / 2)
         advice += f"; {commands_of(-0.5)} takes measurements" * measured
-        of_sizes = f"; {cells.size_name}s are given from Python, {cells.size_name}=... in the shape of X"
+        of_sizes = f"; {flag(cells.size_name, [features[d].name])} takes them as sizes"
         advice += of_sizes * (measured and is_called(features[d].name, cells.size_name))
         advice += "; delete the line if it holds sums or means" * bool(misfits.any(axis=1).sum() == 1 < misfits.sum())
         words = None if n_misfits <= MOST_MARKS and not (measured or no_zero) else list[Any]()
-        table.refuse(features[d], int(features[d].codes[row]), cells.wanted(sizes), advice, words)
+        code, wanted = int(features[d].codes[row]), cells.wanted(sizes[row, [d]])
+        table.refuse(features[d], code, wanted, advice, words)
 
 
 def repeats_of(table: Table, weights: Column | None) -> np.ndarray | None:

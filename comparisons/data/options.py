@@ -36,6 +36,7 @@ class Reading:
     index: str | None = None
     decimal: str | None = None
     encoding: str | None = None
+    sizes: tuple[str, str] | None = None  # the option of the family, and the column
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
@@ -62,7 +63,8 @@ class Reading:
     def named(self) -> list[tuple[str, str]]:
         """Pairs of an option and a column that it names."""
         lists = {"columns": self.columns, "drop": self.drop, "weights": (self.weights,), "index": (self.index,)}
-        return [(option, name) for option, names in lists.items() for name in names if name is not None]
+        of_sizes = [] if self.sizes is None else [self.sizes]
+        return [*((option, name) for option, names in lists.items() for name in names if name is not None), *of_sizes]
 
 
 LISTS = tuple(option.name for option in FLAGS if option.lists)

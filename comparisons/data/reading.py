@@ -16,6 +16,7 @@ from comparisons.data.options import Reading, check_names
 from comparisons.data.parquet import table_of_parquet
 from comparisons.data.plausibility import plausibility_notes
 from comparisons.data.roles import COUNT, Roles, roles_of
+from comparisons.data.sizes import sizes_of
 from comparisons.data.strays import refuse_sums, refuse_words, suspect_rows
 from comparisons.data.table import Column, Table, names_by_message
 from comparisons.declarations import Dataset, drawn_rows
@@ -30,16 +31,20 @@ def read_file(path: Path, pair: Family, reading: Reading, most_rows: int | None 
     refuse_words(table, [name for _, name in reading.named])
     check_names(reading, list(table.raw), table.guess)
     kept = {*reading.columns, reading.weights, reading.index, *(name for name in table.raw if name.lower() == COUNT)}
-    wanted = [name for name in table.raw if name not in reading.drop and (not reading.columns or name in kept)]
+    aside = {*reading.drop, reading.sizes and reading.sizes[1]}
+    wanted = [name for name in table.raw if name not in aside and (not reading.columns or name in kept)]
     roles = roles_of(table, columns_of(table, wanted, reading, takes_units(pair)), reading)
     features = roles.features
     check_features(table, features, pair.categorical)
     X, turned = samples_of(features, pair.categorical)
+    sizes, of_sizes = sizes_of(table, reading, pair, len(features))
+    pair = type(pair)(**{**pair.of_data, **pair.of_mixture, **sizes})
     check_cells(table, features, X, pair)
     if roles.weights is None:
         refuse_sums(table, X)
     repeats = repeats_of(table, roles.weights)
-    notes = [*_what_was_read(table, roles, reading, repeats), *suspect_rows(table, features, pair.categorical)]
+    notes = [*_what_was_read(table, roles, reading, repeats), *of_sizes]
+    notes += suspect_rows(table, features, pair.categorical)
     notes += [f"{'levels' if pair.categorical else 'turned into numbers'}: {'; '.join(turned)}"] if turned else []
     how = [*table.notes, *_how_numbers_were_read(features)]
     notes += [*(note for note in how if "--" in note), *plausibility_notes(table, roles, X, pair)]
@@ -49,10 +54,13 @@ def read_file(path: Path, pair: Family, reading: Reading, most_rows: int | None 
         rows = np.repeat(np.arange(len(repeats)), repeats)
         X = X.iloc[rows].reset_index(drop=True) if isinstance(X, pd.DataFrame) else X[rows]
         labels = labels and [labels[row] for row in rows]
+        sizes = {name: of_cells[rows] for name, of_cells in sizes.items()}
     names = tuple(column.name for column in features)
     dataset = Dataset(stem_of(path), pair.name, path.name, X, names, row_labels=tuple(labels) if labels else None)
     all_rows = table.sample and table.sample.all_rows(features, pair.categorical, reading.missing)
-    return replace(dataset, notes=tuple(notes), all_rows=all_rows)
+    for name in sizes if all_rows else ():
+        all_rows = all_rows.without(f"the column of {name} was read for the sample only")
+    return replace(dataset, notes=tuple(notes), all_rows=all_rows, options=sizes)
 
 
 def _opened(path: Path, reading: Reading, most_rows: int | None, seed: int) -> Table:

@@ -72,7 +72,7 @@ def roles_of(table: Table, columns: Sequence[Column], reading: Reading) -> Roles
         roles.features = [by_name[name] for name in reading.columns]
         counts = [one for one in rest if one.name.lower() == COUNT and one.name not in reading.columns]
         roles.weights = roles.weights or next(iter(counts), None)
-        taken = {*reading.columns, *reading.drop, *(one.name for one in (roles.weights, roles.labels) if one)}
+        taken = {*(name for _, name in reading.named), *(one.name for one in (roles.weights,) if one)}
         if others := [name for name in table.raw if name not in taken]:
             roles.notes.append(f"left out, not among --columns: {', '.join(others)}")
         return roles
