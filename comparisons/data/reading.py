@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from comparisons.data.cells import columns_of, equals_a_mark
-from comparisons.data.features import check_cells, check_features, repeats_of, samples_of, takes_units
+from comparisons.data.features import check_cells, check_features, repeats_of, samples_of
 from comparisons.data.files import PARQUET, content_of, split_rows, stem_of, text_of
 from comparisons.data.header import table_of
 from comparisons.data.options import Reading, check_names
@@ -31,7 +31,7 @@ def read_file(path: Path, pair: Family, reading: Reading, most_rows: int | None 
     check_names(reading, list(table.raw), table.guess)
     kept = {*reading.columns, reading.weights, reading.index, *(name for name in table.raw if name.lower() == COUNT)}
     wanted = [name for name in table.raw if name not in reading.drop and (not reading.columns or name in kept)]
-    roles = roles_of(table, columns_of(table, wanted, reading, takes_units(pair)), reading)
+    roles = roles_of(table, columns_of(table, wanted, reading, pair), reading)
     features = roles.features
     check_features(table, features, pair.categorical)
     X, turned = samples_of(features, pair.categorical)
