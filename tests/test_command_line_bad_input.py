@@ -123,11 +123,13 @@ def test_a_number_of_components_of_the_sweep_is_named_by_its_flag(out):
     command.command()(concentration.main)
     result = CliRunner().invoke(command, ["--components", "0", "--out", str(out)])
     refused(result, "--components: n_components must be a whole number of at least 1, got 0")
+    assert not out.exists()
 
 
 def test_a_prior_under_which_map_collapses_is_told_after_the_fit(out):
     options = ["--data", "collapsing", "--covariance", "diag", "--prior-family", "half-normal", "--out", str(out)]
     refused(invoke("gmm", *options), "prior must keep variances from 0 on these data", "inverse gammas")
+    assert not out.exists()
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers overflow on the way
@@ -135,6 +137,7 @@ def test_a_prior_under_which_map_collapses_is_told_after_the_fit(out):
 def test_a_prior_whose_density_fits_no_float_is_told_before_the_draws(out, number):
     options = ["--data", "faithful", "--restarts", "2", "--prior", number, "--out", str(out)]
     refused(invoke("gmm", *options), "prior must have numbers not too far from those of weakly_informative()")
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(

@@ -188,9 +188,20 @@ def test_bad_input_is_named(toy, tmp_path):
         (["check", tmp_path], "a Python file that exists"),
         (["release", tmp_path / "taken", "--source", toy], "a file stands there"),
         (["mark", toy, "--source", toy, "--out", tmp_path / "taken"], "a file stands there"),
+        (["mark", toy, "--source", tmp_path / "empty", "--out", tmp_path / "new"], "--source"),
     ]:
         done = invoke(*arguments)
         assert (done.exit_code, words in done.output) == (2, True), done.output
+    assert {path.name for path in tmp_path.iterdir()} == {"empty", "sources", "taken"}
+
+
+@pytest.mark.parametrize("taken", ["marks", "marks/feedback"])
+def test_a_folder_for_marks_that_cannot_be_made_is_told_before_the_work(taken, toy, tmp_path, monkeypatch):
+    monkeypatch.setattr("comparisons.coursework.marking.folder._mark_one", lambda *_: pytest.fail("marked"))
+    (tmp_path / taken).parent.mkdir(exist_ok=True)
+    (tmp_path / taken).write_text("mine")
+    done = invoke("mark", toy, "--source", toy)
+    assert (done.exit_code, f"{taken} cannot be written to" in done.output) == (2, True), done.output
 
 
 SCRIPT = """

@@ -1,20 +1,24 @@
 """Ctrl-C while sampling keeps what was drawn."""
 
+import gc
 import os
 import signal
+import sys
 import threading
 import time
 
 import arviz as az
 import numpy as np
 import pytest
+import typer
 import xarray as xr
 from stand_ins import draws_around
 from typer.testing import CliRunner
 
 import comparisons.comparison.command
 from comparisons import compare, posterior
-from comparisons.comparison.command import application
+from comparisons.comparison.command import application, interrupt_keeps_draws
+from comparisons.output.flags import takes
 from comparisons.output.progress import Progress
 from comparisons.posterior import Interrupted, _longest, sample, sample_chain
 from comparisons.posterior.densities import UnconstrainedDensity, without_c_compiler
@@ -161,6 +165,34 @@ def test_numbers_that_are_too_small_are_named(bad):
 def test_a_target_accept_that_is_no_probability_is_named(bad):
     with pytest.raises(ValueError, match=f"target_accept must .*{bad}"):
         sample(answers_model(), INSIDE, draws=5, tune=5, chains=1, seed=0, target_accept=bad)
+
+
+def test_an_interrupt_while_garbage_is_collected_is_not_lost(interruptible):
+    """JAX has such a callback, out of which no exception comes."""
+
+    def collect(phase, info):
+        if phase == "start":
+            gc.callbacks.remove(collect)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    @takes()
+    def command():
+        gc.callbacks.append(collect)
+        gc.collect()
+        for _ in range(100):
+            time.sleep(0.05)
+
+    before = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt):
+        command()
+    assert sys.unraisablehook is before
+
+
+@pytest.mark.parametrize(("text", "kind"), [("in callback: KeyboardInterrupt: ", typer.Exit), ("other", RuntimeError)])
+def test_an_interrupt_within_jax_ends_as_any_other(text, kind, tmp_path):
+    with pytest.raises(kind) as ended, interrupt_keeps_draws(tmp_path):
+        raise RuntimeError(text)
+    assert getattr(ended.value, "exit_code", 130) == 130
 
 
 @pytest.mark.parametrize(

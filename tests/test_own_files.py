@@ -63,6 +63,11 @@ READ = {
         [[1234, 2.5], [13456, 4]],
         ["marks of thousands: '1,234' in column 'a' is 1234"],
     ),
+    "thousands among counts": (
+        "pmm", 'a,b\n870,2\n"1,070",4\n"1,000",3\n', {}, "a b", [[870, 2], [1070, 4], [1000, 3]],
+        ["marks of thousands: '1,070' in column 'a' is 1070"],
+    ),
+    "German thousands among counts": ("pmm", "a;b\n870;2\n1.070;4\n", {}, "a b", [[870, 2], [1070, 4]], ["'1.070'"]),
     "byte order mark, trailing empty columns and rows": (
         "gmm",
         "\ufeffa,b,,\r\n1,2,,\r\n5,4,,\r\n,,,\r\n,,,\r\n",
@@ -315,6 +320,9 @@ READ = {
     "names of several lines": (
         "gmm", '"height\n(cm)",b\n1.5,2\n7,5\n', {}, "height (cm)|b", [[1.5, 2], [7, 5]], [],
     ),
+    "a person who is called as standard errors are": (
+        "gmm", ",x\nAnn,1\nSem,2.5\nEve,3\n", {}, "x", [[1], [2.5], [3]], ["'Sem' is read as a sample"],
+    ),
     "a person who is called as an extreme is": (
         "gmm", "who,x\nAnn,1\nMax,2.5\nEve,3\n", {"index": "who"}, "x", [[1], [2.5], [3]], ["'Max' is read as"],
     ),
@@ -419,6 +427,10 @@ READ = {
     "two words": (
         "gmm", "sex,x\nmale,1\nfemale,5\nmale,5\n", {}, "sex x", [[1, 1], [0, 5], [1, 5]],
         ["sex: male is 1, female is 0"],
+    ),
+    "a word that may mark missing cells, beside one other": (
+        "bmm", "a,b\nfound,1\nnd,0\nfound,0\n", {}, "a b", [[0, 1], [1, 0], [0, 0]],
+        ["nd is 1, found is 0 (missing? Then --missing nd)"],
     ),
     "plus and minus are words": (
         "bmm", "a,b\n+,-\n-,-\n+,+\n", {}, "a b", [[1, 0], [0, 0], [1, 1]], ["--missing - makes it missing"],

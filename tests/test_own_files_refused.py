@@ -79,6 +79,27 @@ REFUSED = {
     ),
     "seconds since some day": ("gmm", "x,ts\n1.5,1700000000\n2,1700000060\n9,1700000090\n", {}, ["'ts' holds dates"]),
     "an error of a spreadsheet": ("gmm", "a,b\n1,2\n3,#DIV/0!\n4,5\n", {}, ["line 3", "'b'", "--missing '#DIV/0!'"]),
+    "boxes that are ticked in several columns": (
+        "bmm", "a,b,c\nx,,y\n,x,\nx,x,y\n,,\n", {},
+        ["'a' holds nothing but 'x' in line 2 and empty cells (", "if these are two answers), likewise b; column 'c'"],
+    ),
+    "TRUE and FALSE beside 1 and 0": (
+        "bmm", "a,b\n1,TRUE\n0,1\n1,FALSE\n0,0\n1,1\n0,0\n", {},
+        ["got 'TRUE'; write 0 for false and 1 for true: correct it, or --drop b to leave"],
+    ),
+    "TRUE beside 1 and 0": ("gmm", "a,b\n1,TRUE\n0,1\n1.5,1\n0,0\n", {}, ["'TRUE'; write 0 for false and 1 for"]),
+    "TRUE and FALSE beside a few digits": (
+        "bmm", "a,b\n1,TRUE\n0,TRUE\n1,FALSE\n0,1\n0,TRUE\n", {}, ["if these are no answers, else write false or true"],
+    ),
+    "thousands, or a decimal point, among measurements": (
+        "gmm", 'a,b\n870,1\n"1,070",2\n912,4\n', {}, ["line 3, column 'a': '1,070' may be 1070 (--decimal .) or 1.07"],
+    ),
+    "decimal commas, one of which may be a mark of thousands, among counts": (
+        "pmm", "a;b\n1,070;2\n0,930;4\n2;3\n", {}, ["line 2: expected whole numbers of at least 0", "got '1,070'"],
+    ),
+    "thousands that may be ones": (
+        "pmm", 'a,b\n870,1\n"1,000",2\n912,4\n', {}, ["line 3, column 'a': '1,000' may be 1000 (--decimal .) or 1 "],
+    ),
     "dates and names": (
         "gmm", "name,born,x\nAnn,2001-02-03,1\nBob,2002-02-03,2\nCyd,2001-05-06,7\n", {},
         [

@@ -731,6 +731,12 @@ def test_words_below_a_name_of_exposures_are_none(written):
     assert "exposures" not in notes, notes
 
 
+@pytest.mark.parametrize(("names", "asked"), [("goals Min Shots", True), ("eggs min max", False)])
+def test_min_beside_max_is_no_exposure_but_minutes_are(written, names, asked):
+    file = written(lines_of([0, 3, 9, 4] * 5, [20, 45, 60, 33] * 5, [70, 91, 82, 77] * 5, names=names.split()))
+    assert ("exposures" in "\n".join(read(file, "pmm").notes)) == asked
+
+
 def test_a_mark_of_missing_cells_is_not_asked_about_as_a_number_in_another_unit(written):
     gusts = [999.9 if i % 4 == 0 else round(x - 8, 1) for i, x in enumerate(SPREAD)]
     notes = "\n".join(read(written(lines_of(gusts, OTHER)), "gmm").notes)

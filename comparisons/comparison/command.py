@@ -217,7 +217,9 @@ def interrupt_keeps_draws(folder: Path) -> Iterator[None]:
     """On Ctrl-C, write the draws made so far, and exit with code 130."""
     try:
         yield
-    except KeyboardInterrupt as interrupt:
+    except (KeyboardInterrupt, RuntimeError) as interrupt:  # JAX makes the latter of an interrupt in its callbacks
+        if isinstance(interrupt, RuntimeError) and "KeyboardInterrupt" not in str(interrupt):
+            raise
         message, draws = "no draws to keep, nothing was written", getattr(interrupt, "draws", None)
         if draws is not None:
             from comparisons.comparison.report import save_posterior

@@ -67,10 +67,10 @@ def mark(
 
     limits = Limits(seconds, total_seconds=max(120.0, 3 * seconds), memory=memory * 2**20)
     with bad_input_exits((ValueError, OSError)):
-        if out is not None:
-            check_writable(out)
+        out = check_writable(folder.resolve().parent / "marks" if out is None else out)
+        check_writable(out / "feedback")
         results = mark_all(folder, source, only=assignment, roster=roster, limits=limits, jobs=jobs, tell=show)
-        written = write(results, out if out is not None else folder.resolve().parent / "marks", source)
+        written = write(results, out, source)
     for marks in results:
         if not marks["submission"]:
             tell(

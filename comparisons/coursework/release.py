@@ -82,7 +82,7 @@ def release(folder: Path, source: Path = FOLDER) -> list[Path]:
         raise ValueError(f"folder must not be that of the solutions, got {folder}: they would be lost")
     for path in files.values():
         load_assignment(path)  # which refuses what would give a solution away
-    check_writable(folder)
+    check_writable(folder).mkdir(parents=True, exist_ok=True)
     for path in files.values():
         notebook = student_version(json.loads(path.read_text(encoding="utf-8")))
         write_whole(folder / path.name, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")

@@ -29,10 +29,13 @@ EXPONENT = re.compile(r"\d+[eE]\d+|\d\.\d+E\+1[1-9]")  # a code such as 12E4, or
 CODE = re.compile(r"0\d+")  # a code such as 007; no number begins so
 
 
-def columns_of(table: Table, names: Sequence[str], reading: Reading, letters: bool) -> list[Column]:
+def columns_of(
+    table: Table, names: Sequence[str], reading: Reading, letters: bool = True, whole: bool = False
+) -> list[Column]:
     """Return columns of a table with their values as numbers, and marks of missing cells taken out.
 
-    ``letters`` says whether a unit may consist of letters. If not, ``1 dose`` is a word.
+    ``letters`` says whether a unit may consist of letters (if not, ``1 dose`` is a word), and ``whole`` whether numbers
+    must be whole (then ``1,070`` has a mark of thousands).
 
     Raises
     ------
@@ -51,7 +54,7 @@ def columns_of(table: Table, names: Sequence[str], reading: Reading, letters: bo
                 labels = f"{flag('drop', [column.name])} if they are labels"
                 column.notes["points"] = f"column {column.name!r} has decimal points, others have commas; {labels}"
         else:
-            decimal = reading.decimal or _decimal(table, column, texts[column.name], of_file)
+            decimal = reading.decimal or _decimal(table, column, texts[column.name], of_file, whole)
             column.numbers = _numbers(column, texts[column.name], decimal)
     return columns
 
@@ -147,9 +150,9 @@ def _without_unit(column: Column, letters: bool) -> list[str]:
     return bare
 
 
-def _decimal(table: Table, column: Column, texts: list[str], of_file: set[str]) -> str:
+def _decimal(table: Table, column: Column, texts: list[str], of_file: set[str], whole: bool) -> str:
     """Return the decimal mark of a column: by its own numbers, else by those of the file, else by the separator."""
-    clear, ambiguous = decimal_of(texts)
+    clear, ambiguous = decimal_of(texts, whole and not decimal_of(texts)[0])
     if not (clear or ambiguous) or sum(map(looks_like_number, texts)) < len(texts) / 2:
         return "."
     known, usual = clear or of_file, "," if table.separator == ";" else "."

@@ -2,7 +2,7 @@
 
 ========================  ====================================================================
 1.5, 0,25, 1.234,5        the decimal mark is clear
-1.234 or 1,234            ambiguous: three digits after a single mark may be decimals or thousands
+1.234 or 1,234            ambiguous, as decimals or thousands, unless numbers must be whole
 1 234, 1'234              blanks and apostrophes are marks of thousands
 12,34,567                 thousands as India groups them; the decimal mark is a point
 12 kg, EUR 12             a unit that all values of a column share is removed
@@ -47,8 +47,7 @@ def looks_like_number(text: str) -> bool:
 
 def has_unit(text: str) -> bool:
     """Whether text is a number with a unit."""
-    text = text.strip()
-    unit = unit_of([text]) if any(map(str.isdecimal, text)) else ""
+    unit = unit_of([text := text.strip()]) if any(map(str.isdecimal, text)) else ""
     return unit != "" and looks_like_number(without_unit(text, unit))
 
 
@@ -91,8 +90,10 @@ def without_unit(text: str, unit: str) -> str:
     return f"{match[1] or ''}{match[3]}" if match else text
 
 
-def decimal_of(texts: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+def decimal_of(texts: Sequence[str], whole: bool = False) -> tuple[dict[str, str], dict[str, str]]:
     """Return the texts that show the decimal mark, and those that leave it open.
+
+    If numbers must be whole, a text shows a mark under which alone it is a whole number.
 
     Returns
     -------
@@ -104,6 +105,7 @@ def decimal_of(texts: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
     clear, ambiguous = dict[str, str](), dict[str, str]()
     for text in texts:
         values = {mark: value for mark in OTHER if (value := number(text, mark)) is not None}
+        values = (whole and {mark: value for mark, value in values.items() if value % 1 == 0}) or values
         if len(values) == 1:
             clear.setdefault(next(iter(values)), text)
         elif len({*values.values()}) == 2:

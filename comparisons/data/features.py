@@ -30,8 +30,7 @@ WITH_MONTHS = re.compile(  # numbers such as 2001.12, 31.12, and 12.1 for 12.10
 )
 DATED, OF_MONTHS = pattern_of("date"), pattern_of("date", "month")
 LABEL, DESIGN = pattern_of("label"), pattern_of("design")
-MOST_LEVELS, FEW_ROWS, MOST_ROWS = 20, 10, 10_000_000
-MOST_MARKS = 3  # of missing cells in a column, such as -7, -8 and -9
+MOST_LEVELS, FEW_ROWS, MOST_ROWS, MOST_MARKS = 20, 10, 10_000_000, 3  # marks of missing cells, such as -7, -8 and -9
 LIMITS = {"<", ">", "<=", ">=", "≤", "≥", "="}  # beside a number that is a limit of detection
 SEVERAL = re.compile(r"\s*[,;|]\s*")
 
@@ -46,7 +45,8 @@ def check_features(table: Table, features: Sequence[Column], categorical: bool) 
         given = "holds each number once in every column, so that none is a level"
         raise ValueError(f"{table.name} {given}: if these are counts, {remedy}")
     refused = {column.name: why for column in others if (why := _refusal(table, column, categorical))}
-    whys = "; ".join(f"column {name!r} {why}" for name, why in refused.items())
+    alike = names_by_message((name, re.sub(r" in line \d+", "", why)) for name, why in refused.items()).values()
+    whys = "; ".join(f"column {one!r} {refused[one]}{', likewise ' * any(too)}{', '.join(too)}" for one, *too in alike)
     wanted = "whole numbers, or words of few kinds" if categorical else "numbers, or words of two kinds as 0 and 1"
     whys += f". A feature holds {wanted}{_remedies(table, features, refused)}" * bool(refused)
     if misfits:
@@ -102,7 +102,9 @@ def two_values(column: Column) -> tuple[Array, str] | None:
         return None
     codes = np.array([known.index(word) for word in words], dtype=np.float64)
     firsts = dict(zip(codes[::-1], column.values[::-1], strict=True))
-    return codes, ", ".join(f"{firsts[code]} is {code:.0f}" for code in (1, 0) if code in firsts)
+    unsure = [f"{word}" for word in column.values if is_called(f"{word}".strip(), "unknown")]
+    ask = f" (missing? Then {flag('missing', unsure)})" * any(unsure)
+    return codes, ", ".join(f"{firsts[code]} is {code:.0f}" for code in (1, 0) if code in firsts) + ask
 
 
 def is_date(column: Column) -> bool:
@@ -160,7 +162,7 @@ def _refusal(table: Table, column: Column, categorical: bool) -> str:
     kind = "free text" if too_many or n_kinds > FEW_ROWS else f"words of {n_kinds} kinds"
     if len(column.texts) == m and differ_in_units(column.texts):
         return f"holds numbers with different units ({at}): write one unit, if these are no {kind}"
-    return f"holds {kind} ({at}{'' if too_many or column.share_of_numbers else _no_answers(values)})"
+    return f"holds {kind} ({at}{'' if too_many else _no_answers(values)})"
 
 
 def _no_answers(values: Iterable[Any]) -> str:
@@ -205,11 +207,13 @@ def _refuse_misfits(table: Table, features: Sequence[Column], misfits: list[tupl
             )
     column, code = misfits[0]
     odd = {one.name: [one.values[at] for at in np.flatnonzero(np.isnan(one.numbers))] for one, _ in misfits}
-    with_unit = [value for value in odd[column.name] if has_unit(f"{value}")]
     is_low = column.first_row(code) >= len(column.codes) - LOWEST and " " in column.shown(code)
     advice = f"; write numbers alone, or all of the column with one unit{', or delete a line of formats' * (row == 0)}"
-    if with_unit:
-        table.refuse(column, column.values.index(with_unit[0]), "a number", advice, words=[])
+    for value in [value for value in odd[column.name] if has_unit(f"{value}")][:1]:
+        table.refuse(column, column.values.index(value), "a number", advice, words=[])
+    words_only = {f"{value}".strip().lower() for value in column.values} - {"0", "1"}  # of one letter it may be a mark
+    for no, yes in [two for pair, two in BOTH.items() if words_only <= pair and len("".join(words_only)) > 1][:1]:
+        table.refuse(column, code, "a number", f"; write 0 for {no} and 1 for {yes}", words=[])
     if len(features) > 1 and len(heads) == 1 and (not n_numbers or is_low) and (column, code) == heads[0]:
         advice = f"; {'it stands alone, so ' * (not n_numbers)}delete the line if it is a note"
     elif not column.shown(code).lstrip("'")[0].isdecimal():

@@ -52,9 +52,8 @@ class Sample:
         changed = [name for name, kind in kinds if not is_numeric_dtype(kind) or (is_bool_dtype(kind) and missing)]
         why = f"there are words or marks in {listed(changed)}" if changed else ""
         why = "the levels of a categorical mixture are not read by chunks here" if categorical else why
-        if why:
-            return AllRows(self.n_rows, None, why)
-        return AllRows(self.n_rows, self.rows[names].map_partitions(_without, codes) if codes else self.rows[names])
+        rows = None if why else self.rows[names]
+        return AllRows(self.n_rows, rows if rows is None or not codes else rows.map_partitions(_without, codes), why)
 
 
 def _without(rows: pd.DataFrame, codes: Sequence[float]) -> pd.DataFrame:

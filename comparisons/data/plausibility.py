@@ -62,9 +62,11 @@ def plausibility_notes(table: Table, roles: Roles, X: Any, pair: Family) -> list
         marks = {one.name: marks_question(one, features) for one in numeric}
         notes = [*_about(marks.items()), *_names(list(table.raw), BY_NAMES[:1] if pair.categorical else BY_NAMES)]
         size = pair.parameters_type.cells.size_name * (len(features) > 1)
+        # Beside a column max, min is no number of minutes.
+        named = [one for one in numeric if one.name.lower() != "min" or "max" not in map(str.lower, table.raw)]
         how = f"may hold {size}s: give its name to --{size}, or {{drop}}"
         asked = {size: how, "measurement" * bool(size and counts): "may be measured, not counted: {drop} if so"}
-        notes += _about((one.name, how) for kind, how in asked.items() for one in numeric if is_called(one.name, kind))
+        notes += _about((one.name, how) for kind, how in asked.items() for one in named if is_called(one.name, kind))
         seen = [(one.name, one.array[one.observed][:MOST_LOOKED_AT]) for one in numeric]
         order = {name: _order(x, len(features), pair.categorical) * (roles.weights is None) for name, x in seen}
         stacked = np.array([one.array for one in numeric]).T if pair.categorical else X

@@ -33,7 +33,8 @@ def read_file(path: Path, pair: Family, reading: Reading, most_rows: int | None 
     kept = {*reading.columns, reading.weights, reading.index, *(name for name in table.raw if name.lower() == COUNT)}
     aside = {*reading.drop, reading.sizes and reading.sizes[1]}
     wanted = [name for name in table.raw if name not in aside and (not reading.columns or name in kept)]
-    roles = roles_of(table, columns_of(table, wanted, reading, takes_units(pair)), reading)
+    columns = columns_of(table, wanted, reading, takes_units(pair), pair.parameters_type.cells.whole)
+    roles = roles_of(table, columns, reading)
     features = roles.features
     check_features(table, features, pair.categorical)
     X, turned = samples_of(features, pair.categorical)

@@ -27,7 +27,7 @@ def sizes_of(table: Table, reading: Reading, pair: Family, n_features: int) -> t
         how = "{}: {} in every cell (--{} takes a number or a column)"
         return {}, [how.format(o.name, value, o.flag) for o, value in given if np.ndim(value) == 0]
     name, of_column = reading.sizes
-    (column,) = columns_of(table, [of_column], reading, letters=True)
+    (column,) = columns_of(table, [of_column], reading)
     known = ~np.isnan(column.array)
     for row in np.flatnonzero(~known | cells.size_misfits(np.where(known, column.array, 1.0)))[:1].tolist():
         value = column.shown(column.codes[row]) if column.observed[row] else "an empty cell"

@@ -33,7 +33,7 @@ from models.labels import some_of
 from models.shown import counted
 from models.validation import Array
 
-SUM, TOTAL_OF, SUMMARY = pattern_of("sum"), pattern_of("total_of"), pattern_of("summary")
+SUM, TOTAL_OF, SUMMARY, LONE = (pattern_of(kind) for kind in ("sum", "total_of", "summary", "summary_or_name"))
 HIGHEST, LOWEST = 3, 8  # first and last rows, where spreadsheets have means, deviations and notes
 STRAYS = {  # messages by kind of row
     "sum": "begins a row of sums, which is no sample: delete it, and lines like it",
@@ -48,8 +48,8 @@ def refuse_words(table: Table, named: Collection[str]) -> None:
     """Raise an error about a row whose words say that it is no sample.
 
     A row that may be a sample, such as "Average" for a grade, is kept with a note if its column is in ``named``, the
-    columns that the user named. So is a row of "SD" or "Max", if no other such word occurs: it may be a state or a
-    person.
+    columns that the user named. So is a row of "SD", "Max" or "Sem", if no other such word occurs: it may be a state
+    or a person.
     """
     if not table.lines:
         return
@@ -61,7 +61,7 @@ def refuse_words(table: Table, named: Collection[str]) -> None:
     suspects = {row: one for row, one in suspects.items() if (one[1], words[row]) not in answers}
     for row, (kind, d) in sorted(suspects.items()):
         at = f"{table.row_name(row)}{f', column {names[d]!r}' * (kind != 'note')}: {words[row]!r}"
-        if kind == "sum" or not (names[d] in named or (kind == "mean" and means in ({"sd"}, {"max"}, {"min"}))):
+        if kind == "sum" or not (names[d] in named or (kind == "mean" and LONE.fullmatch(" ".join(means)))):
             message = STRAYS[kind].format(index=flag("index", [names[d]]), drop=flag("drop", [names[d]]))
             raise ValueError(f"{table.name}, {at} {message}")
         table.notes.append(f"{at} is read as a sample; delete the line if it is a note or a summary of other lines")

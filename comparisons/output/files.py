@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def check_writable(folder: str | Path) -> Path:
-    """Make the folder if it does not exist, and check that files can be written there.
+    """Check that files can be written to a folder, or to a new one of this name; nothing is left behind.
 
     Raises
     ------
@@ -17,6 +17,7 @@ def check_writable(folder: str | Path) -> Path:
         If the folder cannot be made or written to.
     """
     folder = Path(folder)
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -26,6 +27,10 @@ def check_writable(folder: str | Path) -> Path:
     except (OSError, ValueError) as error:  # a ValueError: a null character in the name
         reason = error.strerror if isinstance(error, OSError) else error
         raise ValueError(f"out folder {folder} cannot be written to: {reason}") from None
+    finally:
+        with suppress(OSError, ValueError):
+            for one in new:
+                one.rmdir()
     return folder
 
 
@@ -39,8 +44,9 @@ def file_name(stem: str, suffix: str) -> str:
 def written_whole(folder: Path, stale: Iterable[str] = ()) -> Iterator[Path]:
     """Yield a hidden folder; at the end, remove stale files of the folder and move all new files into it.
 
-    A JSON file is moved last, so that all other files are there if it is.
+    The folder is made if it does not exist. A JSON file is moved last, so that all other files are there if it is.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
         yield Path(partial)
         for name in stale:

@@ -2,8 +2,12 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+import sys
+from _thread import interrupt_main
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
+from threading import Timer
 from typing import Annotated, Any, Literal
 
 import typer
@@ -15,7 +19,7 @@ def takes(*options: Option) -> Callable[[Any], Any]:
     """Return a decorator that gives a typer command one flag for each option.
 
     The command receives them by name, or in its ``**options``. Paragraphs of its docstring become single lines, which
-    the terminal wraps.
+    the terminal wraps. No Ctrl-C is lost while the command runs.
     """
 
     def decorate(command: Any) -> Any:
@@ -27,12 +31,33 @@ def takes(*options: Option) -> Callable[[Any], Any]:
         @wraps(command)
         def joined(*args: Any, **given: Any) -> Any:
             lists = {option.name for option in options if option.lists}
-            return command(*args, **{name: _join(value) if name in lists else value for name, value in given.items()})
+            with _without_lost_interrupts():
+                return command(*args, **{n: _join(value) if n in lists else value for n, value in given.items()})
 
         joined.__signature__ = signature.replace(parameters=[*own, *map(_parameter, options)])  # type: ignore[attr-defined]
         return joined
 
     return decorate
+
+
+@contextmanager
+def _without_lost_interrupts() -> Iterator[None]:
+    """Raise a Ctrl-C again that Python ignores because a callback ran, such as JAX's at each collection of garbage."""
+    before = sys.unraisablehook
+
+    def raise_again(ignored: Any) -> None:
+        if ignored.exc_type is KeyboardInterrupt:
+            later = Timer(0.1, interrupt_main)  # after the callback
+            later.daemon = True
+            later.start()
+        else:
+            before(ignored)
+
+    sys.unraisablehook = raise_again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def named(only: str, known: Iterable[str], what: str) -> list[str]:
