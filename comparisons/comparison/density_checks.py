@@ -5,11 +5,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import gammaln, logsumexp, softmax
 
 from comparisons.comparison.checks import ROUNDING, Check, check
+from comparisons.comparison.estimates import single
 from comparisons.comparison.fits import Fits
 from comparisons.comparison.problem import Problem
+from models.validation import Array
 
 KKT_STEP = 1e-6
 STATIONARY = "MLE is stationary"
@@ -83,11 +85,14 @@ def _matching(fits: Fits, densities: Densities, at: str, fit: Any) -> Iterator[C
     """
     parameters, e_step = fit.parameters_, partial(fits.family.e_step, fits.X)
     (responsibilities, log_likelihood), (nearby, nearly) = e_step(parameters), e_step(fits.family.rounded(parameters))
-    joint = densities.joint.responsibilities(parameters.arrays(), len(fits.X), fits.n_components)
-    gap, rounding = np.abs(responsibilities - joint).max(), 2 * np.abs(responsibilities - nearby).max()
+    joint = densities.joint.at(parameters.arrays(), len(fits.X), fits.n_components)
+    pointwise, _ = densities.marginal_density.at(parameters.arrays())
+    yield from _finite(at, joint, pointwise, fits.family.log_joint(fits.X)(single(parameters))(slice(None))[0].T)
+    with np.errstate(invalid="ignore"):  # of a row that is impossible under every label
+        gap = np.abs(responsibilities - softmax(joint, axis=1)).max()
+    rounding = 2 * np.abs(responsibilities - nearby).max()
     reason = f"largest difference; rounding: 1e3 times the 1e-12 of log densities of 1e4 nats, or that {SINGULAR}"
     yield check(f"responsibilities = p(z|x) at {at}", gap, max(1e-9, rounding), reason)
-    pointwise, _ = densities.marginal_density.at(parameters.arrays())
     log_prior = fits.prior.log_prob(parameters) if fit.prior else 0.0
     of_em = np.array([log_likelihood, fit.log_likelihood_, fit.objective_ - log_prior])
     gap, rounding = np.abs(of_em - pointwise.sum()).max(), ROUNDING * max(1.0, np.abs(pointwise).sum() + abs(log_prior))
@@ -95,6 +100,18 @@ def _matching(fits: Fits, densities: Densities, at: str, fit: Any) -> Iterator[C
     reason = "difference in nats; rounding: 1e-11 of the sum of absolute terms, or that of log gamma functions or "
     reason += SINGULAR
     yield check(f"log-likelihood matches at {at}", gap, rounding, reason)
+
+
+def _finite(at: str, joint: Array, pointwise: Array, of_em: Array) -> Iterator[Check]:
+    """Yield a failed check if the log density of PyMC, given labels or without, or of EM is not finite by itself."""
+    of_em, of_pymc = np.column_stack([of_em, logsumexp(of_em, axis=1)]), np.column_stack([joint, pointwise])
+    for side, log_density, other in ("PyMC's", of_pymc, of_em), ("EM's", of_em, of_pymc):
+        alone = ~np.isfinite(log_density) & np.isfinite(other)
+        if alone.any():
+            row, k = np.argwhere(alone)[0]
+            given = f" given component {k}" if k < joint.shape[1] else ""
+            reason = f"rows where the other log density is finite; that of row {row}{given} is {log_density[row, k]}"
+            yield check(f"{side} log density is finite at {at}", float(alone.any(axis=1).sum()), 0, reason)
 
 
 def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:
@@ -125,6 +142,6 @@ def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:
     ]
     if slopes:
         rounding = ROUNDING * abs(fits.mle.log_likelihood_) / KKT_STEP
-        what = f"largest one-sided slope in nats over {len(slopes)} boundary probs"
+        what = f"largest one-sided slope in nats over {len(slopes)} boundary values"
         reason = f"{what}; the rounding of the log-likelihood over a step of {KKT_STEP:g}"
         yield check("boundary estimates cannot move inwards", max(0.0, *slopes), rounding, reason)
