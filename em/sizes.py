@@ -41,6 +41,21 @@ def takes_sizes[T](method: Callable[..., T]) -> Callable[..., T]:
     return with_sizes
 
 
+def takes_no_sizes[T](method: Callable[..., T]) -> Callable[..., T]:
+    """Return a method of a stream, which says where its sizes go."""
+
+    @wraps(method)
+    def without_sizes(self: Any, *arguments: Any, **named: Any) -> T:
+        if (name := self._size_name) in named:
+            raise TypeError(
+                f"{name} must be given to {type(self).__name__}(...) for a stream, as a number or one for each column, "
+                f"and not to {method.__name__}"
+            )
+        return method(self, *arguments, **named)
+
+    return without_sizes
+
+
 class SizesOfRows(ExponentialMixtureEM[Any]):
     """Methods of a fitted mixture with one more argument, the sizes of the cells of the rows that they take.
 
@@ -151,3 +166,5 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
 
 for _method in METHODS:
     setattr(SizesOfRows, _method, takes_sizes(getattr(ExponentialMixtureEM, _method)))
+for _method in ("partial_fit", "begin_stream"):
+    setattr(SizesOfRows, _method, takes_no_sizes(getattr(ExponentialMixtureEM, _method)))
