@@ -153,6 +153,7 @@ def test_the_comparison_agrees_where_a_rate_is_0(ztp):
     comparison = compare(X, "ztp", 2, draws=300, tune=200, n_init=2, random_state=1)
     assert comparison.verdict == "agree", comparison.explanation
     assert any(check.name == "boundary estimates cannot move inwards" for check in comparison.checks)
+    assert not any("conjugate" in check.reason for check in comparison.checks)
 
 
 def test_counts_from_1_are_refused_below_and_are_not_sparse(ztp):
