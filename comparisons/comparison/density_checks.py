@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln, logsumexp, softmax
+from scipy.special import gammaln, softmax
 
 from comparisons.comparison.checks import ROUNDING, Check, check
-from comparisons.comparison.estimates import single
 from comparisons.comparison.fits import Fits
 from comparisons.comparison.problem import Problem
+from models.shown import numbers
 from models.validation import Array
 
 KKT_STEP = 1e-6
@@ -87,7 +87,7 @@ def _matching(fits: Fits, densities: Densities, at: str, fit: Any) -> Iterator[C
     (responsibilities, log_likelihood), (nearby, nearly) = e_step(parameters), e_step(fits.family.rounded(parameters))
     joint = densities.joint.at(parameters.arrays(), len(fits.X), fits.n_components)
     pointwise, _ = densities.marginal_density.at(parameters.arrays())
-    yield from _finite(at, joint, pointwise, fits.family.log_joint(fits.X)(single(parameters))(slice(None))[0].T)
+    yield from _finite(at, joint, pointwise, responsibilities)
     with np.errstate(invalid="ignore"):  # of a row that is impossible under every label
         gap = np.abs(responsibilities - softmax(joint, axis=1)).max()
     rounding = 2 * np.abs(responsibilities - nearby).max()
@@ -97,21 +97,21 @@ def _matching(fits: Fits, densities: Densities, at: str, fit: Any) -> Iterator[C
     of_em = np.array([log_likelihood, fit.log_likelihood_, fit.objective_ - log_prior])
     gap, rounding = np.abs(of_em - pointwise.sum()).max(), ROUNDING * max(1.0, np.abs(pointwise).sum() + abs(log_prior))
     rounding = max(rounding, rounding_of_counts(fits), 2 * abs(log_likelihood - nearly))
-    reason = "difference in nats; rounding: 1e-11 of the sum of absolute terms, or that of log gamma functions or "
-    reason += SINGULAR
+    reason = f"difference in nats; rounding: 1e-11 of the sum of terms, or that of log gamma functions or {SINGULAR}"
     yield check(f"log-likelihood matches at {at}", gap, rounding, reason)
 
 
-def _finite(at: str, joint: Array, pointwise: Array, of_em: Array) -> Iterator[Check]:
-    """Yield a failed check if the log density of PyMC, given labels or without, or of EM is not finite by itself."""
-    of_em, of_pymc = np.column_stack([of_em, logsumexp(of_em, axis=1)]), np.column_stack([joint, pointwise])
-    for side, log_density, other in ("PyMC's", of_pymc, of_em), ("EM's", of_em, of_pymc):
-        alone = ~np.isfinite(log_density) & np.isfinite(other)
+def _finite(at: str, joint: Array, pointwise: Array, responsibilities: Array) -> Iterator[Check]:
+    """Yield a failed check if PyMC's log densities, of x and z or of x, or EM's alone are not finite."""
+    right = np.isfinite(joint) | (np.isneginf(joint) & (responsibilities == 0))
+    of_pymc = np.isfinite(pointwise) & right.all(axis=1)
+    of_em = np.isfinite(responsibilities).all(axis=1)
+    for side, alone in ("PyMC's", of_em & ~of_pymc), ("EM's", of_pymc & ~of_em):
         if alone.any():
-            row, k = np.argwhere(alone)[0]
-            given = f" given component {k}" if k < joint.shape[1] else ""
-            reason = f"rows where the other log density is finite; that of row {row}{given} is {log_density[row, k]}"
-            yield check(f"{side} log density is finite at {at}", float(alone.any(axis=1).sum()), 0, reason)
+            row = int(alone.argmax())
+            given = f"log p(x, z) of row {row} is {numbers(joint[row])} and log p(x) {numbers(float(pointwise[row]))}"
+            reason = f"number of rows where the other's is finite; in PyMC, {given}"
+            yield check(f"{side} log density is finite at {at}", float(alone.sum()), 0, reason)
 
 
 def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:

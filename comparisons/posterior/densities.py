@@ -47,11 +47,8 @@ class JointDensity:
 
     def at(self, point: Point, n_samples: int, n_components: int) -> Array:
         """Return log p(z_i = k, x_i), shape (n, K), in nats."""
-        joint = np.empty((n_samples, n_components))
-        for k in range(n_components):
-            log_z, log_x = self._terms(**point, z=np.full(n_samples, k))
-            joint[:, k] = log_z + log_x.reshape(n_samples, -1).sum(axis=1)
-        return joint
+        terms = (self._terms(**point, z=np.full(n_samples, k)) for k in range(n_components))
+        return np.stack([log_z + log_x.reshape(n_samples, -1).sum(axis=1) for log_z, log_x in terms], axis=1)
 
 
 class MarginalDensity:
