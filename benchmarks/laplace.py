@@ -89,14 +89,15 @@ def measured(prepared: tuple[Any, np.ndarray, Callable[[], Any]], draws: int) ->
     between = time.perf_counter()
     tree = sample(build(), fit.parameters_.arrays(), draws=draws, tune=1000, chains=4, seed=0)
     seconds = between - begin, time.perf_counter() - between
-    posterior, entries = tree["posterior"].to_dataset(), fit._entries(len(X)).entries
+    posterior, entries = tree["posterior"].to_dataset(), approximation.entries
 
     def of_each(values: Any) -> np.ndarray:
-        return np.array([values[entry.array].to_numpy()[entry.place] for entry in entries])
+        return np.array([values[entry.array].to_numpy()[entry.place] for entry in entries.entries])
 
     mean, sd = of_each(posterior.mean(("chain", "draw"))), of_each(posterior.std(("chain", "draw")))
     errors = of_each(az.mcse(posterior, method="mean")) / sd, of_each(az.mcse(posterior, method="sd")) / sd
-    of_mean, of_sd = np.abs(approximation.mean - mean) / sd, np.abs(approximation.sd / sd - 1)
+    by_laplace = entries.of(approximation.mean), entries.of(approximation.standard_deviation)
+    of_mean, of_sd = np.abs(by_laplace[0] - mean) / sd, np.abs(by_laplace[1] / sd - 1)
     worst = int(of_mean.argmax()), int(of_sd.argmax())
     numbers = of_mean[worst[0]], 2 * errors[0][worst[0]], of_sd[worst[1]], 2 * errors[1][worst[1]]
     return Distance(*(float(number) for number in numbers)), seconds

@@ -244,7 +244,7 @@ class FittedMixture[P: Parameters](Settings, Predictions, ABC):
         Returns
         -------
         LaplacePosterior
-            ``table``, ``mean``, ``sd``, ``low``, ``high``, ``draw(n_draws, random_state)``.
+            ``table``, ``draw(n_draws, random_state)``, and by name ``mean``, ``standard_deviation``, ``low``, ``high``.
 
         Raises
         ------

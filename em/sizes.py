@@ -26,16 +26,24 @@ from models.validation import real_numbers
 
 METHODS = ["predict", "predict_proba", "score_samples", "score", "impute", "sample", "bic", "aic", "icl"]
 METHODS += ["summary", "assignments", "report"]
+OF_STREAMS = ["partial_fit", "begin_stream"]  # sizes are those of the estimator, the same in every row
 ROUTED = "fit", "predict", "predict_proba", "score"  # by scikit-learn, as metadata
 
 
 def takes_sizes[T](method: Callable[..., T]) -> Callable[..., T]:
-    """Return a method with one more keyword argument, the sizes of the cells of the rows that it takes."""
+    """Return a method with one more keyword argument, the sizes of the cells of the rows that it takes.
+
+    A method of streams refuses them, and says where they go.
+    """
     known = signature(method).parameters
 
     @wraps(method)
     def with_sizes(self: Any, *arguments: Any, **named: Any) -> T:
         size = {name: named.pop(name) for name in named.keys() - known.keys()}
+        if size and method.__name__ in OF_STREAMS:
+            self._steps.cells.size_of(None, size)  # raises an error about another name
+            where = f"to {type(self).__name__}(...) for a stream, as a number or one for each column"
+            raise TypeError(f"{self._size_name} must be given {where}, and not to {method.__name__}")
         return method(self._with(size) if size else self, *arguments, **named)
 
     return with_sizes
@@ -149,5 +157,5 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
         )
 
 
-for _method in METHODS:
+for _method in METHODS + OF_STREAMS:
     setattr(SizesOfRows, _method, takes_sizes(getattr(ExponentialMixtureEM, _method)))

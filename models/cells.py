@@ -173,17 +173,23 @@ class Cells:
 
 
 class Counts(Cells):
-    """Whole numbers of at least 0."""
+    """Whole numbers of at least 0, or of at least ``legal`` in a subclass such as `PositiveCounts`."""
 
     whole, negative, sparse_too = True, False, True
 
     def misfits(self, x: Array, size: Array) -> np.ndarray:
         """Return which counts are illegal in cells of these sizes."""
-        return (x < 0) | (np.floor(x) != x)
+        return ((x < self.legal) & (size > 0)) | (np.floor(x) != x)
 
     def wanted(self, size: Array) -> str:
         """Return a description of legal counts for error messages."""
-        return "whole numbers of at least 0"
+        return f"whole numbers of at least {self.legal:g}"
+
+
+class PositiveCounts(Counts):
+    """Whole numbers of at least 1."""
+
+    sparse_too, legal = False, 1.0
 
 
 class Positives(Cells):

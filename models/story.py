@@ -36,7 +36,7 @@ from models.parameters import Labels, Quantity, labels_of_features
 from models.validation import Array, column_names, count_at_least_one
 
 Theta = Mapping[str, Any]
-Distribution = tuple[Any, dict[str, Any]]
+Distribution = tuple[Any, ...]
 
 
 class Story(ABC):
@@ -89,7 +89,10 @@ class Story(ABC):
 
     @abstractmethod
     def given_label(self, own: Theta, size: Array) -> Distribution:
-        """Return the distribution of x, a PyMC class and its arguments, given each row's own quantities."""
+        """Return the distribution of x given each row's own quantities: a PyMC class and a dict of its arguments.
+
+        Positional arguments stand between the two, as those of `pm.CustomDist`.
+        """
 
     def build_model(self, X: ArrayLike, n_components: int, prior: Any, size: ArrayLike = 1, **named: Any) -> pm.Model:
         """Build the model with labels: a label for each sample, then its features given the label.
@@ -164,14 +167,14 @@ class Story(ABC):
 
     def draw(self, z: Any, theta: Theta, size: Array) -> Any:
         """Draw x given labels z."""
-        distribution, arguments = self.given_label(self.owned(theta, z), size)
-        return distribution.dist(**arguments)
+        distribution, *numbers, named = self.given_label(self.owned(theta, z), size)
+        return distribution.dist(*numbers, **named)
 
     def log_prob_given_label(self, x: Any, own: Theta, size: Array) -> Any:
         """Return log p(x_i | z_i, θ) of the observed cells, shape (n,)."""
-        distribution, arguments = self.given_label(own, size)
+        distribution, *numbers, named = self.given_label(own, size)
         x = pt.switch(size > 0, x, self.cells.legal) if self.cells.legal else x  # keeps gradients finite
-        return pt.switch(size > 0, pm.logp(distribution.dist(**arguments), x), 0.0).sum(axis=-1)
+        return pt.switch(size > 0, pm.logp(distribution.dist(*numbers, **named), x), 0.0).sum(axis=-1)
 
     def owned(self, theta: Theta, z: Any) -> dict[str, Any]:
         """Return the quantities of each row's component, shapes (n, ...), and shared quantities as they are."""
@@ -192,8 +195,8 @@ class Story(ABC):
                 return model
             z = pm.Categorical("z", p=theta["weights"], dims="obs")
             if (size > 0).all():
-                distribution, arguments = self.given_label(self.owned(theta, z), size)
-                distribution("x", **arguments, **values)
+                distribution, *numbers, named = self.given_label(self.owned(theta, z), size)
+                distribution("x", *numbers, **named, **values)
             else:
                 self._observe({"z": z} | {q.name: theta[q.name] for q in self.quantities[1:]}, x, size, values)
         return model

@@ -13,13 +13,14 @@ from scipy.special import logsumexp
 class Family:
     """One row: a family with one kind of estimate.
 
-    ``prior`` takes (K, D) and gives a prior that treats components alike, or None. ``parameters`` draws parameters from
-    (rng, K, D), ``simulate`` draws X from (parameters, n, rng). ``known`` is the closed-form fit from (X by component,
-    prior), as a dict without weights, and ``log_prob`` the log density of one sample in one component; both are written
-    with none of the code under test. ``to_vector`` and ``from_vector`` map parameters without their weights to an
-    unconstrained vector and back. ``options`` go to every step and the estimator, ``structure`` to the M-step and the
-    estimator. ``n_free`` is the number of free parameters of two components of two features, and ``expected`` the mean
-    sample of each component.
+    ``prior`` takes (K, D) and gives a prior that treats components alike, or None. ``parameters`` draws parameters
+    from (rng, K, D), ``simulate`` draws X from (parameters, n, rng). ``known`` is the closed-form fit from (X by
+    component, prior), as a dict without weights, and ``log_prob`` the log density of one sample in one component,
+    also on the boundary of a support (NaN if there is no distribution); both are written with none of the code
+    under test. ``to_vector`` and ``from_vector`` map parameters without their weights to an unconstrained vector
+    and back. ``options`` go to every step and the estimator, ``structure`` to the M-step and the estimator.
+    ``n_free`` is the number of free parameters of two components of two features, and ``expected`` the mean sample
+    of each component.
     """
 
     name: str

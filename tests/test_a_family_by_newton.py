@@ -15,7 +15,7 @@ from em.gibbs import gibbs
 from em.status import NoMaximumWarning
 from em.variational import variational
 
-gammas = toy("gammas", files_of("docs/howto/add_a_family_by_newton.md"))
+gammas = toy("gammas", files_of("docs/howto/add_a_family_by_newton.md", "gammas"))
 SHAPES, RATES = np.array([[2.0, 9.0], [4.0, 3.0]]), np.array([[2.0, 1.0], [0.5, 3.0]])
 
 

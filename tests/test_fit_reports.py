@@ -137,3 +137,5 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path):
         fit.report(X, tmp_path / "missing" / "fit.html")
     with pytest.raises(ValueError, match="path must be a regular file"):
         fit.report(X, tmp_path)
+    with pytest.raises(TypeError, match=r"path must be the name of a file, as text or as a path, got \[\[0\.0\]"):
+        fit.report(tmp_path / "fit.html", np.array(X))

@@ -1,9 +1,11 @@
 """Data and priors on which a right EM once failed a check, and faults of EM that once passed all of them."""
 
+import re
 from copy import copy
 from dataclasses import replace
 
 import numpy as np
+import pymc as pm
 import pytest
 from shared_comparison import of_faithful
 
@@ -16,10 +18,12 @@ from comparisons.comparison.fits import fit
 from comparisons.comparison.posterior_checks import near_posterior_mean, why_shown
 from comparisons.comparison.problem import prepare
 from comparisons.gmm import GMM
+from comparisons.pmm import PMM
 from comparisons.posterior.densities import without_c_compiler
 from em import GaussianMixtureEM
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
+from models.pmm.story import PoissonStory
 
 
 def clouds(*centers, n=60, seed=0):
@@ -30,6 +34,24 @@ def clouds(*centers, n=60, seed=0):
 def of_densities(fits):
     with without_c_compiler:
         return {check.name: check for check in density_checks(fits, Densities(fits))}
+
+
+def test_a_log_density_that_is_not_finite_in_pymc_or_in_em_alone_is_named(monkeypatch):
+    X = np.array([[1.0], [0.0], [2.0], [1.0], [30.0], [33.0]])
+    fits = fit(prepare(X, "pmm", 2, n_init=2))
+    assert all(check.passed for check in of_densities(fits).values())
+    truncated = lambda story, own, size: (pm.Truncated, {"dist": pm.Poisson.dist(own["rates"]), "lower": 1})  # noqa: E731
+    with monkeypatch.context() as patched:
+        patched.setattr(PoissonStory, "given_label", truncated)
+        failed = of_densities(fits)["PyMC's log density is finite at MLE"]
+    assert (failed.passed, failed.value) == (False, 1)
+    assert re.search(r"in PyMC, log p\(x, z\) of row 1 is \[-inf, -inf\] and log p\(x\) -\d", failed.reason)
+    with monkeypatch.context() as patched:
+        patched.setattr(PoissonStory, "log_base", lambda story, x, size: np.where(x == 30, np.nan, 0.0))
+        failed = of_densities(fits)["PyMC's log density is finite at MAP"]
+    assert re.search(r"of row 4 is \[-.*\] and log p\(x\) nan$", failed.reason)
+    monkeypatch.setattr(PMM, "e_step", lambda pair, X, parameters: (np.full((6, 2), np.nan), np.nan))
+    assert of_densities(fits)["EM's log density is finite at MLE"].value == len(X)
 
 
 def test_log_densities_of_columns_that_are_nearly_one_are_held_to_the_rounding_of_their_covariances():

@@ -56,6 +56,7 @@ def test_a_stream_after_a_fit_starts_at_its_parameters_and_labels_stay():
         (lambda: copy.copy(FIT).begin_stream(X2).partial_fit(X2[:, :1]), ValueError, "X has 1 features, but"),
         (lambda: copy.copy(FIT).begin_stream(X2).partial_fit([[np.inf, 0]]), ValueError, "X must be finite"),
         (lambda: PoissonMixtureEM(2, exposure=np.ones((5, 2))).partial_fit(np.ones((5, 2))), ValueError, "in parts"),
+        (lambda: PoissonMixtureEM(2).partial_fit(np.ones((5, 2)), exposure=2), TypeError, r"exposure .* a number or"),
         (
             lambda: sizes_of_rows().begin_stream(np.ones((5, 2))),
             ValueError,

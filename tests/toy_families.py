@@ -42,11 +42,13 @@ WAITING = [  # the same recipe, of waiting times x ~ Gamma(s, rate λ_kd): a Gam
 ]
 
 
-def files_of(page):
+def files_of(page, family):
     """Return the files of a family by their paths, as a page of the repository has them."""
     text = (Path(__file__).parents[1] / page).read_text(encoding="utf-8")
     files = dict(re.findall(r"```py(?:thon)?\n# (\S+\.py)\n(.*?)```", text, flags=re.DOTALL))
-    return {path: content for path, content in files.items() if path.split("/")[0] in ROOMS}
+    return {
+        path: content for path, content in files.items() if path.split("/")[:2] in [[room, family] for room in ROOMS]
+    }
 
 
 def added(name, files, folder):
@@ -88,7 +90,7 @@ def log_densities(modules, rows, theta, prior):
 
 def recipe():
     """Return the files of the recipe by their paths."""
-    return files_of("CONTRIBUTING.md")
+    return files_of("CONTRIBUTING.md", "negbin")
 
 
 def waiting():

@@ -5,11 +5,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import gammaln, softmax
 
 from comparisons.comparison.checks import ROUNDING, Check, check
 from comparisons.comparison.fits import Fits
 from comparisons.comparison.problem import Problem
+from models.shown import numbers
+from models.validation import Array
 
 KKT_STEP = 1e-6
 STATIONARY = "MLE is stationary"
@@ -83,18 +85,33 @@ def _matching(fits: Fits, densities: Densities, at: str, fit: Any) -> Iterator[C
     """
     parameters, e_step = fit.parameters_, partial(fits.family.e_step, fits.X)
     (responsibilities, log_likelihood), (nearby, nearly) = e_step(parameters), e_step(fits.family.rounded(parameters))
-    joint = densities.joint.responsibilities(parameters.arrays(), len(fits.X), fits.n_components)
-    gap, rounding = np.abs(responsibilities - joint).max(), 2 * np.abs(responsibilities - nearby).max()
+    joint = densities.joint.at(parameters.arrays(), len(fits.X), fits.n_components)
+    pointwise, _ = densities.marginal_density.at(parameters.arrays())
+    yield from _finite(at, joint, pointwise, responsibilities)
+    with np.errstate(invalid="ignore"):  # of a row that is impossible under every label
+        gap = np.abs(responsibilities - softmax(joint, axis=1)).max()
+    rounding = 2 * np.abs(responsibilities - nearby).max()
     reason = f"largest difference; rounding: 1e3 times the 1e-12 of log densities of 1e4 nats, or that {SINGULAR}"
     yield check(f"responsibilities = p(z|x) at {at}", gap, max(1e-9, rounding), reason)
-    pointwise, _ = densities.marginal_density.at(parameters.arrays())
     log_prior = fits.prior.log_prob(parameters) if fit.prior else 0.0
     of_em = np.array([log_likelihood, fit.log_likelihood_, fit.objective_ - log_prior])
     gap, rounding = np.abs(of_em - pointwise.sum()).max(), ROUNDING * max(1.0, np.abs(pointwise).sum() + abs(log_prior))
     rounding = max(rounding, rounding_of_counts(fits), 2 * abs(log_likelihood - nearly))
-    reason = "difference in nats; rounding: 1e-11 of the sum of absolute terms, or that of log gamma functions or "
-    reason += SINGULAR
+    reason = f"difference in nats; rounding: 1e-11 of the sum of terms, or that of log gamma functions or {SINGULAR}"
     yield check(f"log-likelihood matches at {at}", gap, rounding, reason)
+
+
+def _finite(at: str, joint: Array, pointwise: Array, responsibilities: Array) -> Iterator[Check]:
+    """Yield a failed check if PyMC's log densities, of x and z or of x, or EM's alone are not finite."""
+    right = np.isfinite(joint) | (np.isneginf(joint) & (responsibilities == 0))
+    of_pymc = np.isfinite(pointwise) & right.all(axis=1)
+    of_em = np.isfinite(responsibilities).all(axis=1)
+    for side, alone in ("PyMC's", of_em & ~of_pymc), ("EM's", of_pymc & ~of_em):
+        if alone.any():
+            row = int(alone.argmax())
+            given = f"log p(x, z) of row {row} is {numbers(joint[row])} and log p(x) {numbers(float(pointwise[row]))}"
+            reason = f"number of rows where the other's is finite; in PyMC, {given}"
+            yield check(f"{side} log density is finite at {at}", float(alone.sum()), 0, reason)
 
 
 def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:
@@ -125,6 +142,6 @@ def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:
     ]
     if slopes:
         rounding = ROUNDING * abs(fits.mle.log_likelihood_) / KKT_STEP
-        what = f"largest one-sided slope in nats over {len(slopes)} boundary probs"
+        what = f"largest one-sided slope in nats over {len(slopes)} boundary values"
         reason = f"{what}; the rounding of the log-likelihood over a step of {KKT_STEP:g}"
         yield check("boundary estimates cannot move inwards", max(0.0, *slopes), rounding, reason)

@@ -110,7 +110,7 @@ def near_posterior_mean(
         worst = int(np.argmax((excess - allowed).round(9)))  # two weights have equal gaps: rounded, the first is taken
         gap, explained = abs(gaps[worst]), conjugate[worst]
         reason = (
-            f"largest gap in posterior sd beyond that of the conjugate K=1 case: {rows[worst]['parameter']}, {gap:.2f} "
+            f"largest gap in posterior sd beyond that with known labels: {rows[worst]['parameter']}, {gap:.2f} "
             f"against {explained:.2f}; allowed 2/sqrt(N_k) at N_k = {N[worst]:.0f}, the labelled samples that the data "
             "are worth in the smallest component, or (distance / sd)^2 from the end of a range if that is less, plus 4 "
             "Monte Carlo errors"

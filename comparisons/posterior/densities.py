@@ -15,7 +15,6 @@ from pymc.model.transform.conditioning import remove_value_transforms
 from pytensor.compile.mode import get_mode
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import vectorize_graph
-from scipy.special import softmax
 
 from em.process.process_wide import ProcessWide
 from models.distributions.mixture_likelihood import log_likelihood, register_in_jax
@@ -46,13 +45,10 @@ class JointDensity:
         terms = declared.logp(vars=[declared["z"], declared["x"]], sum=False)
         self._terms = declared.compile_fn(terms, inputs=declared.value_vars, point_fn=False, mode="FAST_COMPILE")
 
-    def responsibilities(self, point: Point, n_samples: int, n_components: int) -> Array:
-        """Return p(z_i = k | x_i), shape (n, K), computed from the model's joint density alone."""
-        joint = np.empty((n_samples, n_components))
-        for k in range(n_components):
-            log_z, log_x = self._terms(**point, z=np.full(n_samples, k))
-            joint[:, k] = log_z + log_x.reshape(n_samples, -1).sum(axis=1)
-        return softmax(joint, axis=1)
+    def at(self, point: Point, n_samples: int, n_components: int) -> Array:
+        """Return log p(z_i = k, x_i), shape (n, K), in nats."""
+        terms = (self._terms(**point, z=np.full(n_samples, k)) for k in range(n_components))
+        return np.stack([log_z + log_x.reshape(n_samples, -1).sum(axis=1) for log_z, log_x in terms], axis=1)
 
 
 class MarginalDensity:

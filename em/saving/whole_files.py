@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
+from models.shown import shown
+
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes | None) -> None:
     """Write bytes, or text in UTF-8, to a new file or in place of an old one, completely or not at all.
@@ -22,6 +24,8 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes | None) -> No
     ------
     ValueError
         If ``path`` is a folder, a device, a pipe or a socket.
+    TypeError
+        If ``path`` is neither text nor a path.
     FileNotFoundError
         If the folder is missing.
     PermissionError
@@ -63,7 +67,12 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes | None) -> No
 
 
 def is_there(path: str | os.PathLike[str]) -> bool:
-    """Whether the path is a file; raise a ValueError if it is a folder, a device, a pipe or a socket."""
+    """Whether the path is a file; raise a ValueError if it is a folder, a device, a pipe or a socket.
+
+    What is no path, such as samples that are passed in its place, is a TypeError.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be the name of a file, as text or as a path, got {shown(path)}")
     try:
         os.stat(path)
     except FileNotFoundError:

@@ -17,6 +17,7 @@ Tierney & Kadane (1986), Accurate approximations for posterior moments and margi
 MacKay (1998), Choice of basis for Laplace approximation, Machine Learning 33, 77-86.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,10 +44,11 @@ class LaplacePosterior(Tabular):
     ----------
     parameters : Parameters
         MAP.
-    names : tuple of str
-        Names of the p parameters, such as ``means[0, 1]``; a covariance matrix has its upper triangle.
-    mean, sd, low, high : ndarray, shape (p,)
-        Posterior mean, standard deviation and interval of each parameter. Frozen ones have standard deviation 0.
+    entries : Entries
+        The p parameters as the table has them, such as ``means[0, 1]``; a covariance matrix has its upper triangle.
+    mean, standard_deviation, low, high : dict of ndarray
+        Posterior mean, standard deviation and interval of each parameter, by name, in the shapes of ``parameters``.
+        Frozen ones have standard deviation 0.
     level : float
         Posterior probability of the intervals.
     centre, root : ndarray, shapes (f,) and (f, f)
@@ -58,11 +60,11 @@ class LaplacePosterior(Tabular):
     """
 
     parameters: Parameters
-    names: tuple[str, ...]
-    mean: Array
-    sd: Array
-    low: Array
-    high: Array
+    entries: Entries
+    mean: dict[str, Array]
+    standard_deviation: dict[str, Array]
+    low: dict[str, Array]
+    high: dict[str, Array]
     level: float
     centre: Array
     root: Array
@@ -72,8 +74,9 @@ class LaplacePosterior(Tabular):
     @property
     def table(self) -> list[dict[str, Any]]:
         """One dict per parameter; ``to_frame()`` gives them as a pandas frame."""
-        columns = {"parameter": self.names, "mean": self.mean, "sd": self.sd, "low": self.low, "high": self.high}
-        return rows_of(columns)
+        columns = {"mean": self.mean, "sd": self.standard_deviation, "low": self.low, "high": self.high}
+        of_entries = {head: self.entries.of(arrays) for head, arrays in columns.items()}
+        return rows_of({"parameter": self.entries.names, **of_entries})
 
     def draw(self, n_draws: int, random_state: Any = None) -> dict[str, Array]:
         """Return independent draws of the parameters by name, shapes (n_draws, ...).
@@ -125,21 +128,23 @@ def laplace_posterior(parameters: Parameters, information: Information, level: f
     curvature = block_diag(*(of_one for _, of_one in volumes)) if volumes else np.empty((0, 0))
     root = root @ np.linalg.inv(np.linalg.cholesky(np.eye(len(root)) + root.T @ curvature @ root)).T
     centre = _on_the_line(entries, entries.values[None], parameters, varying)[0] + root @ (root.T @ gradient)
-    moments = _moments(parameters, entries, named, centre, root, level)
-    return LaplacePosterior(parameters, entries.names, *moments, level, centre, root, named, information.sentence)
+    mean, sd, low, high = _moments(parameters, entries, named, centre, root, level)
+    return LaplacePosterior(parameters, entries, mean, sd, low, high, level, centre, root, named, information.sentence)
 
 
 def _moments(
     parameters: Parameters, entries: Entries, varying: tuple[str, ...], centre: Array, root: Array, level: float
-) -> tuple[Array, Array, Array, Array]:
-    """Return means, standard deviations, and lower and upper ends of intervals on the natural scale, (p,) each."""
+) -> Iterator[dict[str, Array]]:
+    """Yield means, standard deviations, and lower and upper ends of intervals on the natural scale, by name."""
     points = np.concatenate([centre[None], centre + root.T, centre - root.T])
     values = entries.of(mixtures_at(points, parameters, varying)).T
     middle, up, down = values[0], values[1 : 1 + len(centre)], values[1 + len(centre) :]
     mean = middle + (up + down - 2 * middle).sum(axis=0) / 2
     sd = np.sqrt(((up - down) ** 2).sum(axis=0)) / 2
     low, high = np.where(sd > 0, normal_intervals(entries, middle, sd, level), middle)
-    return mean, sd, low, high
+    moments = entries.put(np.array([mean, sd, low, high]), parameters)
+    for i in range(4):
+        yield {name: arrays[i] for name, arrays in moments.items()}
 
 
 def mixtures_at(vectors: Array, parameters: Parameters, varying: tuple[str, ...]) -> dict[str, Array]:
