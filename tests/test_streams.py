@@ -161,9 +161,9 @@ def test_odd_batches_leave_parameters_legal_and_a_saved_stream_goes_on_with_the_
 @pytest.mark.filterwarnings("ignore::em.NotIdentifiableWarning")
 @each_family_once
 def test_a_stream_saved_after_each_of_its_first_rows_goes_on_with_the_same_bits(family, tmp_path):
-    X, _ = rows_of(family, 12)
+    X, _ = rows_of(family, 10)
     named = {"levels": (3, 2)} if hasattr(family.estimator(2), "levels") else {}
-    X, fit = np.vstack([np.full((1, 2), np.nan), X, X]), streamed(family, [X[:1]], **named)
+    X, fit = np.vstack([np.full((1, 2), np.nan), X, X[:6]]), streamed(family, [X[:1]], **named)
     resumed, n_unfitted = fit, 0
     for row in X:
         save(resumed, tmp_path / "stream.json")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import product
 from re import findall
-from types import CellType, MappingProxyType, MethodType
+from types import CellType, CodeType, MappingProxyType, MethodType
 from typing import Any
 
 import numpy as np
@@ -175,15 +175,15 @@ def compile_sources(
     original: Any = next(iter(functions))
     cells = zip(original.__code__.co_freevars, original.__closure__ or (), strict=True)
     captured = {name: cell.cell_contents for name, cell in cells if cell != CellType()}
-    read = {node.id for tree, _ in functions.values() for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    values = {**original.__globals__, **captured}
-    namespace = {**values, **{name: _copy_container(values[name]) for name in read & values.keys()}, "np": np, **names}
     module = ast.Module([tree.body[0] for tree, _ in sorted(functions.values(), key=lambda source: source[1])], [])
     try:
         with without_warnings:
             code = compile(module, "<edited>", "exec")
     except (SyntaxError, TypeError, ValueError, RecursionError):  # an edit may make no sense
         return None
+    values = {**original.__globals__, **captured}
+    copies = {name: _copy_container(values[name]) for name in _names_in(code) & values.keys()}
+    namespace = {**values, **copies, "np": np, **names}
     if run(exec, [code, namespace], {}, seconds).error:  # defaults are computed here
         return None
     result = namespace[original.__code__.co_name]
@@ -196,6 +196,12 @@ def compile_sources(
         is_static = isinstance(inspect.getattr_static(owner, name), staticmethod)
         methods[name] = namespace[name] if is_static else MethodType(namespace[name], owner)
     return MethodType(result, owner)
+
+
+def _names_in(code: CodeType) -> set[str]:
+    """Return the names of variables that are not local, and of attributes, in a code object."""
+    inner = [const for const in code.co_consts if isinstance(const, CodeType)]
+    return set(code.co_names).union(*map(_names_in, inner))
 
 
 def _copy_container(value: Any) -> Any:
