@@ -48,7 +48,7 @@ from em.gmm import modes
 from em.gmm.natural_form import NaturalForm
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 
-FILES = {"comparison.json", "posterior.nc", "report.html"}
+FILES = {"comparison.json", "posterior.nc", "report.html", "samples.csv"}
 FILES |= {"data.png", "objective.png", "posterior.png", "responsibilities.png"}
 
 

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from stand_ins import draws_around
 
@@ -13,7 +14,7 @@ from comparisons.comparison.steps import run
 from comparisons.data import load
 from em import BinomialMixtureEM
 
-FILES = {"comparison.json", "posterior.nc", "report.html"}
+FILES = {"comparison.json", "posterior.nc", "report.html", "samples.csv"}
 FILES |= {"data.png", "objective.png", "posterior.png", "responsibilities.png"}
 
 
@@ -46,6 +47,30 @@ def test_files_figures_and_tables_are_made(comparison, tmp_path, capsys):
     assert 0.05 < n_missing / comparison.X.size < 0.15
     comparison.print()
     assert f"{n_missing} of {comparison.X.size} cells missing" in " ".join(capsys.readouterr().out.split())
+
+
+def test_each_sample_has_its_row_its_component_and_what_em_and_the_posterior_say_of_it(comparison, tmp_path):
+    comparison.save(tmp_path)
+    table = pd.read_csv(tmp_path / "samples.csv")
+    pd.testing.assert_frame_equal(table, comparison.to_frame("samples"))
+    of_em = comparison.mle.predict_proba(comparison.named_samples).to_numpy()
+    np.testing.assert_allclose(table[["em_0", "em_1"]], of_em, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(table["component"], of_em.argmax(axis=1))
+    np.testing.assert_allclose(table[["posterior_mean_0", "posterior_mean_1"]].sum(axis=1), 1, rtol=1e-12)
+    assert (table["posterior_sd_0"] >= 0).all()
+    X = load("faithful-missing").X
+    np.testing.assert_array_equal(table["row"], np.flatnonzero(~np.isnan(X).all(axis=1)))
+
+
+def test_rows_are_called_as_in_the_file_the_frame_or_by_their_numbers():
+    rows = [[1.0, 2.0], [np.nan, np.nan], [2.0, 4.5], [3.0, 5.0], [4.5, 7.5]]
+    frame = pd.DataFrame(rows, index=list("abcde"), columns=["x", "y"])
+    assert prepare(rows, "gmm", 1).row_labels == (0, 2, 3, 4)
+    assert prepare(frame, "gmm", 1).row_labels == ("a", "c", "d", "e")
+    assert prepare(rows, "gmm", 1, row_labels=("v", "w", "x", "y", "z")).row_labels == ("v", "x", "y", "z")
+    many = pd.DataFrame({"x": np.arange(3000.0) ** 2}, index=np.arange(3000) + 7)
+    drawn = prepare(many, "gmm", 1, sampled=True, rows=1000)
+    np.testing.assert_array_equal(drawn.X[:, 0], (np.array(drawn.row_labels) - 7.0) ** 2)
 
 
 def test_trials_of_each_cell_go_with_the_rows_that_are_kept():

@@ -104,7 +104,7 @@ def test_too_many_parameters_are_refused_before_any_draw_and_after_ems_table(tmp
     assert "1539 free parameters for 120 rows, 0.078 rows for each; fewer: 108 with covariance diag" in text
     assert re.search(r"Estimates by EM, before any draw.* weights\[0\] 1 1 means\[0, c0\]", text)
     assert f"Error: parameters must be at most {MOST_PARAMETERS} to be drawn by NUTS, got 1539" in text
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_every_second_of_a_command_is_in_its_line_of_times(tmp_path):

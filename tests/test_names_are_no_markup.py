@@ -42,7 +42,7 @@ HOSTILE = [
     "\u202egnp",
     "x" * 3000,
 ]
-NUMBERS = {"comparison.json", "posterior.nc", "report.html"}
+NUMBERS = {"comparison.json", "posterior.nc", "report.html", "samples.csv"}
 FIGURES = {"data.png", "objective.png", "posterior.png", "responsibilities.png"}
 ESCAPES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\x9b\u202e]")
 

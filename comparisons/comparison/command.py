@@ -120,8 +120,9 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
 
         Built-in data: {names}.
 
-        The out folder receives report.html, which is one file to send, comparison.json, data.png, objective.png,
-        posterior.png, responsibilities.png and posterior.nc, which ArviZ opens (arviz.from_netcdf).
+        The out folder receives report.html, which is one file to send, comparison.json, samples.csv with the component
+        of each sample, data.png, objective.png, posterior.png, responsibilities.png and posterior.nc, which ArviZ opens
+        (arviz.from_netcdf).
 
         Exit code: 0 if the verdict is the one that a built-in case declares (or, on your own data, any but disagree), 1
         if not, 2 for bad input.
@@ -262,7 +263,7 @@ def prepare_case(
     if truth is not None and (truth.n_components != K or case.options):
         truth = None  # it has another K or structure than this mixture
     own = _changed(family.default_prior(X, K, kind), prior) if prior or kind != kinds[0] else None
-    known = {name: getattr(dataset, name) for name in ("feature_names", "notes", "all_rows")}
+    known = {name: getattr(dataset, name) for name in ("feature_names", "notes", "all_rows", "row_labels")}
     known |= {"truth": truth, "title": dataset.name, "draws": case.draws if draws is None else draws}
     known["minutes"] = (inf if case in family.cases else Settings.minutes) if minutes is None else minutes
     known["starts"] = "single" if settings.pop("single_start", False) or case.single_start else "restarts"

@@ -87,7 +87,14 @@ class Settings:
 
 FLAGS = {f.name: Option(f.name, f.default, **f.metadata) for f in fields(Settings) if f.metadata}
 DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Settings)}
-OF_PROBLEM: dict[str, Any] = {"truth": None, "title": "data", "feature_names": (), "all_rows": None, "notes": ()}
+OF_PROBLEM: dict[str, Any] = {
+    "truth": None,
+    "title": "data",
+    "feature_names": (),
+    "all_rows": None,
+    "notes": (),
+    "row_labels": None,
+}
 
 
 def split(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -122,6 +129,8 @@ class Problem:
         The rows that X is a random sample of; None if X has all rows.
     notes : sequence of str
         Notes on what was read from a file, for the report.
+    row_labels : sequence
+        For each row of X the label of its row in the data: from the file or the frame, else its number from 0.
     """
 
     family: Family
@@ -134,6 +143,7 @@ class Problem:
     truth: Any = None
     all_rows: AllRows | None = None
     notes: Sequence[str] = ()
+    row_labels: Sequence[Any] = ()
 
     @property
     def _names(self) -> tuple[str, ...] | None:
@@ -208,7 +218,9 @@ def prepare(
         raise ValueError(f"feature_names must have {shape[1]} entries, one per column of X, got {len(named)}")
     if named and len(set(named)) < len(named):
         raise ValueError(f"feature_names must differ, or tables could not tell features apart, got {shown(named)}")
+    of_frame: Any = getattr(X, "index", None) if hasattr(X, "columns") else None
     pair, X = family_of(family, **options).of_samples(X, named)
+    labels = next(one for one in (of_problem.pop("row_labels"), of_frame, range(len(X))) if one is not None)
     kept = ~np.isnan(X).all(axis=1)
     if sampled and kept.sum() > settings.rows:
         kept, of_problem["all_rows"] = sample_of(X, kept, pair, settings)
@@ -224,6 +236,7 @@ def prepare(
     if of_problem["truth"] is not None:
         _check_truth(of_problem["truth"], pair, K, D)
     known = {"family": pair, "X": samples, "n_components": K, "prior": prior, "settings": settings}
+    known["row_labels"] = tuple(label for label, keep in zip(labels, kept, strict=True) if keep)
     return Problem(**known, **of_problem, feature_names=named or unnamed(D))
 
 

@@ -15,7 +15,7 @@ from comparisons.comparison.report.page import write_report
 from comparisons.comparison.report.plots import drawings_of
 from em.process.process_wide import without_expected_warnings
 from models.shown import shown
-from models.tables import Tabular
+from models.tables import Tabular, rows_of
 from models.validation import Array
 
 
@@ -57,9 +57,22 @@ class Comparison(Fits, Tabular):
 
     @property
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Tables for :meth:`to_frame`: "estimates", "checks" and "spreads"; for a random sample also "all rows"."""
+        """Tables for `to_frame`: "estimates", "checks", "spreads", "samples"; for a random sample also "all rows"."""
         tables = {"estimates": self.estimates, "checks": [vars(c) for c in self.checks], "spreads": self.spreads}
+        tables["samples"] = self.samples
         return tables | ({"all rows": self.all_rows_estimates} if self.all_rows is not None else {})
+
+    @property
+    def samples(self) -> list[dict[str, Any]]:
+        """One row per sample: its label in the data, and its component.
+
+        ``component`` is the most probable one by EM, at the reference; ``em_0``, ... are EM's responsibilities, and
+        ``posterior_mean_0``, ..., ``posterior_sd_0``, ... their posterior means and standard deviations.
+        """
+        columns = {"row": self.row_labels, "component": self.responsibilities["em"].argmax(axis=1)}
+        for kind, of_kind in self.responsibilities.items():
+            columns |= {f"{kind.replace(' ', '_')}_{k}": of_kind[:, k] for k in range(self.n_components)}
+        return rows_of(columns)
 
     @property
     def reference_name(self) -> str:

@@ -24,12 +24,12 @@ STARTS = {
 }
 OF_COMPARISON = ("title", "n_components", "n_missing", "verdict", "explanation", "caution")
 OF_FIT = ("status", "log_likelihood", "objective", "n_iter", "n_collapsed")
-JSON, POSTERIOR, REPORT = "comparison.json", "posterior.nc", "report.html"
-WRITTEN = (JSON, POSTERIOR, REPORT, *(f"{name}.png" for name in FIGURES))
+JSON, POSTERIOR, REPORT, SAMPLES = "comparison.json", "posterior.nc", "report.html", "samples.csv"
+WRITTEN = (JSON, POSTERIOR, REPORT, SAMPLES, *(f"{name}.png" for name in FIGURES))
 
 
 def save(comparison: Any, folder: str | Path) -> None:
-    """Write ``posterior.nc`` and ``comparison.json``, then figures and ``report.html``.
+    """Write ``posterior.nc``, ``samples.csv`` and ``comparison.json``, then figures and ``report.html``.
 
     Files are written to a hidden folder inside the target and moved when complete, so that a killed run leaves no
     partial file. The numbers are written first, so that an error in a figure cannot lose them.
@@ -42,6 +42,7 @@ def save(comparison: Any, folder: str | Path) -> None:
     folder = check_writable(folder)
     with written_whole(folder, stale=WRITTEN) as hidden:
         _write_posterior(comparison.posterior, hidden / POSTERIOR)
+        comparison.to_frame("samples").to_csv(hidden / SAMPLES, index=False)
         text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
         (hidden / JSON).write_text(text + "\n", encoding="utf-8")
     drawings = {f"{name}.png": draw for name, draw in drawings_of(comparison).items()}
