@@ -13,6 +13,7 @@ from em.bmm import BINOMIAL
 from em.engine import leaps
 from em.engine.leaps import FEWEST_SECANTS
 from em.gmm import information as gmm_information
+from em.pmm import POISSON
 from em.uncertainty import independent
 from models.bmm import BMMParameters
 from models.gmm.structures import COVARIANCE_TYPES, full_matrices
@@ -181,3 +182,9 @@ def test_latent_classes_with_probs_at_an_edge_need_fewer_e_steps_than_squarem_al
         return sum(fit.n_e_steps_ for fit in fits)
 
     assert e_steps("multisecant") <= 0.8 * e_steps("squarem")
+
+
+def test_lengths_of_moves_are_finite_where_a_rate_is_nearly_0_beside_others():
+    theta = {"weights": np.array([[0.5, 0.5]]), "rates": np.array([[[1e-200], [2.0]]])}
+    moves = {"weights": np.zeros((1, 1, 2)), "rates": np.full((1, 1, 2, 1), 1e-3)}
+    assert np.isfinite(independent.whitened(theta, moves, POISSON, np.ones(1))).all()

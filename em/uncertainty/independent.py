@@ -92,7 +92,7 @@ def whitened(theta: Mapping[str, Array], moves: Mapping[str, Array], steps: Step
     [[[0.0, 0.2]]]
     """
     weights, quantities = theta["weights"], steps.quantities[1:]
-    inside = {q.name: q.support.moved_inside(theta[q.name], EPS) for q in quantities}
+    inside = {q.name: q.support.moved_inside(theta[q.name].swapaxes(0, 1), EPS).swapaxes(0, 1) for q in quantities}
     information = weights[..., None] * steps.information(inside, size)
     of_weights = moves["weights"] / np.sqrt(np.maximum(weights, EPS))[:, None]
     own = np.stack([moves[q.name] for q in quantities])
