@@ -73,6 +73,11 @@ def test_rows_are_called_as_in_the_file_the_frame_or_by_their_numbers():
     np.testing.assert_array_equal(drawn.X[:, 0], (np.array(drawn.row_labels) - 7.0) ** 2)
 
 
+def test_labels_that_are_too_few_are_refused():
+    with pytest.raises(ValueError, match="row_labels must have 3 entries, one per row of X, got 2"):
+        prepare([[1.0], [2.0], [4.0]], "gmm", 1, row_labels=("a", "b"))
+
+
 def test_trials_of_each_cell_go_with_the_rows_that_are_kept():
     trials = 1 + np.arange(12).reshape(6, 2) % 5
     X = np.where(np.arange(12).reshape(6, 2) % 3 == 0, np.nan, 1.0)

@@ -221,6 +221,8 @@ def prepare(
     of_frame: Any = getattr(X, "index", None) if hasattr(X, "columns") else None
     pair, X = family_of(family, **options).of_samples(X, named)
     labels = next(one for one in (of_problem.pop("row_labels"), of_frame, range(len(X))) if one is not None)
+    if len(labels) != len(X):
+        raise ValueError(f"row_labels must have {len(X)} entries, one per row of X, got {len(labels)}")
     kept = ~np.isnan(X).all(axis=1)
     if sampled and kept.sum() > settings.rows:
         kept, of_problem["all_rows"] = sample_of(X, kept, pair, settings)

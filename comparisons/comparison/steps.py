@@ -64,7 +64,7 @@ def compare(
         Settings by name:
 
         - ``truth``, the parameters that synthetic data were drawn from;
-        - ``title`` and ``feature_names``, for tables, figures and messages; by default the names of a frame X;
+        - ``title``, ``feature_names`` and ``row_labels``, for tables and figures; by default the names of a frame X;
         - ``draws``, ``tune``, ``max_depth``, ``chains``, ``target_accept``, ``n_init``, ``starts``, ``random_state``,
           ``minutes``, ``advi`` and ``rows``, see :class:`comparisons.comparison.problem.Settings`;
         - if the family is given by its name, its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
