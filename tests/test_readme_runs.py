@@ -278,5 +278,5 @@ def test_the_first_command_writes_where_the_readme_says(begin, monkeypatch):
         "comparisons.comparison.command.check_writable", lambda folder: asked.append(folder.as_posix()) or folder
     )
     begin("comparisons.gmm", [])
-    (folder,) = re.findall(r"figures, `comparison.json` and the posterior .* to `(results/[\w-]+)/`", README, re.DOTALL)
+    (folder,) = re.findall(r"It writes figures, .*?to\s`(results/[\w-]+)/`", README, re.DOTALL)
     assert asked == [folder]
